@@ -1,0 +1,20 @@
+"""The web process: Django's WSGI handler on a few lasting threads, Channels for sockets.
+
+Under Django's ASGI handler each request of a sync view gets a new thread, so that lasting database connections
+leak; on lasting threads they are reused (README, Decisions).
+"""
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange.settings")
+
+from django.core.wsgi import get_wsgi_application
+
+wsgi = get_wsgi_application()
+
+from a2wsgi import WSGIMiddleware  # noqa: E402
+from channels.routing import ProtocolTypeRouter  # noqa: E402
+
+from exchange.routing import sockets  # noqa: E402
+
+application = ProtocolTypeRouter({"http": WSGIMiddleware(wsgi, workers=8), "websocket": sockets})

@@ -1,0 +1,5 @@
+"""All socket addresses of the site."""
+
+from channels.routing import URLRouter
+
+sockets = URLRouter([])

@@ -1,0 +1,467 @@
+"""All settings, and the only reader of the environment: a missing or odd value stops the start with a sentence."""
+
+import logging
+import sys
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import structlog
+from csp.constants import NONE, SELF
+from environs import Env, EnvError
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env()
+
+
+def stop(sentence: str) -> None:
+    """End the start with one sentence and exit status 2."""
+    print(f"causeway: {sentence}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+def read(kind: str, name: str, **options: object) -> object:
+    try:
+        return getattr(env, kind)(name, **options)
+    except (EnvError, ValueError) as error:
+        return stop(f"{name} is missing or not usable: {error}.")
+
+
+def text(name: str, default: str | None = "") -> str:
+    value = str(read("str", name, **({} if default is None else {"default": default})))
+    return value.strip()
+
+
+def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
+    value = text(name, default)
+    if value not in allowed:
+        stop(f"{name} is {value!r}; it must be one of {', '.join(allowed)}.")
+    return value
+
+
+def number(name: str, default: int, *, low: int, high: int) -> int:
+    raw = text(name, str(default))
+    if not raw.isdecimal() or not low <= int(raw) <= high:
+        stop(f"{name} is {raw!r}; it must be a whole number from {low} to {high}.")
+    return int(raw)
+
+
+def flag(name: str, default: bool) -> bool:
+    return bool(read("bool", name, default=default))
+
+
+def names(name: str) -> list[str]:
+    return [part.strip() for part in text(name).split(",") if part.strip()]
+
+
+def database(name: str, url: str) -> dict[str, object]:
+    """A Django database from postgresql://user:password@host:port/name?host=/socket/folder."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
+        stop(f"{name} must look like postgresql://user:password@host:5432/name; SQLite and others cannot hold amounts.")
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.strip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": query.pop("host", parts.hostname or ""),
+        "PORT": query.pop("port", str(parts.port or "")),
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            **query,
+            # ledger.md 3.4: nobody waits for ever for a lock, nobody sits in a transaction.
+            "options": "-c lock_timeout=2s -c statement_timeout=5s -c idle_in_transaction_session_timeout=10s",
+        },
+        "TEST": {"NAME": unquote(parts.path.strip("/"))},
+    }
+
+
+# ------------------------------------------------------------------ the installation
+PRODUCTION = flag("PRODUCTION", False)
+DEBUG = flag("DEBUG", False)
+SITE_NAME = text("SITE_NAME", "Causeway")
+SITE_URL = text("SITE_URL", "").rstrip("/")
+PORT = number("PORT", 8000, low=0, high=65535)
+DATA_DIR = Path(text("DATA_DIR", str(BASE_DIR / ".data")))
+SECRET_KEY = text("SECRET_KEY", None)
+SECRET_KEY_FALLBACKS = names("SECRET_KEY_FALLBACKS")
+ALLOWED_HOSTS = names("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
+EMBEDDED_SERVERS = flag("EMBEDDED_SERVERS", False)
+
+# ------------------------------------------------------------------ the venue
+VENUES: dict[str, dict[str, str]] = {
+    "paper": {"rest": "", "stream": "", "ws_api": "", "sapi": ""},
+    "testnet": {
+        "rest": "https://testnet.binance.vision",
+        "stream": "wss://stream.testnet.binance.vision",
+        "ws_api": "wss://ws-api.testnet.binance.vision/ws-api/v3",
+        "sapi": "",
+    },
+    "demo": {
+        "rest": "https://demo-api.binance.com",
+        "stream": "wss://demo-stream.binance.com",
+        "ws_api": "wss://demo-ws-api.binance.com/ws-api/v3",
+        "sapi": "",
+    },
+    "live": {
+        "rest": "https://api.binance.com",
+        "stream": "wss://stream.binance.com:9443",
+        "ws_api": "wss://ws-api.binance.com:443/ws-api/v3",
+        "sapi": "https://api.binance.com",
+    },
+}
+VENUE = choice("VENUE", "paper", tuple(VENUES))
+
+
+def venue_address(name: str, part: str, schemes: tuple[str, ...]) -> str:
+    url = text(name, VENUES[VENUE][part]).rstrip("/")
+    if url and urlsplit(url).scheme not in schemes:
+        stop(f"{name} is {url!r}; it must begin with {' or '.join(s + '://' for s in schemes)}.")
+    return url
+
+
+BINANCE_REST_URL = venue_address("BINANCE_REST_URL", "rest", ("http", "https"))
+BINANCE_STREAM_URL = venue_address("BINANCE_STREAM_URL", "stream", ("ws", "wss"))
+BINANCE_WS_API_URL = venue_address("BINANCE_WS_API_URL", "ws_api", ("ws", "wss"))
+# The wallet's address; testnet and demo have none, and then deposits and withdrawals are shown as not available.
+BINANCE_SAPI_URL = venue_address("BINANCE_SAPI_URL", "sapi", ("http", "https"))
+BINANCE_API_KEY = text("BINANCE_API_KEY")
+BINANCE_API_SECRET = text("BINANCE_API_SECRET")
+BINANCE_PRIVATE_KEY_FILE = text("BINANCE_PRIVATE_KEY_FILE")
+BINANCE_WITHDRAW_API_KEY = text("BINANCE_WITHDRAW_API_KEY")
+BINANCE_WITHDRAW_API_SECRET = text("BINANCE_WITHDRAW_API_SECRET")
+BINANCE_WITHDRAW_PRIVATE_KEY_FILE = text("BINANCE_WITHDRAW_PRIVATE_KEY_FILE")
+BINANCE_USER_STREAM = choice("BINANCE_USER_STREAM", "ws-api", ("ws-api",))
+# Which process this is; only `payouts` may hold the withdrawal key.
+PROCESS = text("CAUSEWAY_PROCESS", "")
+
+if BINANCE_API_SECRET and BINANCE_PRIVATE_KEY_FILE:
+    stop("give BINANCE_API_SECRET or BINANCE_PRIVATE_KEY_FILE, not both.")
+if BINANCE_PRIVATE_KEY_FILE and not Path(BINANCE_PRIVATE_KEY_FILE).is_file():
+    stop(f"BINANCE_PRIVATE_KEY_FILE names {BINANCE_PRIVATE_KEY_FILE!r}, and there is no such file.")
+if BINANCE_WITHDRAW_API_KEY and PROCESS != "payouts":
+    stop("BINANCE_WITHDRAW_API_KEY is in this process's environment; only the payouts process may hold it.")
+
+RECV_WINDOW_MS = number("BINANCE_RECV_WINDOW_MS", 5000, low=100, high=60000)
+GATE_MAX_RELAYS = number("GATE_MAX_RELAYS", 6, low=1, high=64)
+VENUE_TIMEOUT_SECONDS = number("VENUE_TIMEOUT_SECONDS", 12, low=1, high=60)
+
+# ------------------------------------------------------------------ money rules of the house (basis points, seconds)
+PLATFORM_FEE_BPS = number("PLATFORM_FEE_BPS", 10, low=0, high=1000)
+MARKET_PROTECTION_BPS = number("MARKET_PROTECTION_BPS", 500, low=1, high=5000)
+BOOK_STALE_SECONDS = number("BOOK_STALE_SECONDS", 10, low=1, high=600)
+ORDER_WAIT_MS = number("ORDER_WAIT_MS", 2000, low=0, high=10000)
+ORDER_SEND_BY_MS = number("ORDER_SEND_BY_MS", 4000, low=100, high=60000)
+ORDER_RESOLVE_MARGIN_MS = number("ORDER_RESOLVE_MARGIN_MS", 15000, low=100, high=600000)
+SWEEP_SECONDS = number("SWEEP_SECONDS", 2, low=1, high=60)
+POLL_SECONDS = number("POLL_SECONDS", 10, low=1, high=600)
+
+# ------------------------------------------------------------------ databases
+DATABASES = {"default": database("DATABASE_URL", text("DATABASE_URL", None))}
+DATABASE_OWNER_URL = text("DATABASE_OWNER_URL")
+if DATABASE_OWNER_URL:
+    DATABASES["owner"] = database("DATABASE_OWNER_URL", DATABASE_OWNER_URL)
+    DATABASES["owner"]["CONN_MAX_AGE"] = 0
+    DATABASES["owner"]["OPTIONS"].pop("options")  # type: ignore[attr-defined]
+    DATABASES["owner"]["TEST"]["MIRROR"] = None  # type: ignore[index]
+APP_ROLE = str(DATABASES["default"]["USER"])
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = text("REDIS_URL", None)
+_redis = urlsplit(REDIS_URL)
+if _redis.scheme not in {"redis", "rediss", "unix"}:
+    stop("REDIS_URL must begin with redis://, rediss:// or unix://.")
+REDIS_PREFIX = text("REDIS_PREFIX", "causeway")
+_redis_db = parse_qs(_redis.query).get("db", ["0"])[-1]
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": REDIS_PREFIX,
+    }
+}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        "CONFIG": {"hosts": [{"address": REDIS_URL}], "prefix": f"{REDIS_PREFIX}.asgi", "capacity": 1000},
+    }
+}
+
+# ------------------------------------------------------------------ applications
+INSTALLED_APPS = [
+    "exchange",
+    "exchange.desk.apps.DeskAdminConfig",
+    "exchange.desk.apps.DeskConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "django.contrib.staticfiles",
+    "channels",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "csp",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.headless",
+    "exchange.office",
+    "exchange.gate",
+    "markets",
+    "accounts",
+    "ledger",
+    "orders",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
+]
+ROOT_URLCONF = "exchange.urls"
+WSGI_APPLICATION = "exchange.asgi.wsgi"
+ASGI_APPLICATION = "exchange.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "exchange.context.site",
+            ],
+        },
+    }
+]
+FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
+
+# ------------------------------------------------------------------ people
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/wallet/"
+ACCOUNT_LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_SESSION_REMEMBER = False
+MFA_ADAPTER = "accounts.adapters.MFAAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = SITE_NAME
+USERSESSIONS_TRACK_ACTIVITY = True
+HEADLESS_ONLY = False
+HEADLESS_CLIENTS = ("app",)
+HEADLESS_SERVE_SPECIFICATION = False
+HEADLESS_FRONTEND_URLS: dict[str, str] = {}
+
+# ------------------------------------------------------------------ web
+USE_X_FORWARDED_HOST = flag("USE_X_FORWARDED_HOST", False)
+TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0, low=0, high=5)
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+if TRUSTED_PROXIES:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CSRF_TRUSTED_ORIGINS = names("CSRF_TRUSTED_ORIGINS") or ([SITE_URL] if SITE_URL else [])
+SECURE_TLS = flag("SECURE_TLS", PRODUCTION)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SECURE_TLS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_TLS
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+        "form-action": [SELF],
+        "base-uri": [SELF],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024
+FILE_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
+# Documents of customers: outside every web root, served only by a view that asks who is looking.
+PRIVATE_DIR = DATA_DIR / "private"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [
+    BASE_DIR / "static",
+    ("vendor", BASE_DIR / "node_modules" / "lightweight-charts" / "dist"),
+    ("vendor", BASE_DIR / "node_modules" / "big.js"),
+]
+STATICFILES_DIRS = [entry for entry in STATICFILES_DIRS if Path(entry[1] if isinstance(entry, tuple) else entry).is_dir()]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "exchange.static.ModuleStorage" if PRODUCTION else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not PRODUCTION
+WHITENOISE_AUTOREFRESH = not PRODUCTION and DEBUG
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("zh-hans", "简体中文"), ("zh-hant", "繁體中文")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# ------------------------------------------------------------------ mail: rows first, then the server if one is named
+EMAIL_HOST = text("EMAIL_HOST")
+EMAIL_PORT = number("EMAIL_PORT", 587, low=1, high=65535)
+EMAIL_HOST_USER = text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = flag("EMAIL_USE_TLS", True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = text("DEFAULT_FROM_EMAIL", "exchange@localhost")
+SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# ------------------------------------------------------------------ API
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.ApiTokenAuthentication",
+        "accounts.authentication.AppSessionAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["exchange.api.StrictJSONParser", "rest_framework.parsers.MultiPartParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "exchange.api.Pages",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["exchange.api.UserThrottle", "exchange.api.AnonThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"user": text("API_RATE_USER", "1200/min"), "anon": text("API_RATE_ANON", "300/min")},
+    "EXCEPTION_HANDLER": "exchange.api.handle_error",
+    "COERCE_DECIMAL_TO_STRING": True,
+    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": f"{SITE_NAME} API",
+    "DESCRIPTION": "Amounts are decimal strings. Errors are {code, message, field}.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+}
+
+# ------------------------------------------------------------------ sweeps
+CELERY_BROKER_URL = (
+    f"redis+socket://{_redis.path}?virtual_host={_redis_db}" if _redis.scheme == "unix" else REDIS_URL
+)
+CELERY_BROKER_TRANSPORT_OPTIONS = {"global_keyprefix": f"{REDIS_PREFIX}.celery."}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TIMEZONE = "UTC"
+
+
+def every(task: str, seconds: int) -> dict[str, object]:
+    # A tick nobody took before the next one is worthless: it expires instead of piling up.
+    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 2)}}
+
+
+CELERY_BEAT_SCHEDULE = {
+    "send notices": every("exchange.office.tasks.send_notices", SWEEP_SECONDS),
+    "resolve pending orders": every("orders.tasks.resolve_pending_orders", SWEEP_SECONDS),
+    "reconcile open orders": every("orders.tasks.reconcile_open_orders", 3 * POLL_SECONDS),
+    "poll deposits": every("ledger.tasks.poll_deposits", POLL_SECONDS),
+    "poll withdrawals": every("ledger.tasks.poll_withdrawals", POLL_SECONDS),
+    "synchronise networks": every("ledger.tasks.synchronise_networks", 60 * POLL_SECONDS),
+    "synchronise catalogue": every("markets.tasks.synchronise_catalogue", 30 * POLL_SECONDS),
+    "beat": every("exchange.office.tasks.heartbeat", SWEEP_SECONDS),
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
+
+# ------------------------------------------------------------------ logs: event words and ids, one line of key=value
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+    ],
+    logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+)
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {
+        "daphne": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "websocket": {"level": "CRITICAL"},
+    },
+}
+
+# ------------------------------------------------------------------ production refuses what would hurt its customers
+if PRODUCTION:
+    if DEBUG:
+        stop("DEBUG is on; production refuses it.")
+    if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10 or "insecure" in SECRET_KEY:
+        stop("SECRET_KEY is too short or too plain; production wants 50 random characters or more.")
+    if not names("ALLOWED_HOSTS") or "*" in ALLOWED_HOSTS:
+        stop("ALLOWED_HOSTS must name this site's hosts in production.")
+    if not SITE_URL.startswith("https://"):
+        stop("SITE_URL must be this site's https:// address in production.")
+    if not SECURE_TLS:
+        stop("SECURE_TLS is off; production refuses cookies that travel in clear.")
+    if EMBEDDED_SERVERS:
+        stop("the embedded PostgreSQL and Valkey are for trying out; production wants DATABASE_URL and REDIS_URL of real servers.")
+    if not EMAIL_HOST:
+        stop("EMAIL_HOST is missing; customers could not be written to.")
+    if VENUE != "paper" and not BINANCE_API_KEY:
+        stop("BINANCE_API_KEY is missing.")
+if VENUE == "paper" and not BINANCE_REST_URL:
+    # The addresses of the paper venue are made by `make run`; commands that need no venue still work.
+    BINANCE_REST_URL, BINANCE_STREAM_URL = "http://127.0.0.1:9", "ws://127.0.0.1:9"
+    BINANCE_WS_API_URL, BINANCE_SAPI_URL = "ws://127.0.0.1:9/ws-api/v3", "http://127.0.0.1:9"

@@ -1,0 +1,17 @@
+"""All addresses of the site; each app has its own file."""
+
+from importlib.util import find_spec
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+API = [include(f"{app}.api_urls") for app in ("accounts", "markets", "ledger", "orders") if find_spec(f"{app}.api_urls")]
+PAGES = [include(f"{app}.urls") for app in ("markets", "accounts", "ledger", "orders") if find_spec(f"{app}.urls")]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    *(path("api/v1/", routes) for routes in API),
+    path("accounts/", include("allauth.urls")),
+    path("_allauth/", include("allauth.headless.urls")),
+    path("admin/", admin.site.urls),
+    *(path("", routes) for routes in PAGES),
+]

@@ -1,0 +1,64 @@
+"""Facts about the world: assets, markets and their filters, candles."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Asset(models.Model):
+    code = models.CharField(primary_key=True, max_length=32)
+    name = models.CharField(max_length=80, blank=True)
+    scale = models.PositiveSmallIntegerField(default=8, help_text=_("Decimals kept in the books."))
+    max_amount = models.DecimalField(max_digits=38, decimal_places=18, default=10**15)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(scale__lte=18), name="asset_scale_at_most_18")]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Market(models.Model):
+    """A pair as the venue lists it; `filters` keeps the venue's own words and exact texts."""
+
+    symbol = models.CharField(primary_key=True, max_length=64)
+    base = models.ForeignKey(Asset, models.PROTECT, related_name="+")
+    quote = models.ForeignKey(Asset, models.PROTECT, related_name="+")
+    status = models.CharField(max_length=32)
+    filters = models.JSONField(default=list)
+    order_types = models.JSONField(default=list)
+    base_precision = models.PositiveSmallIntegerField(default=8)
+    quote_precision = models.PositiveSmallIntegerField(default=8)
+    allows_quote_quantity = models.BooleanField(default=False)
+    is_listed = models.BooleanField(default=False, help_text=_("Shown to customers."))
+    rank = models.PositiveIntegerField(default=1000)
+    seen_at = models.DateTimeField(null=True, help_text=_("Last time the venue's list had it."))
+
+    class Meta:
+        ordering = ["rank", "symbol"]
+
+    def __str__(self) -> str:
+        return self.symbol
+
+    @property
+    def is_trading(self) -> bool:
+        return self.is_listed and self.status == "TRADING"
+
+
+class Candle(models.Model):
+    market = models.ForeignKey(Market, models.CASCADE, related_name="candles")
+    interval = models.CharField(max_length=3)
+    open_at = models.DateTimeField()
+    open = models.DecimalField(max_digits=38, decimal_places=18)
+    high = models.DecimalField(max_digits=38, decimal_places=18)
+    low = models.DecimalField(max_digits=38, decimal_places=18)
+    close = models.DecimalField(max_digits=38, decimal_places=18)
+    volume = models.DecimalField(max_digits=38, decimal_places=18)
+    quote_volume = models.DecimalField(max_digits=38, decimal_places=18)
+    trades = models.PositiveBigIntegerField()
+    is_closed = models.BooleanField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["market", "interval", "open_at"], name="one_candle_a_bucket")]
+
+    def __str__(self) -> str:
+        return f"{self.market_id} {self.interval} {self.open_at:%Y-%m-%d %H:%M}"

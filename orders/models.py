@@ -1,0 +1,158 @@
+"""Orders: what the customer wants (Order), what was sent for it (VenueOrder), what came of it (Fill)."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+def amount_field(**options: object) -> models.DecimalField:  # type: ignore[type-arg]
+    return models.DecimalField(max_digits=38, decimal_places=18, **options)  # type: ignore[arg-type]
+
+
+class Side(models.TextChoices):
+    BUY = "BUY", _("buy")
+    SELL = "SELL", _("sell")
+
+
+class Type(models.TextChoices):
+    LIMIT = "LIMIT", _("limit")
+    MARKET = "MARKET", _("market")
+
+
+class TimeInForce(models.TextChoices):
+    GTC = "GTC", _("good till canceled")
+    IOC = "IOC", _("immediate or cancel")
+    FOK = "FOK", _("fill or kill")
+
+
+class Status(models.TextChoices):
+    PENDING = "PENDING", _("being placed")
+    OPEN = "OPEN", _("open")
+    PARTIALLY_FILLED = "PARTIALLY_FILLED", _("partly filled")
+    FILLED = "FILLED", _("filled")
+    CANCELED = "CANCELED", _("canceled")
+    REJECTED = "REJECTED", _("rejected")
+    EXPIRED = "EXPIRED", _("expired")
+
+
+FINAL = (Status.FILLED, Status.CANCELED, Status.REJECTED, Status.EXPIRED)
+
+
+class Order(models.Model):
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
+    nonce = models.CharField(max_length=64, help_text=_("The customer's own id: unique for ever, a repeat is harmless."))
+    request_hash = models.CharField(max_length=64)
+    market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+")
+    side = models.CharField(max_length=4, choices=Side)
+    type = models.CharField(max_length=8, choices=Type)
+    time_in_force = models.CharField(max_length=3, choices=TimeInForce, blank=True)
+    price = amount_field(null=True)
+    quantity = amount_field(null=True)
+    quote_quantity = amount_field(null=True)
+    protection_price = amount_field(null=True)
+    fee_bps = models.PositiveSmallIntegerField()
+    status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
+    reason_code = models.CharField(max_length=40, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+    cumulative_quantity = amount_field(default=0)
+    cumulative_quote = amount_field(default=0)
+    cancel_requested_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["user", "nonce"], name="one_order_a_nonce"),
+            models.CheckConstraint(
+                condition=Q(quantity__isnull=False) | Q(quote_quantity__isnull=False), name="order_asks_for_something"
+            ),
+            models.CheckConstraint(
+                condition=~Q(type="LIMIT") | (Q(price__gt=0) & Q(quantity__gt=0)), name="limit_order_has_price_and_quantity"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-id"]),
+            models.Index(
+                fields=["status", "updated_at"],
+                condition=Q(status__in=["PENDING", "OPEN", "PARTIALLY_FILLED"]),
+                name="order_unfinished",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.side} {self.market_id} {self.status}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+
+class VenueOrder(models.Model):
+    """What was sent to the venue; the row, written with the hold, is the record of intent. There is no outbox."""
+
+    order = models.ForeignKey(Order, models.PROTECT, related_name="venue_orders")
+    venue_account = models.ForeignKey("gate.VenueAccount", models.PROTECT, related_name="+")
+    client_order_id = models.CharField(max_length=36, unique=True)
+    venue_order_id = models.BigIntegerField(null=True)
+    type = models.CharField(max_length=20)
+    time_in_force = models.CharField(max_length=3, blank=True)
+    price = amount_field(null=True)
+    quantity = amount_field(null=True)
+    quote_quantity = amount_field(null=True)
+    timestamp_ms = models.BigIntegerField(help_text=_("Signed with exactly this; nobody sends late."))
+    recv_window_ms = models.PositiveIntegerField()
+    send_by = models.DateTimeField()
+    status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
+    cumulative_quantity = amount_field(default=0)
+    cumulative_quote = amount_field(default=0)
+    sent_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+    checked_at = models.DateTimeField(null=True)
+    checks = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.client_order_id
+
+
+class Fill(models.Model):
+    venue_order = models.ForeignKey(VenueOrder, models.PROTECT, related_name="fills")
+    order = models.ForeignKey(Order, models.PROTECT, related_name="fills")
+    venue_account = models.ForeignKey("gate.VenueAccount", models.PROTECT, related_name="+")
+    market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+")
+    trade_id = models.BigIntegerField(null=True)
+    allocation_id = models.BigIntegerField(null=True)
+    price = amount_field()
+    quantity = amount_field()
+    quote_quantity = amount_field()
+    fee = amount_field()
+    fee_asset = models.ForeignKey("markets.Asset", models.PROTECT, related_name="+")
+    commission = amount_field(default=0)
+    commission_asset = models.CharField(max_length=32, blank=True)
+    is_maker = models.BooleanField(null=True)
+    transfer_id = models.BigIntegerField(help_text=_("The ledger's transfer."))
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["venue_account", "market", "trade_id"],
+                condition=Q(allocation_id__isnull=True),
+                name="one_fill_a_venue_trade",
+            ),
+            models.UniqueConstraint(
+                fields=["venue_account", "market", "allocation_id"],
+                condition=Q(allocation_id__isnull=False),
+                name="one_fill_an_allocation",
+            ),
+            models.CheckConstraint(
+                condition=Q(trade_id__isnull=False) | Q(allocation_id__isnull=False), name="fill_has_a_venue_key"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} @ {self.price}"
