@@ -1,0 +1,21 @@
+# Needs only Python 3.11 to 3.13 and make; everything else is installed into this folder.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null && echo $$p && break; done)
+SETUP = @$(or $(PYTHON),$(error Causeway needs Python 3.11, 3.12 or 3.13)) exchange/local/setup.py
+IN = .venv/bin/python -m
+export PYTHONDONTWRITEBYTECODE =
+
+.PHONY: run test test-browser check clean
+
+run: ; $(SETUP) run
+	@$(IN) exchange.local run
+
+test: ; $(SETUP) test
+	@$(IN) exchange.local test -m "not browser" $(ARGS)
+
+test-browser: ; $(SETUP) test
+	@$(IN) exchange.local test -m browser $(ARGS)
+
+check: ; $(SETUP) test
+	@$(IN) exchange.local check
+
+clean: ; rm -rf .venv node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

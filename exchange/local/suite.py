@@ -1,0 +1,202 @@
+"""`make test`: servers of its own in a temporary folder, a database for each worker, everything gone afterwards.
+
+The process that starts pytest (the controller, under xdist) keeps the servers; each worker derives its addresses from
+the variables it inherits, and the first one that needs a database makes the migrated template all others clone.
+"""
+
+import contextlib
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import psycopg
+from psycopg import sql
+
+from exchange.local import places
+from exchange.local.places import CHECKOUT, CannotStart
+from exchange.local.servers import APP_ROLE, OWNER_ROLE, Postgres, Valkey, binaries
+from exchange.local.supervisor import Supervisor, Unit, standard_output
+
+PREFIX = "causeway-test-"
+FOLDER, OWNER_URL, APP_URL, REDIS = "TEST_FOLDER", "TEST_OWNER_URL", "TEST_APP_URL", "TEST_REDIS_URL"
+# What a developer's shell or a running installation says about itself must not leak into tests.
+FORGOTTEN = ("DATABASE_OWNER_URL", "PRODUCTION", "DEBUG", "SITE_URL", "ALLOWED_HOSTS", "FAILPOINT", "VENUE")
+MOST_CONNECTIONS = 200
+
+
+def run_suite(arguments: list[str]) -> int:
+    """Becomes pytest over all cores."""
+    command = [sys.executable, "-m", "pytest", "-n", "auto", "--dist", "loadgroup", *arguments]
+    os.chdir(CHECKOUT)
+    os.execv(sys.executable, command)  # never returns
+
+
+@contextlib.contextmanager
+def serving_tests(environment: MutableMapping[str, str]) -> Iterator[None]:
+    """PostgreSQL and Redis for the tests answer, and the environment says where; afterwards nothing of it is left."""
+    _remove_abandoned()
+    folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+    folder.chmod(places.OPEN_PATH)
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        environment[FOLDER] = str(folder)
+        _given(environment)
+        _start_missing(environment, folder, stack)
+        stack.callback(_drop_all, environment)
+        for name in list(environment):
+            if name in FORGOTTEN or name.startswith("BINANCE_"):
+                del environment[name]
+        yield
+
+
+def _given(environment: MutableMapping[str, str]) -> None:
+    app, owner = environment.get("DATABASE_URL", ""), environment.get("DATABASE_OWNER_URL", "")
+    if bool(app) != bool(owner):
+        raise CannotStart("give the tests both DATABASE_URL and DATABASE_OWNER_URL, or neither of them.")
+    for name, value in ((APP_URL, app), (OWNER_URL, owner), (REDIS, environment.get("REDIS_URL", ""))):
+        environment.pop(name, None)
+        if value:
+            environment[name] = value
+
+
+def _start_missing(environment: MutableMapping[str, str], folder: Path, stack: contextlib.ExitStack) -> None:
+    if APP_URL in environment and REDIS in environment:
+        return
+    user = places.server_user()
+    programs = binaries(folder, user)
+    sockets = stack.enter_context(places.run_folder(folder, user))
+    supervisor = Supervisor(standard_output())
+    stack.callback(supervisor.stop)
+    if APP_URL not in environment:
+        postgres = Postgres(
+            state=folder, sockets=sockets, user=user, programs=programs, connections=MOST_CONNECTIONS
+        )
+        _start(supervisor, postgres)
+        postgres.make_roles()
+        environment.update({APP_URL: postgres.address(APP_ROLE), OWNER_URL: postgres.address(OWNER_ROLE)})
+    if REDIS not in environment:
+        valkey = Valkey(state=folder, sockets=sockets, user=user, programs=programs)
+        _start(supervisor, valkey)
+        environment[REDIS] = valkey.address()
+
+
+def _start(supervisor: Supervisor, server: Postgres | Valkey) -> None:
+    process = server.start()
+    supervisor.adopt(Unit(server.name, server.start, stop_signal=server.stop_signal, is_server=True), process)
+    server.require_ready(process)
+
+
+def _remove_abandoned() -> None:
+    """Folders of test runs that were killed; their servers ended with them."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        owner = folder.name.removeprefix(PREFIX).split("-")[0]
+        with contextlib.suppress(OSError):
+            if (
+                owner.isdecimal()
+                and not Path(f"/proc/{owner}").exists()
+                and folder.stat().st_uid == os.geteuid()
+            ):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+# ------------------------------------------------------------------ a worker's own places
+def enter_worker(environment: MutableMapping[str, str], worker: str) -> None:
+    """Points the environment at this worker's own database, Redis database and prefix, and DATA_DIR."""
+    number = int(worker.removeprefix("gw")) + 1 if worker.startswith("gw") else 0
+    run_id = Path(environment[FOLDER]).name.removeprefix(PREFIX)
+    data = Path(environment[FOLDER]) / worker
+    data.mkdir(mode=places.CLOSED, exist_ok=True)
+    environment.update(
+        DATABASE_URL=with_database(environment[APP_URL], database_name(environment, worker)),
+        REDIS_URL=with_number(environment[REDIS], number),
+        REDIS_PREFIX=f"test-{run_id}-{worker}",
+        DATA_DIR=str(data),
+        SECRET_KEY=f"a key for tests alone, of run {run_id}",
+        VENUE="paper",
+        SITE_URL="http://testserver",
+    )
+
+
+def database_name(environment: MutableMapping[str, str], what: str) -> str:
+    base = urlsplit(environment[OWNER_URL]).path.strip("/")
+    run_id = Path(environment[FOLDER]).name.removeprefix(PREFIX).replace("-", "_")
+    return f"{base}_test_{run_id}_{what}"
+
+
+def with_database(url: str, name: str) -> str:
+    """The same server, another database."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/{name}{f'?{parts.query}' if parts.query else ''}"
+
+
+def with_number(url: str, number: int) -> str:
+    """The Redis address with the database number moved on by so many."""
+    parts = urlsplit(url)
+    if parts.scheme == "unix":
+        base = int(parse_qs(parts.query).get("db", ["0"])[-1])
+        return f"unix://{parts.path}?db={base + number}"
+    base = int(parts.path.strip("/") or 0)
+    return f"{parts.scheme}://{parts.netloc}/{base + number}{f'?{parts.query}' if parts.query else ''}"
+
+
+# ------------------------------------------------------------------ databases, made and dropped by the owner
+def make_template(environment: MutableMapping[str, str]) -> str:
+    """The name of the migrated template; the first caller makes it, the others wait for it."""
+    name = database_name(environment, "template")
+    folder = Path(environment[FOLDER])
+    with (folder / "template.lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        if not lock.read():
+            _migrate(environment, name)
+            lock.write("ready")
+    return name
+
+
+def _migrate(environment: MutableMapping[str, str], name: str) -> None:
+    drop_database(environment, name)  # a failed attempt of another worker
+    _as_owner(environment, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    variables = {
+        **environment,
+        "DATABASE_URL": with_database(environment[APP_URL], name),
+        "DATABASE_OWNER_URL": with_database(environment[OWNER_URL], name),
+    }
+    command = [sys.executable, "manage.py", "prepare"]
+    done = subprocess.run(command, cwd=CHECKOUT, env=variables, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise CannotStart(f"the test database could not be prepared:\n{done.stdout}{done.stderr}")
+
+
+def clone_database(environment: MutableMapping[str, str], name: str = "") -> str:
+    """A fresh copy of the template; returns its name."""
+    name = name or database_name(environment, uuid.uuid4().hex[:12])
+    template = make_template(environment)
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    _as_owner(environment, statement.format(sql.Identifier(name), sql.Identifier(template)))
+    return name
+
+
+def drop_database(environment: MutableMapping[str, str], name: str) -> None:
+    _as_owner(environment, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _as_owner(environment: MutableMapping[str, str], statement: sql.Composed) -> None:
+    with psycopg.connect(with_database(environment[OWNER_URL], "postgres"), autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def _drop_all(environment: MutableMapping[str, str]) -> None:
+    with psycopg.connect(with_database(environment[OWNER_URL], "postgres"), autocommit=True) as connection:
+        pattern = database_name(environment, "").replace("_", r"\_") + "%"
+        names = connection.execute(
+            "SELECT datname FROM pg_database WHERE datname LIKE %s", [pattern]
+        ).fetchall()
+    for (name,) in names:
+        drop_database(environment, name)

@@ -1,0 +1,88 @@
+"""Fixtures of every test: a database of the worker's own, an empty cache, and books that balance afterwards."""
+
+import os
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection, connections
+from django.test.utils import override_settings
+from pytest_django.plugin import DjangoDbBlocker
+
+from exchange.local import suite
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """This worker's database: a clone of the migrated template, used as the application's role."""
+    name = settings.DATABASES["default"]["NAME"]
+    suite.clone_database(os.environ, name)
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+    suite.drop_database(os.environ, name)
+
+
+@pytest.fixture
+def committed_db(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """A fresh database in which tests really commit, from threads and child processes too; gives its address."""
+    name = suite.clone_database(os.environ)
+    url = suite.with_database(os.environ["DATABASE_URL"], name)
+    monkeypatch.setenv("DATABASE_URL", url)
+    with django_db_blocker.unblock():
+        connections.close_all()
+        monkeypatch.setitem(connections.settings["default"], "NAME", name)
+        yield url
+        connections.close_all()
+    suite.drop_database(os.environ, name)
+
+
+@pytest.fixture
+def owner() -> Iterator[psycopg.Connection]:
+    """A session of the database's owner, beside the application's."""
+    url = suite.with_database(os.environ[suite.OWNER_URL], str(connection.settings_dict["NAME"]))
+    with psycopg.connect(url, autocommit=True) as session:
+        yield session
+
+
+@pytest.fixture(autouse=True)
+def books_balance(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a database test did, the trial balance is zero afterwards."""
+    committed = "committed_db" in request.fixturenames
+    rolled_back = "db" in request.fixturenames or request.node.get_closest_marker("django_db") is not None
+    if not (committed or rolled_back):
+        yield
+        return
+    request.getfixturevalue("committed_db" if committed else "db")
+    yield
+    from ledger import queries as books
+
+    if not connection.needs_rollback:  # a transaction the test broke on purpose leaves nothing to ask about
+        assert not books.trial_balance()
+
+
+@pytest.fixture(autouse=True)
+def empty_redis() -> Iterator[None]:
+    """What a test left under this worker's prefix is gone before the next one."""
+    yield
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        for key in client.scan_iter(match=f"*{settings.REDIS_PREFIX}*", count=1000):
+            client.delete(key)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Hashing that is slow on purpose would be most of the suite's time."""
+    with override_settings(PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"]):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def browser_beside_django(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Playwright keeps an event loop in the test's thread, beside which Django refuses its synchronous calls."""
+    if request.node.get_closest_marker("browser") is not None:
+        monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
