@@ -1,0 +1,89 @@
+"""What the pages of every app share: amounts as people type them, refusals beside their field or as a page."""
+
+import re
+import uuid
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+
+from exchange.errors import DomainError
+from exchange.money import parse
+
+_SPACES = re.compile(r"[\s'\u2019]+")
+_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?P<mark>[,.])[0-9]{3}(?:(?P=mark)[0-9]{3})*")
+
+
+def typed_amount(text: str) -> str:
+    """What a person typed or pasted as a plain decimal text; what could mean two numbers is left for refusal."""
+    text = _SPACES.sub("", text)
+    comma, point = text.rfind(","), text.rfind(".")
+    if comma >= 0 and point >= 0:
+        thousands, mark = (",", ".") if point > comma else (".", ",")
+        return text.replace(thousands, "").replace(mark, ".")
+    if comma < 0:
+        return text
+    if text.count(",") > 1:
+        return text.replace(",", "") if _THOUSANDS.fullmatch(text) else text
+    return text if _THOUSANDS.fullmatch(text) else text.replace(",", ".")
+
+
+class AmountField(forms.CharField):
+    """A positive amount as Decimal; comma or point as the decimal sign, grouping accepted where it is clear."""
+
+    default_error_messages = {"bad": _("Enter a plain number such as 1234.5."), "zero": _("Enter more than zero.")}
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("max_length", 60)
+        super().__init__(**options)
+
+    def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
+        return {**super().widget_attrs(widget), "inputmode": "decimal", "autocomplete": "off", "spellcheck": "false"}
+
+    def clean(self, value: object) -> Decimal | None:  # type: ignore[override]
+        text = typed_amount(super().clean(value))
+        if not text:
+            return None
+        try:
+            amount = parse(text)
+        except DomainError as error:
+            raise forms.ValidationError(self.error_messages["bad"], code="bad") from error
+        if not amount:
+            raise forms.ValidationError(self.error_messages["zero"], code="zero")
+        return amount
+
+
+class NonceField(forms.CharField):
+    """Hidden in the form: a double click or a reload of the answer repeats the request, and does not make a second."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=64, widget=forms.HiddenInput, initial=new_nonce, **options)
+
+
+def new_nonce() -> str:
+    """A fresh name for one request."""
+    return uuid.uuid4().hex
+
+
+def refuse(form: forms.BaseForm, error: DomainError) -> None:
+    """Write the refusal beside its field, or above the form when it has none there."""
+    form.add_error(error.field if error.field in form.fields else None, str(error))
+
+
+class RefusalPages:
+    """Middleware: a refusal that no view caught becomes a page with its sentence and status."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, DomainError):
+            return None
+        return render(request, "refusal.html", {"refusal": error}, status=error.status)

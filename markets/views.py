@@ -1,0 +1,66 @@
+"""The open pages: home and markets, and what every page posts to."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.templatetags.static import static
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_POST
+
+from markets import queries, rules
+from markets.forms import ThemeForm
+from markets.models import Market
+from markets.templatetags.page import THEME_COOKIE
+
+YEAR = 365 * 24 * 3600
+
+
+@dataclass(frozen=True)
+class MarketRow:
+    market: Market
+    ticker: object | None
+    tick: Decimal
+
+
+def rows_of(found: list[Market]) -> list[MarketRow]:
+    """Each market with its ticker and the digits its prices have."""
+    tickers = queries.tickers()
+    return [MarketRow(market, tickers.get(market.symbol), rules.tick_size(market.filters)) for market in found]
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    return render(request, "markets/home.html", {"rows": rows_of(list(queries.listed())[:6])})
+
+
+@require_GET
+def market_list(request: HttpRequest) -> HttpResponse:
+    sought = request.GET.get("q", "").strip()[:40]
+    found = [market for market in queries.listed() if sought.upper().replace("/", "") in market.symbol]
+    return render(request, "markets/list.html", {"rows": rows_of(found), "sought": sought})
+
+
+@require_POST
+def set_theme(request: HttpRequest) -> HttpResponse:
+    form = ThemeForm(request.POST)
+    form.is_valid()
+    after = form.cleaned_data.get("next", "")
+    if not url_has_allowed_host_and_scheme(after, {request.get_host()}, request.is_secure()):
+        after = "/"
+    response = HttpResponseRedirect(after)
+    if "theme" in form.cleaned_data:
+        response.set_cookie(
+            THEME_COOKIE, form.cleaned_data["theme"], max_age=YEAR, samesite="Lax", secure=settings.SECURE_TLS
+        )
+    return response
+
+
+@require_GET
+def manifest(request: HttpRequest) -> JsonResponse:
+    icon = {"src": static("img/favicon.svg"), "sizes": "any", "type": "image/svg+xml"}
+    body = {"name": settings.SITE_NAME, "short_name": settings.SITE_NAME, "start_url": "/", "display": "standalone"}
+    colours = {"background_color": "#0b0e13", "theme_color": "#161c26"}
+    return JsonResponse({**body, **colours, "icons": [icon]}, content_type="application/manifest+json")

@@ -1,0 +1,131 @@
+"""What the trade page shows at first paint, read once from the queries."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import accumulate
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from ledger import queries as books
+from markets import queries as markets
+from markets import rules
+from markets.models import Market
+from orders import queries
+
+LEVELS = 15
+
+
+@dataclass(frozen=True)
+class Level:
+    price: Decimal
+    quantity: Decimal
+    total: Decimal
+
+
+def levels(side: Iterable[tuple[str, str]]) -> list[Level]:
+    """The best levels of a side with the quantity down to each."""
+    pairs = [(Decimal(price), Decimal(quantity)) for price, quantity in list(side)[:LEVELS]]
+    totals = accumulate(quantity for _price, quantity in pairs)
+    return [Level(price, quantity, total) for (price, quantity), total in zip(pairs, totals, strict=True)]
+
+
+def public_part(market: Market) -> dict[str, Any]:
+    """Ticker, book and tape of the market, as last published."""
+    book = markets.published_book(market.symbol)
+    asks, bids = (levels(book.asks), levels(book.bids)) if book else ([], [])
+    return {
+        "market": market,
+        "ticker": markets.tickers().get(market.symbol),
+        "book": book,
+        "asks": asks[::-1],
+        "bids": bids,
+        "spread": asks[0].price - bids[0].price if asks and bids else None,
+        "trades": markets.recent_trades(market.symbol)[:30],
+        "tick": rules.tick_size(market.filters),
+        "step": rules.step_size(market.filters),
+        "listed": markets.listed(),
+    }
+
+
+def own_part(user: User, market: Market) -> dict[str, Any]:
+    """The customer's open orders, latest fills and the two balances of the market."""
+    held = {row.asset: row for row in books.balances(user.pk)}
+    return {
+        "open_orders": queries.open_orders(user),
+        "fills": queries.fills_of(user)[:20],
+        "balances": list(held.values()),
+        "base_balance": held.get(market.base_id),
+        "quote_balance": held.get(market.quote_id),
+    }
+
+
+def obstacle(user: Any, market: Market) -> str:
+    """Why this person cannot trade here now: a word for the page, or nothing."""
+    if not user.is_authenticated:
+        return "anonymous"
+    if user.is_frozen:
+        return "frozen"
+    if not user.is_verified:
+        return "unverified"
+    return "" if market.is_trading else "halted"
+
+
+def settings_of(market: Market, obstacle_word: str) -> dict[str, Any]:
+    """What the page's script has to know, as plain texts."""
+    return {
+        "symbol": market.symbol,
+        "base": market.base_id,
+        "quote": market.quote_id,
+        "tick": format(rules.tick_size(market.filters).normalize(), "f"),
+        "step": format(rules.step_size(market.filters).normalize(), "f"),
+        "baseScale": market.base.scale,
+        "quoteScale": market.quote.scale,
+        "feeBps": settings.PLATFORM_FEE_BPS,
+        "staleSeconds": settings.BOOK_STALE_SECONDS,
+        "obstacle": obstacle_word,
+        "siteName": settings.SITE_NAME,
+    }
+
+
+def texts() -> dict[str, str]:
+    """The sentences that the page's script writes."""
+    return {
+        "live": _("Live"),
+        "delayed": _("Delayed"),
+        "connecting": _("Connecting"),
+        "reconnecting": _("Reconnecting in {seconds} s"),
+        "offline": _("Offline"),
+        "stale": _("Prices as of {time}: the venue's feed is silent. New orders wait until it is back."),
+        "syncing": _("The book is being rebuilt. New orders wait until it is complete."),
+        "paused": _("New orders wait until prices are live again. Cancelling works."),
+        "spread": _("Spread {spread} ({percent}%)"),
+        "noCandles": _("No candles for this interval yet."),
+        "chartFailed": _("The candles could not be loaded. Try another interval or reload the page."),
+        "sending": _("Sending…"),
+        "placed": _("Order {id} is placed."),
+        "pending": _("Order {id} is recorded; the venue has not answered yet."),
+        "filled": _("Order {id} is filled."),
+        "rejected": _("Order {id} was not accepted: {reason}"),
+        "expired": _("Order {id} ended without being filled completely."),
+        "unknown": _("No answer came. Look at your open orders before you send it again; sending the same again is safe."),
+        "canceling": _("Cancelling…"),
+        "canceled": _("Order {id} is canceled."),
+        "fill": _("{side} {quantity} {base} at {price}"),
+        "BUY": _("Bought"),
+        "SELL": _("Sold"),
+        "buy": _("Buy"),
+        "sell": _("Sell"),
+        "limit": _("limit"),
+        "market": _("market"),
+        "notANumber": _("Enter a plain number such as 1234.5."),
+        "noOpen": _("No open orders."),
+        "noFills": _("No fills yet."),
+        "noBalances": _("No balances yet."),
+        "summary": _("Best bid {bid}, best ask {ask}."),
+        "status": _("Status: {status}"),
+        "thin": _("Only {quantity} {base} is on offer within the known depth."),
+    }

@@ -1,0 +1,14 @@
+"""Addresses of the trade page and of the customer's orders and fills."""
+
+from django.urls import path
+
+from orders import views
+
+urlpatterns = [
+    path("trade/", views.trade_home, name="trade_home"),
+    path("trade/<str:symbol>/", views.Trade.as_view(), name="trade"),
+    path("orders/", views.order_list, name="orders"),
+    path("orders/<int:order_id>/", views.order_detail, name="order"),
+    path("orders/<int:order_id>/cancel/", views.cancel, name="order_cancel"),
+    path("fills/", views.fill_list, name="fills"),
+]

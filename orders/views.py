@@ -1,0 +1,130 @@
+"""The trade page, and the customer's own orders and fills."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views import View
+from django.views.decorators.http import require_GET, require_POST
+
+from exchange.errors import DomainError
+from exchange.pages import refuse
+from markets import queries as markets
+from markets.models import Market
+from orders import queries, screen, services
+from orders.forms import OrderFilter, TicketForm
+from orders.models import FINAL, Order
+
+PAGE_SIZE = 25
+
+
+@require_GET
+def trade_home(request: HttpRequest) -> HttpResponse:
+    first = next(iter(markets.listed()), None)
+    if first is None:
+        raise Http404
+    return redirect("trade", symbol=first.symbol)
+
+
+class Trade(View):
+    """Chart, book, tape, ticket and own orders of one market."""
+
+    def get(self, request: HttpRequest, symbol: str) -> HttpResponse:
+        if symbol != symbol.upper():
+            return redirect("trade", symbol=symbol.upper())
+        return show_trade(request, markets.market(symbol), TicketForm())
+
+    def post(self, request: HttpRequest, symbol: str) -> HttpResponse:
+        """The ticket without script; with script it goes to the API."""
+        if not request.user.is_authenticated:
+            return redirect_to_login(request.path)
+        form = TicketForm(request.POST)
+        if form.is_valid():
+            try:
+                order = services.place_order(user=request.user, ticket=ticket_of(symbol, form.cleaned_data))
+            except DomainError as error:
+                refuse(form, error)
+            else:
+                announce(request, order)
+                return redirect("trade", symbol=symbol)
+        return show_trade(request, markets.market(symbol), form, status=400)
+
+
+def show_trade(request: HttpRequest, market: Market, form: TicketForm, status: int = 200) -> HttpResponse:
+    obstacle = screen.obstacle(request.user, market)
+    own = screen.own_part(request.user, market) if request.user.is_authenticated else {}
+    page: dict[str, Any] = {
+        "form": form,
+        "obstacle": obstacle,
+        "config": screen.settings_of(market, obstacle),
+        "texts": screen.texts(),
+        "intervals": ("1m", "5m", "15m", "1h", "4h", "1d", "1w"),
+    }
+    return render(request, "orders/trade.html", {**screen.public_part(market), **own, **page}, status=status)
+
+
+def ticket_of(symbol: str, found: dict[str, Any]) -> services.Ticket:
+    names = ("side", "type", "time_in_force", "price", "quantity", "quote_quantity", "nonce")
+    return services.Ticket(symbol=symbol, **{name: found[name] for name in names})
+
+
+def announce(request: HttpRequest, order: Order) -> None:
+    words = {"id": order.pk, "status": order.get_status_display()}
+    messages.success(request, _("Order %(id)s is recorded: %(status)s.") % words)
+
+
+@login_required
+@require_GET
+def order_list(request: HttpRequest) -> HttpResponse:
+    form = OrderFilter(request.GET)
+    wanted = form.cleaned_data if form.is_valid() else {}
+    found = narrowed(queries.orders_of(request.user), wanted)
+    page = Paginator(found, PAGE_SIZE).get_page(wanted.get("page"))
+    context = {"page": page, "form": form, "markets": markets.listed()}
+    return render(request, "orders/list.html", context)
+
+
+def narrowed(orders: Any, wanted: dict[str, Any]) -> Any:
+    """The orders that the filter leaves."""
+    if wanted.get("market"):
+        orders = orders.filter(market_id=wanted["market"].upper())
+    if wanted.get("side"):
+        orders = orders.filter(side=wanted["side"])
+    if wanted.get("status") == "open":
+        return orders.exclude(status__in=FINAL)
+    return orders.filter(status=wanted["status"]) if wanted.get("status") else orders
+
+
+@login_required
+@require_GET
+def order_detail(request: HttpRequest, order_id: int) -> HttpResponse:
+    order = queries.order_of(request.user, order_id)
+    return render(request, "orders/detail.html", {"order": order, "fills": order.fills.all()})
+
+
+@login_required
+@require_POST
+def cancel(request: HttpRequest, order_id: int) -> HttpResponse:
+    try:
+        services.cancel_order(user=request.user, order_id=order_id)
+    except DomainError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("Order %(id)s: cancelling was asked for.") % {"id": order_id})
+    after = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(after, {request.get_host()}, request.is_secure()):
+        return redirect("orders")
+    return redirect(after)
+
+
+@login_required
+@require_GET
+def fill_list(request: HttpRequest) -> HttpResponse:
+    page = Paginator(queries.fills_of(request.user), PAGE_SIZE).get_page(request.GET.get("page"))
+    return render(request, "orders/fills.html", {"page": page})

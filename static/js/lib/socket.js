@@ -1,0 +1,97 @@
+// A socket that comes back: 0.5–15 s with jitter, silent ones are called delayed, hidden tabs let go.
+
+const FIRST_MS = 500;
+const LONGEST_MS = 15_000;
+const DELAYED_MS = 3_000;
+const HIDDEN_MS = 60_000;
+
+export class Socket {
+  /** onMessage(message), onOpen(socket), onState(state, seconds): live, delayed, connecting, reconnecting, offline. */
+  constructor(path, { onMessage, onOpen = () => {}, onState = () => {}, isTalkative = false }) {
+    this.url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
+    this.handlers = { onMessage, onOpen, onState };
+    this.isTalkative = isTalkative;
+    this.attempts = 0;
+    this.heardAt = 0;
+    this.state = "";
+    document.addEventListener("visibilitychange", () => this.visibility());
+    addEventListener("online", () => this.retry());
+    addEventListener("offline", () => this.say("offline"));
+    if (isTalkative) setInterval(() => this.listen(), 1_000);
+    this.open();
+  }
+
+  open() {
+    clearTimeout(this.timer);
+    this.say(this.attempts ? "reconnecting" : "connecting", 0);
+    const socket = new WebSocket(this.url);
+    this.socket = socket;
+    socket.onopen = () => {
+      this.attempts = 0;
+      this.heardAt = Date.now();
+      this.say("live");
+      this.handlers.onOpen(this);
+    };
+    socket.onmessage = (event) => {
+      this.heardAt = Date.now();
+      this.say("live");
+      this.handlers.onMessage(JSON.parse(event.data));
+    };
+    socket.onclose = () => {
+      if (socket === this.socket && !this.isParked) this.later();
+    };
+  }
+
+  later() {
+    if (!navigator.onLine) this.say("offline");
+    const longest = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.attempts);
+    const wait = longest / 2 + Math.random() * longest / 2;
+    this.attempts += 1;
+    if (navigator.onLine) this.say("reconnecting", Math.ceil(wait / 1000));
+    this.timer = setTimeout(() => this.open(), wait);
+  }
+
+  retry() {
+    if (this.socket.readyState === WebSocket.CLOSED && !this.isParked) this.open();
+  }
+
+  listen() {
+    const isOpen = this.socket.readyState === WebSocket.OPEN;
+    if (isOpen && Date.now() - this.heardAt > DELAYED_MS) this.say("delayed");
+  }
+
+  visibility() {
+    clearTimeout(this.parking);
+    if (document.hidden) {
+      this.parking = setTimeout(() => this.park(), HIDDEN_MS);
+    } else if (this.isParked) {
+      this.isParked = false;
+      this.open();
+    }
+  }
+
+  park() {
+    this.isParked = true;
+    clearTimeout(this.timer);
+    this.socket.close();
+  }
+
+  send(message) {
+    if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  say(state, seconds) {
+    if (state === this.state && state !== "reconnecting") return;
+    this.state = state;
+    this.handlers.onState(state, seconds);
+  }
+}
+
+/** Writes a socket's state in words beside its shape. */
+export function showState(element, texts) {
+  return (state, seconds) => {
+    if (!element) return;
+    element.dataset.state = state === "connecting" ? "delayed" : state;
+    element.textContent = texts[state].replace("{seconds}", seconds ?? 0);
+  };
+}
