@@ -17,7 +17,7 @@ from exchange.local import suite
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """This worker's database: a clone of the migrated template, used as the application's role."""
-    name = settings.DATABASES["default"]["NAME"]
+    name = str(settings.DATABASES["default"]["NAME"])
     suite.clone_database(os.environ, name)
     yield
     with django_db_blocker.unblock():

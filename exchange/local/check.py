@@ -1,4 +1,4 @@
-"""`make check`: format, lint, types, import contracts, production settings, migrations; every step runs, any may fail."""
+"""`make check`: format, lint, types, import contracts, production settings, migrations; all of them every time."""
 
 import os
 import subprocess

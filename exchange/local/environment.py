@@ -36,7 +36,7 @@ class Environment:
         self.needs_redis = not self.common.get("REDIS_URL")
         if not self.needs_postgres and not (self.common.get("DATABASE_URL") and self.owner):
             raise CannotStart(
-                "give both DATABASE_URL (the application's role) and DATABASE_OWNER_URL (the owner's), or neither of them."
+                "give both DATABASE_URL (the application's role) and DATABASE_OWNER_URL (the owner's), or neither."
             )
 
     def of(self, process: str) -> dict[str, str]:

