@@ -35,14 +35,22 @@ def typed_amount(text: str) -> str:
 class AmountField(forms.CharField):
     """A positive amount as Decimal; comma or point as the decimal sign, grouping accepted where it is clear."""
 
-    default_error_messages = {"bad": _("Enter a plain number such as 1234.5."), "zero": _("Enter more than zero.")}
+    default_error_messages = {
+        "bad": _("Enter a plain number such as 1234.5."),
+        "zero": _("Enter more than zero."),
+    }
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("max_length", 60)
         super().__init__(**options)
 
     def widget_attrs(self, widget: forms.Widget) -> dict[str, Any]:
-        return {**super().widget_attrs(widget), "inputmode": "decimal", "autocomplete": "off", "spellcheck": "false"}
+        return {
+            **super().widget_attrs(widget),
+            "inputmode": "decimal",
+            "autocomplete": "off",
+            "spellcheck": "false",
+        }
 
     def clean(self, value: object) -> Decimal | None:  # type: ignore[override]
         text = typed_amount(super().clean(value))

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from markets import queries, rules
@@ -28,19 +29,37 @@ class MarketRow:
 def rows_of(found: list[Market]) -> list[MarketRow]:
     """Each market with its ticker and the digits its prices have."""
     tickers = queries.tickers()
-    return [MarketRow(market, tickers.get(market.symbol), rules.tick_size(market.filters)) for market in found]
+    return [
+        MarketRow(market, tickers.get(market.symbol), rules.tick_size(market.filters)) for market in found
+    ]
+
+
+def texts() -> dict[str, str]:
+    """The words for the state of the pages' socket."""
+    return {
+        "live": _("Live"),
+        "delayed": _("Delayed"),
+        "connecting": _("Connecting"),
+        "reconnecting": _("Reconnecting in {seconds} s"),
+        "offline": _("Offline"),
+    }
 
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    return render(request, "markets/home.html", {"rows": rows_of(list(queries.listed())[:6])})
+    context = {
+        "rows": rows_of(list(queries.listed())[:6]),
+        "fee_bps": settings.PLATFORM_FEE_BPS,
+        "texts": texts(),
+    }
+    return render(request, "markets/home.html", context)
 
 
 @require_GET
 def market_list(request: HttpRequest) -> HttpResponse:
     sought = request.GET.get("q", "").strip()[:40]
     found = [market for market in queries.listed() if sought.upper().replace("/", "") in market.symbol]
-    return render(request, "markets/list.html", {"rows": rows_of(found), "sought": sought})
+    return render(request, "markets/list.html", {"rows": rows_of(found), "sought": sought, "texts": texts()})
 
 
 @require_POST
@@ -61,6 +80,11 @@ def set_theme(request: HttpRequest) -> HttpResponse:
 @require_GET
 def manifest(request: HttpRequest) -> JsonResponse:
     icon = {"src": static("img/favicon.svg"), "sizes": "any", "type": "image/svg+xml"}
-    body = {"name": settings.SITE_NAME, "short_name": settings.SITE_NAME, "start_url": "/", "display": "standalone"}
+    body = {
+        "name": settings.SITE_NAME,
+        "short_name": settings.SITE_NAME,
+        "start_url": "/",
+        "display": "standalone",
+    }
     colours = {"background_color": "#0b0e13", "theme_color": "#161c26"}
     return JsonResponse({**body, **colours, "icons": [icon]}, content_type="application/manifest+json")

@@ -14,7 +14,9 @@ class TicketForm(forms.Form):
     type = forms.ChoiceField(choices=Type, label=_("Type"), initial=Type.LIMIT)
     measure = forms.ChoiceField(
         choices=[("quantity", _("Amount")), ("quote_quantity", _("Total"))],
-        required=False, initial="quantity", label=_("Given as"),
+        required=False,
+        initial="quantity",
+        label=_("Given as"),
     )
     price = AmountField(required=False, label=_("Price"))
     quantity = AmountField(required=False, label=_("Amount"))
@@ -48,6 +50,8 @@ class OrderFilter(forms.Form):
     market = forms.CharField(required=False, max_length=64, label=_("Market"))
     side = forms.ChoiceField(required=False, choices=[("", _("Both sides")), *Side.choices], label=_("Side"))
     status = forms.ChoiceField(
-        required=False, choices=[("", _("Any status")), ("open", _("open")), *Status.choices], label=_("Status")
+        required=False,
+        choices=[("", _("Any status")), ("open", _("open")), *Status.choices],
+        label=_("Status"),
     )
     page = forms.IntegerField(required=False, min_value=1, max_value=100_000)

@@ -47,6 +47,7 @@ def public_part(market: Market) -> dict[str, Any]:
         "trades": markets.recent_trades(market.symbol)[:30],
         "tick": rules.tick_size(market.filters),
         "step": rules.step_size(market.filters),
+        "min_notional": rules.min_notional(market.filters),
         "listed": markets.listed(),
     }
 
@@ -111,7 +112,9 @@ def texts() -> dict[str, str]:
         "filled": _("Order {id} is filled."),
         "rejected": _("Order {id} was not accepted: {reason}"),
         "expired": _("Order {id} ended without being filled completely."),
-        "unknown": _("No answer came. Look at your open orders before you send it again; sending the same again is safe."),
+        "unknown": _(
+            "No answer came. Look at your open orders before you send it again; sending the same again is safe."
+        ),
         "canceling": _("Cancelling…"),
         "canceled": _("Order {id} is canceled."),
         "fill": _("{side} {quantity} {base} at {price}"),

@@ -14,10 +14,12 @@ from django.views import View
 from django.views.decorators.http import require_GET, require_POST
 
 from exchange.errors import DomainError
+from exchange.money import decimals
 from exchange.pages import refuse
 from markets import queries as markets
+from markets import rules
 from markets.models import Market
-from orders import queries, screen, services
+from orders import lifeline, queries, screen, services
 from orders.forms import OrderFilter, TicketForm
 from orders.models import FINAL, Order
 
@@ -105,7 +107,11 @@ def narrowed(orders: Any, wanted: dict[str, Any]) -> Any:
 @require_GET
 def order_detail(request: HttpRequest, order_id: int) -> HttpResponse:
     order = queries.order_of(request.user, order_id)
-    return render(request, "orders/detail.html", {"order": order, "fills": order.fills.all()})
+    places = decimals(rules.tick_size(order.market.filters)) + 2
+    context = {"order": order, "fills": order.fills.all(), "lifeline": lifeline.steps(order)}
+    return render(
+        request, "orders/detail.html", {**context, "average": lifeline.average_price(order, places)}
+    )
 
 
 @login_required

@@ -51,5 +51,9 @@ def query(context: dict[str, Any], **changes: object) -> str:
     request = request_of(context)
     values = request.GET.dict() if request else {}
     values |= {name: str(value) for name, value in changes.items() if value not in (None, "")}
-    kept = {name: value for name, value in values.items() if name not in changes or changes[name] not in (None, "")}
+    kept = {
+        name: value
+        for name, value in values.items()
+        if name not in changes or changes[name] not in (None, "")
+    }
     return f"?{urlencode(kept)}" if kept else "?"

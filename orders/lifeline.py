@@ -1,0 +1,69 @@
+"""An order's life in sentences with their times, told from its rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from django.utils.translation import gettext as _
+
+from exchange.money import plain
+from orders.models import Order, Status, VenueOrder
+
+
+@dataclass(frozen=True)
+class Step:
+    text: str
+    at: datetime | None
+    is_open: bool = False
+
+
+def steps(order: Order) -> list[Step]:
+    """Received, sent, answered, filled so many times, ended: what has happened, and what is waited for."""
+    told = [Step(_("Received, and the money set aside"), order.created_at)]
+    for sent in order.venue_orders.all():
+        told += _at_the_venue(sent)
+    told += _fills(order)
+    if order.cancel_requested_at:
+        told.append(Step(_("Cancelling was asked for"), order.cancel_requested_at))
+    told.sort(key=lambda step: (step.at is None, step.at))
+    return [*told, _end(order)]
+
+
+def _at_the_venue(sent: VenueOrder) -> Iterator[Step]:
+    if sent.sent_at:
+        yield Step(_("Sent to the venue"), sent.sent_at)
+    if sent.answered_at:
+        yield Step(_("Answered by the venue"), sent.answered_at)
+
+
+def _fills(order: Order) -> Iterator[Step]:
+    for fill in order.fills.all():
+        words = {"quantity": plain(fill.quantity), "price": plain(fill.price), "base": order.market.base_id}
+        yield Step(_("Filled %(quantity)s %(base)s at %(price)s") % words, fill.at)
+
+
+def _end(order: Order) -> Step:
+    if not order.is_final:
+        waits = (
+            _("Waiting for the venue's answer")
+            if order.status == Status.PENDING
+            else _("In the book, waiting")
+        )
+        return Step(waits, None, is_open=True)
+    ends = {
+        Status.FILLED: _("Filled completely"),
+        Status.CANCELED: _("Canceled; what was not used is available again"),
+        Status.REJECTED: _("Not accepted; the money is available again"),
+        Status.EXPIRED: _("Ended by its time in force; what was not used is available again"),
+    }
+    return Step(ends[Status(order.status)], order.finished_at)
+
+
+def average_price(order: Order, places: int) -> Decimal | None:
+    """What one unit cost on average, for orientation."""
+    if not order.cumulative_quantity:
+        return None
+    return (order.cumulative_quote / order.cumulative_quantity).quantize(
+        Decimal(1).scaleb(-places), ROUND_HALF_UP
+    )

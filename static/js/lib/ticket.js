@@ -1,0 +1,248 @@
+// The ticket: shares of what is available, estimates, sending once, refusals beside their field.
+
+import { $, $$, format, hook } from "./dom.js";
+import { amount, atPlaces, Big, big, decimals, floorTo, typed } from "./decimal.js";
+import { ApiError, call } from "./http.js";
+
+const PREVIEW_WAIT_MS = 250;
+const FIELDS = ["price", "quantity", "quote_quantity"];
+
+export class Ticket {
+  constructor(form, config, texts, { onPlaced, onUnknown }) {
+    this.form = form;
+    this.config = config;
+    this.texts = texts;
+    this.available = { base: hookText(form, "base"), quote: hookText(form, "quote") };
+    this.lastPrice = null;
+    this.isPaused = false;
+    this.nonces = new Map();
+    this.submit = hook("submit", form);
+    this.onPlaced = onPlaced;
+    this.onUnknown = onUnknown;
+    this.listen();
+  }
+
+  listen() {
+    this.form.addEventListener("input", () => this.changed());
+    this.form.addEventListener("submit", (event) => this.send(event));
+    const shares = hook("percents", this.form);
+    shares.hidden = Boolean(this.config.obstacle);
+    shares.addEventListener("click", (event) => {
+      const button = event.target.closest("[data-share]");
+      if (button) this.share(Number(button.dataset.share));
+    });
+    this.changed();
+  }
+
+  value(name) {
+    const field = this.form.elements[name];
+    return field ? field.value : "";
+  }
+
+  get isLimit() { return this.value("type") === "LIMIT"; }
+  get isBuy() { return this.value("side") === "BUY"; }
+  get isByTotal() { return !this.isLimit && this.value("measure") === "quote_quantity"; }
+
+  set(name, text) {
+    this.form.elements[name].value = text;
+    this.changed();
+  }
+
+  side(name) {
+    this.form.elements.side.value = name;
+    this.changed();
+  }
+
+  /** A price from the book: it makes the ticket a limit order. */
+  price(text) {
+    this.form.elements.type.value = "LIMIT";
+    this.set("price", text);
+    this.form.elements.quantity.focus({ preventScroll: true });
+  }
+
+  offerPrice(text) {
+    this.lastPrice = text;
+    if (this.isLimit && !this.value("price") && document.activeElement !== this.form.elements.price) {
+      this.form.elements.price.value = text;
+      this.changed();
+    }
+  }
+
+  balances(base, quote) {
+    this.available = { base, quote };
+    hook('available="base"', this.form).textContent = amount(base);
+    hook('available="quote"', this.form).textContent = amount(quote);
+  }
+
+  /** A quarter, half, three quarters or all of what is available, floored to the step. */
+  share(quarters) {
+    const part = (text) => new Big(text).times(quarters).div(4);
+    if (!this.isBuy) {
+      this.form.elements.measure.value = "quantity";
+      this.set("quantity", floorTo(part(this.available.base), this.config.step).toFixed());
+    } else if (this.isLimit) {
+      const price = big(this.value("price")) ?? big(this.lastPrice);
+      if (!price || price.eq(0)) return;
+      if (!this.value("price")) this.form.elements.price.value = this.lastPrice;
+      this.set("quantity", floorTo(part(this.available.quote).div(price), this.config.step).toFixed());
+    } else {
+      this.form.elements.measure.value = "quote_quantity";
+      const places = Math.min(decimals(this.config.tick), this.config.quoteScale);
+      this.set("quote_quantity", part(this.available.quote).round(places, Big.roundDown).toFixed());
+    }
+  }
+
+  /** The order as the API takes it; what is not a number stays as it was typed, for the API to refuse. */
+  order() {
+    const plain = (name) => typed(this.value(name)) ?? this.value(name).trim();
+    const common = { symbol: this.config.symbol, side: this.value("side"), type: this.value("type") };
+    if (this.isLimit) {
+      return { ...common, time_in_force: this.value("time_in_force"), price: plain("price"), quantity: plain("quantity") };
+    }
+    return this.isByTotal ? { ...common, quote_quantity: plain("quote_quantity") } : { ...common, quantity: plain("quantity") };
+  }
+
+  changed() {
+    for (const name of FIELDS) this.complain(name, "");
+    this.complainAbove("");
+    clearTimeout(this.previewing);
+    this.isLimit ? this.estimateLimit() : this.estimateMarket();
+  }
+
+  show(name, text, asset) {
+    hook(`estimate-${name}`, this.form).textContent = text === null ? "–" : `${text} ${asset}`;
+  }
+
+  estimateLimit() {
+    const [price, quantity] = [big(this.value("price")), big(this.value("quantity"))];
+    const { base, quote, feeBps, baseScale, quoteScale } = this.config;
+    if (!price || !quantity) {
+      for (const name of ["total", "fee", "receive"]) this.show(name, null);
+      return;
+    }
+    const total = price.times(quantity);
+    const [gross, asset, scale] = this.isBuy ? [quantity, base, baseScale] : [total, quote, quoteScale];
+    const fee = gross.times(feeBps).div(10_000).round(scale, Big.roundDown);
+    this.show("total", amount(total.toFixed()), quote);
+    this.show("fee", amount(fee.toFixed()), asset);
+    this.show("receive", amount(gross.minus(fee).toFixed()), asset);
+  }
+
+  estimateMarket() {
+    for (const name of ["average", "worst", "pay", "fee", "receive"]) this.show(name, null);
+    const wanted = big(this.value(this.isByTotal ? "quote_quantity" : "quantity"));
+    if (!wanted || wanted.eq(0) || this.config.obstacle === "anonymous") return;
+    this.previewing = setTimeout(() => this.preview(), PREVIEW_WAIT_MS);
+  }
+
+  async preview() {
+    const order = this.order();
+    try {
+      const { body } = await call("POST", "/api/v1/orders/preview/", { body: order });
+      if (JSON.stringify(order) === JSON.stringify(this.order())) this.showPreview(body);
+    } catch (error) {
+      if (error instanceof ApiError && error.status && error.status < 500) this.refuse(error);
+    }
+  }
+
+  showPreview(found) {
+    const { base, quote } = this.config;
+    const [pay, payAsset, gross, asset] = this.isBuy
+      ? [found.quote, quote, found.quantity, base] : [found.quantity, base, found.quote, quote];
+    const places = decimals(this.config.tick);
+    const rounded = (text) => atPlaces(new Big(text).round(places, Big.roundHalfUp), places);
+    this.show("average", found.average ? rounded(found.average) : null, quote);
+    this.show("worst", found.worst ? rounded(found.worst) : null, quote);
+    this.show("pay", amount(pay), payAsset);
+    this.show("fee", amount(found.fee), asset);
+    this.show("receive", amount(new Big(gross).minus(found.fee).toFixed()), asset);
+  }
+
+  complain(name, sentence) {
+    const line = $(`[data-error="${name}"]`, this.form);
+    if (!line) return;
+    line.textContent = sentence;
+    line.hidden = !sentence;
+    const field = this.form.elements[name];
+    if (sentence) field.setAttribute("aria-invalid", "true");
+    else field.removeAttribute("aria-invalid");
+    if (sentence) field.setAttribute("aria-describedby", line.id);
+  }
+
+  complainAbove(sentence) {
+    const note = hook("ticket-error", this.form);
+    note.firstElementChild.textContent = sentence;
+    note.hidden = !sentence;
+  }
+
+  refuse(error) {
+    const field = FIELDS.includes(error.field) ? this.form.elements[error.field] : null;
+    if (field?.offsetParent) this.complain(error.field, error.message);
+    else this.complainAbove(error.message || this.texts.unknown);
+  }
+
+  /** The first number that is missing or not clear is named here, without asking anybody. */
+  check() {
+    const wanted = this.isLimit ? ["price", "quantity"] : [this.isByTotal ? "quote_quantity" : "quantity"];
+    const bad = wanted.find((name) => typed(this.value(name)) === null);
+    if (!bad) return true;
+    this.complain(bad, this.texts.notANumber);
+    this.form.elements[bad].focus();
+    return false;
+  }
+
+  async send(event) {
+    event.preventDefault();
+    if (this.isSending || this.isPaused || !this.submit || !this.check()) return;
+    this.busy(true);
+    const order = this.order();
+    const key = JSON.stringify(order);
+    const nonce = this.nonces.get(key) ?? crypto.randomUUID();
+    this.nonces.set(key, nonce);
+    try {
+      const { body } = await call("POST", "/api/v1/orders/", { body: order, headers: { "Idempotency-Key": nonce } });
+      this.nonces.delete(key);
+      this.onPlaced(body);
+      this.form.elements[this.isByTotal ? "quote_quantity" : "quantity"].value = "";
+      this.changed();
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      // Only an unanswered order keeps its nonce: sending it again then asks for the same one.
+      if (error.isUnknown) this.complainAbove(this.texts.unknown);
+      else this.refuse(error);
+      if (error.isUnknown) this.onUnknown();
+      else this.nonces.delete(key);
+    } finally {
+      this.busy(false);
+    }
+  }
+
+  busy(isSending) {
+    this.isSending = isSending;
+    this.able();
+    this.submit.setAttribute("aria-busy", String(isSending));
+  }
+
+  /** While prices are not live nobody should trade on them; the reason is written above the button. */
+  pause(sentence) {
+    this.isPaused = Boolean(sentence);
+    const notice = hook("ticket-notice", this.form);
+    if (notice.textContent !== sentence) notice.textContent = sentence;
+    notice.hidden = !sentence;
+    this.able();
+  }
+
+  able() {
+    if (this.submit) this.submit.disabled = this.isPaused || this.isSending;
+  }
+}
+
+function hookText(form, name) {
+  return hook(`available="${name}"`, form).textContent.replaceAll(",", "").trim() || "0";
+}
+
+/** The sentence for an order's state after it was placed. */
+export function placedSentence(order, texts) {
+  const text = { FILLED: texts.filled, PENDING: texts.pending, REJECTED: texts.rejected, EXPIRED: texts.expired }[order.status];
+  return format(text ?? texts.placed, { id: order.id, reason: order.reason ?? "" });
+}
