@@ -28,7 +28,7 @@ STEPS: list[tuple[list[str], Mapping[str, str]]] = [
     (["-m", "mypy"], ADDRESSES),
     (["-c", "import sys; from importlinter.cli import lint_imports_command as lint; sys.exit(lint())"], {}),
     ([*MANAGE, "check", "--deploy", "--fail-level", "WARNING"], PRODUCTION),
-    ([*MANAGE, "makemigrations", "--check", "--dry-run"], ADDRESSES),
+    (["-W", "ignore::RuntimeWarning", *MANAGE, "makemigrations", "--check", "--dry-run"], ADDRESSES),
 ]
 
 

@@ -22,7 +22,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 RUN_PREFIX = "causeway-"
 # A unix socket's path ends at 107 bytes; the longest name put into a run folder is ".s.PGSQL.5432.lock".
 LONGEST_RUN_FOLDER = 107 - len("/.s.PGSQL.5432.lock")
-OPEN_PATH, CLOSED = 0o711, 0o700
+CLOSED = 0o700
+# Root's servers run as another user, who must get through; nobody else is in need of it.
+OPEN_PATH = 0o711 if os.geteuid() == 0 else CLOSED
 
 
 class CannotStart(Exception):

@@ -110,6 +110,7 @@ class Site:
     def run(self) -> None:
         """Prepare, start, wait until ready, load the demo world, and look after it all until a stop signal."""
         self._prepare()
+        places.make_folder(self.state / "static")
         note = self.state / "environment.json"
         places.write_private(note, self.environment.of("manage"))
         try:

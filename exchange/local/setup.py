@@ -24,6 +24,7 @@ NPM = [
     "--ignore-scripts",
     "--no-audit",
     "--no-fund",
+    "--no-update-notifier",
     "--loglevel=error",
     f"--cache={VENV / 'npm-cache'}",
 ]
@@ -124,7 +125,9 @@ def write_stamp(name: str, content: str) -> None:
 
 
 def run(command: list[str], failure: str) -> None:
-    if subprocess.run(command, cwd=CHECKOUT).returncode:
+    # Node trusts its own list of authorities unless told to trust the machine's, as pip and git do.
+    environment = {**os.environ, "NODE_USE_SYSTEM_CA": "1"}
+    if subprocess.run(command, cwd=CHECKOUT, env=environment).returncode:
         raise SetupFailed(f"{failure}; the reason stands above.")
 
 

@@ -125,6 +125,16 @@ def living(folder: Path) -> dict[int, str]:
     return found
 
 
+def end_all(folder: Path) -> None:
+    """Whatever a test left running is over, and its socket folder gone."""
+    for pid in living(folder):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    none_living(folder)
+    with suppress(OSError):
+        shutil.rmtree((folder / "state" / "run-folder").read_text().strip())
+
+
 def none_living(folder: Path, seconds: int = 5) -> dict[int, str]:
     """What is still there after the time; empty as soon as nothing is."""
     for _ in range(seconds * 20):

@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from exchange.local.servers import PARTS, packages_folder
-from tests.exchange.local_toys import DEAF, SLEEPER, Toy, living, none_living, reachable_folder
+from tests.exchange.local_toys import DEAF, SLEEPER, Toy, end_all, living, none_living, reachable_folder
 
 TWO = f"web: {SLEEPER}\nworker: {SLEEPER}\n"
 
@@ -24,8 +24,7 @@ TWO = f"web: {SLEEPER}\nworker: {SLEEPER}\n"
 def folder() -> Iterator[Path]:
     with reachable_folder() as made:
         yield made
-        for pid in living(made):
-            os.kill(pid, signal.SIGKILL)
+        end_all(made)
 
 
 def redis_of(toy: Toy) -> redis.Redis:
