@@ -1,25 +1,11 @@
-"""The whole product, running: what journeys and kill tests use. All of them share one worker of a parallel run."""
+"""Journeys share one running product and one worker of a parallel run."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
 
-from exchange.local.environment import free_port
-from exchange.local.places import CHECKOUT, DEMO_PEOPLE
-from exchange.local.processes import spawn
-from tests.exchange.local_toys import WHAT_A_LOGIN_GIVES, end_all, living, reachable_folder
-
-READY_SECONDS = 150
+from tests.journeys.site import Site, running_site
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,112 +13,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.xdist_group("site"))
-
-
-@dataclass
-class Site:
-    """A start of `python -m exchange.local run` on a state folder of its own."""
-
-    folder: Path
-    url: str
-    launcher: subprocess.Popen[bytes]
-
-    @property
-    def state(self) -> Path:
-        return self.folder / "state"
-
-    @property
-    def output(self) -> str:
-        return (self.folder / "output").read_text(errors="replace")
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables every process of the site has."""
-        return dict(json.loads((self.state / "environment.json").read_text()))
-
-    @property
-    def passwords(self) -> dict[str, str]:
-        """The demo cast's passwords by first name; they sign in as name@example.com."""
-        known = json.loads((self.state / "secrets.json").read_text())
-        return {name: known[f"DEMO_PASSWORD_{name.upper()}"] for name in DEMO_PEOPLE}
-
-    def manage(self, *arguments: str) -> str:
-        """What a manage.py command says in the site's environment."""
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(
-            command, cwd=CHECKOUT, env=self.environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def database(self) -> psycopg.Connection:
-        """A session as the application's role."""
-        return psycopg.connect(self.environment["DATABASE_URL"], autocommit=True)
-
-    def pid_of(self, process: str) -> int | None:
-        """The pid of one process of the Procfile, or of postgres or valkey-server; None while it is down."""
-        for pid, command in living(self.folder).items():
-            with suppress(OSError):
-                variables = "\0" + Path(f"/proc/{pid}/environ").read_text(errors="replace")
-                is_server = command.split()[0].endswith(f"/{process}")
-                if f"\0CAUSEWAY_PROCESS={process}\0" in variables or is_server:
-                    return pid
-        return None
-
-    def pids(self) -> dict[str, int | None]:
-        """The pids of all processes of the Procfile."""
-        names = [
-            line.split(":")[0] for line in (CHECKOUT / "Procfile").read_text().splitlines() if ":" in line
-        ]
-        return {name: self.pid_of(name) for name in names}
-
-    def wait_ready(self) -> None:
-        """The launcher has greeted; fails with its output when it ends or takes too long."""
-        for _ in range(READY_SECONDS * 10):
-            if "Causeway is ready at" in self.output:
-                return
-            if self.launcher.poll() is not None:
-                break
-            time.sleep(0.1)
-        raise AssertionError(f"the site did not become ready:\n{self.output[-5000:]}")
-
-    def stop(self, number: int = signal.SIGTERM) -> float:
-        """Seconds from the signal to the launcher's end."""
-        began = time.monotonic()
-        self.launcher.send_signal(number)
-        self.launcher.wait(15)
-        return time.monotonic() - began
-
-
-def start_site(folder: Path, **environment: str) -> Site:
-    """Start the product on the folder; more variables may be given by name."""
-    port = environment.pop("PORT", None) or str(free_port())
-    inherited = {name: os.environ[name] for name in WHAT_A_LOGIN_GIVES if name in os.environ}
-    variables = {
-        "HOME": str(folder),
-        "DATA_DIR": str(folder / "state"),
-        "PORT": port,
-        **inherited,
-        **environment,
-    }
-    command = [sys.executable, "-m", "exchange.local", "run"]
-    with (folder / "output").open("wb") as output:
-        launcher = spawn(command, env=variables, cwd=CHECKOUT, output=output, death_signal=signal.SIGTERM)
-    return Site(folder=folder, url=f"http://127.0.0.1:{port}", launcher=launcher)
-
-
-@contextmanager
-def running_site(**environment: str) -> Iterator[Site]:
-    """A site of its own for a test that gives it other settings or breaks it; gone afterwards."""
-    with reachable_folder() as folder:
-        site = start_site(folder, **environment)
-        try:
-            site.wait_ready()
-            yield site
-        finally:
-            with suppress(subprocess.TimeoutExpired):
-                site.stop()
-            end_all(folder)
 
 
 @pytest.fixture(scope="session")
