@@ -112,7 +112,7 @@ def _point_at_paper(environment: Environment, known: Mapping[str, str], *, state
 
 def wanted_port(given: Mapping[str, str]) -> int:
     text = given.get("PORT", "").strip() or "8000"
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535):
         raise CannotStart(f"PORT is {text!r}; it must be a number from 1 to 65535.")
     return int(text)
 

@@ -10,18 +10,16 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import redis
+
 from exchange.local import places
+from exchange.local.embedded import embedded_servers
 from exchange.local.environment import HOST, Environment, read_environment, require_free, wanted_port
 from exchange.local.places import CHECKOUT, DEMO_PEOPLE, CannotStart
 from exchange.local.processes import spawn
-from exchange.local.servers import APP_ROLE, OWNER_ROLE, Postgres, Valkey, binaries
-from exchange.local.supervisor import MakeWatch, Supervisor, Unit, now_ms, standard_output
+from exchange.local.supervisor import MakeWatch, Stopped, Supervisor, Unit, now_ms, standard_output
 
 LONGEST_READY_MS = 120_000
-
-
-class Stopped(Exception):
-    """A stop signal came before the site was ready."""
 
 
 def run() -> int:
@@ -57,35 +55,33 @@ def manage(arguments: list[str]) -> int:
 
 @contextlib.contextmanager
 def servers(supervisor: Supervisor, environment: Environment, *, state: Path) -> Iterator[None]:
-    """The embedded servers that no address was given for answer; at the end they and all processes are gone."""
-    with contextlib.ExitStack() as stack:
-        wanted = [kind for kind, needed in _kinds(environment) if needed]
-        if wanted:
-            user = places.server_user()
-            sockets = stack.enter_context(places.run_folder(state, user))
-            programs = binaries(state, user)
-        stack.callback(supervisor.stop)
-        for kind in wanted:
-            server = kind(state=state, sockets=sockets, user=user, programs=programs)
-            _start(supervisor, server)
-            environment.common["EMBEDDED_SERVERS"] = "true"
-            if isinstance(server, Postgres):
-                server.make_roles()
-                environment.owner["DATABASE_OWNER_URL"] = server.address(OWNER_ROLE)
-                environment.common["DATABASE_URL"] = server.address(APP_ROLE)
-            else:
-                environment.common["REDIS_URL"] = server.address()
+    """PostgreSQL and Redis answer, given ones or embedded ones; at the end every process started is gone."""
+    if not environment.needs_redis:
+        require_redis(environment.common["REDIS_URL"])
+    if not (environment.needs_postgres or environment.needs_redis):
+        try:
+            yield
+        finally:
+            supervisor.stop()
+        return
+    wanted = {"postgres": environment.needs_postgres, "valkey": environment.needs_redis}
+    with embedded_servers(supervisor, state=state, **wanted) as addresses:
+        environment.common["EMBEDDED_SERVERS"] = "true"
+        if environment.needs_postgres:
+            environment.common["DATABASE_URL"] = addresses.app
+            environment.owner["DATABASE_OWNER_URL"] = addresses.owner
+        if environment.needs_redis:
+            environment.common["REDIS_URL"] = addresses.redis
         yield
 
 
-def _kinds(environment: Environment) -> list[tuple[type[Postgres] | type[Valkey], bool]]:
-    return [(Postgres, environment.needs_postgres), (Valkey, environment.needs_redis)]
-
-
-def _start(supervisor: Supervisor, server: Postgres | Valkey) -> None:
-    process = server.start()
-    supervisor.adopt(Unit(server.name, server.start, stop_signal=server.stop_signal, is_server=True), process)
-    server.require_ready(process)
+def require_redis(url: str) -> None:
+    """Refuses when nothing answers at the address that was given."""
+    try:
+        with redis.Redis.from_url(url, socket_connect_timeout=5, socket_timeout=5) as client:
+            client.ping()
+    except (redis.RedisError, ValueError) as error:
+        raise CannotStart(f"REDIS_URL does not answer: {error}") from None
 
 
 def run_processes(supervisor: Supervisor, environment: Environment, *, procfile: Path) -> None:

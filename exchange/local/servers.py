@@ -23,11 +23,11 @@ from psycopg import sql
 
 from exchange.local.places import CannotStart, ServerUser, make_folder, server_folder
 from exchange.local.processes import TICKS, end_left_over, spawn
+from exchange.local.supervisor import Stopped
 
 SUPERUSER, OWNER_ROLE, APP_ROLE, DATABASE = "postgres", "causeway_owner", "causeway_app", "causeway"
 LOCALE = ["--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
 SERVER_ENV = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-START_SECONDS = 60  # recovery after a crash replays the log first
 BIGGEST_LOG = 10_000_000
 
 
@@ -167,8 +167,13 @@ class Postgres:
             )
         fresh.rename(self.cluster)
 
-    def require_ready(self, process: subprocess.Popen[bytes]) -> None:
-        _wait(self, process, self._answers)
+    def require_ready(self, process: subprocess.Popen[bytes], *, is_unwanted: Callable[[], bool]) -> None:
+        """Returns once it answers; refuses when it ended, raises Stopped when it is not wanted any more."""
+        while not self._answers():
+            _require_hope(self, process)
+            if is_unwanted():
+                raise Stopped
+            time.sleep(1 / TICKS)
 
     def _answers(self) -> bool:
         with contextlib.suppress(psycopg.OperationalError):
@@ -232,8 +237,13 @@ class Valkey:
                 **self.user.popen,
             )
 
-    def require_ready(self, process: subprocess.Popen[bytes]) -> None:
-        _wait(self, process, self._answers)
+    def require_ready(self, process: subprocess.Popen[bytes], *, is_unwanted: Callable[[], bool]) -> None:
+        """Returns once it answers; refuses when it ended, raises Stopped when it is not wanted any more."""
+        while not self._answers():
+            _require_hope(self, process)
+            if is_unwanted():
+                raise Stopped
+            time.sleep(1 / TICKS)
 
     def _answers(self) -> bool:
         with (
@@ -251,16 +261,10 @@ def _log_file(state: Path, name: str) -> Path:
     return log
 
 
-def _wait(server: Postgres | Valkey, process: subprocess.Popen[bytes], answers: Callable[[], bool]) -> None:
-    for _ in range(START_SECONDS * TICKS):
-        if answers():
-            return
-        if process.poll() is not None:
-            raise CannotStart(
-                f"{server.name} ended while starting: {_last_line(server.log.read_text(errors='replace'))}"
-            )
-        time.sleep(1 / TICKS)
-    raise CannotStart(f"{server.name} did not answer within {START_SECONDS} seconds; see {server.log}.")
+def _require_hope(server: Postgres | Valkey, process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        said = _last_line(server.log.read_text(errors="replace"))
+        raise CannotStart(f"{server.name} ended while starting: {said}")
 
 
 def _last_line(text: str) -> str:

@@ -20,9 +20,9 @@ import psycopg
 from psycopg import sql
 
 from exchange.local import places
+from exchange.local.embedded import embedded_servers
 from exchange.local.places import CHECKOUT, CannotStart
-from exchange.local.servers import APP_ROLE, OWNER_ROLE, Postgres, Valkey, binaries
-from exchange.local.supervisor import Supervisor, Unit, standard_output
+from exchange.local.supervisor import Supervisor, standard_output
 
 PREFIX = "causeway-test-"
 FOLDER, OWNER_URL, APP_URL, REDIS = "TEST_FOLDER", "TEST_OWNER_URL", "TEST_APP_URL", "TEST_REDIS_URL"
@@ -67,30 +67,16 @@ def _given(environment: MutableMapping[str, str]) -> None:
 
 
 def _start_missing(environment: MutableMapping[str, str], folder: Path, stack: contextlib.ExitStack) -> None:
-    if APP_URL in environment and REDIS in environment:
+    wanted = {"postgres": APP_URL not in environment, "valkey": REDIS not in environment}
+    if not any(wanted.values()):
         return
-    user = places.server_user()
-    programs = binaries(folder, user)
-    sockets = stack.enter_context(places.run_folder(folder, user))
     supervisor = Supervisor(standard_output())
-    stack.callback(supervisor.stop)
-    if APP_URL not in environment:
-        postgres = Postgres(
-            state=folder, sockets=sockets, user=user, programs=programs, connections=MOST_CONNECTIONS
-        )
-        _start(supervisor, postgres)
-        postgres.make_roles()
-        environment.update({APP_URL: postgres.address(APP_ROLE), OWNER_URL: postgres.address(OWNER_ROLE)})
-    if REDIS not in environment:
-        valkey = Valkey(state=folder, sockets=sockets, user=user, programs=programs)
-        _start(supervisor, valkey)
-        environment[REDIS] = valkey.address()
-
-
-def _start(supervisor: Supervisor, server: Postgres | Valkey) -> None:
-    process = server.start()
-    supervisor.adopt(Unit(server.name, server.start, stop_signal=server.stop_signal, is_server=True), process)
-    server.require_ready(process)
+    serving = embedded_servers(supervisor, state=folder, connections=MOST_CONNECTIONS, **wanted)
+    addresses = stack.enter_context(serving)
+    if wanted["postgres"]:
+        environment.update({APP_URL: addresses.app, OWNER_URL: addresses.owner})
+    if wanted["valkey"]:
+        environment[REDIS] = addresses.redis
 
 
 def _remove_abandoned() -> None:

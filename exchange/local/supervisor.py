@@ -33,6 +33,10 @@ def now_ms() -> int:
     return time.monotonic_ns() // MS
 
 
+class Stopped(Exception):
+    """A stop signal came before the start was through."""
+
+
 class Terminal:
     """Standard output that is never waited for: what it cannot take in time is dropped."""
 

@@ -16,7 +16,10 @@ from pathlib import Path
 from exchange.local.places import CHECKOUT
 
 SLEEPER = "python -c \"import os, time; print(os.environ['CAUSEWAY_PROCESS'], flush=True); time.sleep(1000)\""
-DEAF = 'python -c "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)]; time.sleep(1000)"'
+DEAF = (
+    'python -c "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)];'
+    " print('hears nothing', flush=True); time.sleep(1000)\""
+)
 PATIENCE = 60
 WHAT_A_LOGIN_GIVES = ("PATH", "LANG", "TMPDIR")
 

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 import redis
 
+from exchange.local import suite
 from exchange.local.servers import PARTS, packages_folder
 from tests.exchange.local_toys import DEAF, SLEEPER, Toy, end_all, living, none_living, reachable_folder
 
@@ -54,8 +55,8 @@ def traces(toy: Toy) -> tuple[int, int]:
 )
 def test_a_stop_signal_ends_even_the_deaf_within_five_seconds(folder: Path, number: int) -> None:
     toy = Toy(folder, f"{TWO}deaf: {DEAF}\n").ready()
-    toy.pid_of("deaf")
-    assert toy.end(number) < 5
+    toy.says("hears nothing")
+    assert 3 < toy.end(number) < 5
     assert toy.status() == 0
     assert living(folder) == {}
 
@@ -222,6 +223,27 @@ def test_an_odd_setting_ends_the_start_with_one_sentence(
     toy = Toy(folder, TWO, **{name: value})
     assert toy.status() == 2
     assert re.fullmatch(f"causeway: {sentence}\n", toy.output)
+
+
+def test_a_redis_that_does_not_answer_is_said_plainly(folder: Path) -> None:
+    toy = Toy(folder, TWO, REDIS_URL="redis://127.0.0.1:9/0")
+    assert toy.status() == 2
+    assert toy.says("^causeway: REDIS_URL does not answer: .*127.0.0.1:9")
+    assert toy.output.count("\n") == 1
+
+
+def test_nothing_is_started_in_place_of_servers_that_are_given(folder: Path) -> None:
+    given = {
+        "DATABASE_URL": os.environ[suite.APP_URL],
+        "DATABASE_OWNER_URL": os.environ[suite.OWNER_URL],
+        "REDIS_URL": os.environ[suite.REDIS],
+    }
+    toy = Toy(folder, TWO, **given).ready()
+    toy.pid_of("worker")
+    assert not (toy.state / "postgres").exists()
+    assert not (toy.state / "valkey").exists()
+    assert toy.address == given["DATABASE_URL"]
+    assert toy.end() < 5
 
 
 def test_only_payouts_finds_the_withdrawal_key(folder: Path) -> None:

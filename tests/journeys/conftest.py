@@ -8,6 +8,7 @@ import pytest
 from tests.journeys.site import Site, running_site
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:

@@ -30,7 +30,9 @@ class Command(BaseCommand):
             gate.remember_venue()
             gate.ensure_primary_account()
         except DatabaseError as error:
-            raise CommandError(f"the database refuses: {str(error).strip()}", returncode=2) from error
+            raise CommandError(
+                f"the database refuses: {' '.join(str(error).split())}", returncode=2
+            ) from error
         except DomainError as error:
             raise CommandError(str(error), returncode=2) from error
 
