@@ -21,12 +21,13 @@ PRODUCTION = {
     "EMAIL_HOST": "mail.example",
     "TRUSTED_PROXIES": "1",
 }
+LINT_IMPORTS = ["-c", "from importlinter.cli import lint_imports_command as lint; lint()"]
 MANAGE = ["manage.py"]
 STEPS: list[tuple[list[str], Mapping[str, str]]] = [
     (["-m", "ruff", "format", "--check", "."], {}),
     (["-m", "ruff", "check", "."], {}),
     (["-m", "mypy"], ADDRESSES),
-    (["-c", "import sys; from importlinter.cli import lint_imports_command as lint; sys.exit(lint())"], {}),
+    (LINT_IMPORTS, {}),
     ([*MANAGE, "check", "--deploy", "--fail-level", "WARNING"], PRODUCTION),
     (["-W", "ignore::RuntimeWarning", *MANAGE, "makemigrations", "--check", "--dry-run"], ADDRESSES),
 ]
