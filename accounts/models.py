@@ -28,7 +28,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         NONE = 0, _("not verified")
         VERIFIED = 1, _("verified")
 
-    email = models.EmailField(_("e-mail address"))
+    email = models.EmailField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
     tier = models.PositiveSmallIntegerField(choices=Tier, default=Tier.NONE)
     is_active = models.BooleanField(default=True)
@@ -84,6 +84,10 @@ class KycCase(models.Model):
             models.CheckConstraint(
                 condition=Q(decided_by__isnull=True) | ~Q(decided_by=models.F("user")),
                 name="kyc_is_decided_by_another_person",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=["DRAFT", "SUBMITTED"]) | Q(decided_by__isnull=False, decided_at__isnull=False),
+                name="kyc_decided_has_a_decider",
             ),
         ]
 

@@ -1,0 +1,33 @@
+"""How the API knows who calls: an API token, or the session of the mobile app."""
+
+from allauth.headless.contrib.rest_framework.authentication import XSessionTokenAuthentication
+from django.utils.translation import gettext as _
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from accounts import services
+from accounts.models import ApiToken, User
+
+
+class ApiTokenAuthentication(BaseAuthentication):
+    """`Authorization: Bearer cw_…`"""
+
+    def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
+        scheme, _space, secret = get_authorization_header(request).decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        token = services.use_token(secret.strip())
+        if token is None:
+            raise AuthenticationFailed(_("This token is not valid."))
+        return token.user, token
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class AppSessionAuthentication(XSessionTokenAuthentication):  # type: ignore[misc]
+    """`X-Session-Token`, as the app's door hands it out."""
+
+    def authenticate_header(self, request: Request) -> str:
+        return "X-Session-Token"
