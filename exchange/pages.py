@@ -4,7 +4,7 @@ import re
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +13,9 @@ from django.utils.translation import gettext_lazy as _
 
 from exchange.errors import DomainError
 from exchange.money import parse
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 _SPACES = re.compile(r"[\s'\u2019]+")
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?P<mark>[,.])[0-9]{3}(?:(?P=mark)[0-9]{3})*")
@@ -30,6 +33,12 @@ def typed_amount(text: str) -> str:
     if text.count(",") > 1:
         return text.replace(",", "") if _THOUSANDS.fullmatch(text) else text
     return text if _THOUSANDS.fullmatch(text) else text.replace(",", ".")
+
+
+class CustomerRequest(HttpRequest):
+    """A request that only somebody signed in can make."""
+
+    user: "User"
 
 
 class AmountField(forms.CharField):
@@ -52,7 +61,7 @@ class AmountField(forms.CharField):
             "spellcheck": "false",
         }
 
-    def clean(self, value: object) -> Decimal | None:  # type: ignore[override]
+    def clean(self, value: object) -> Decimal | None:
         text = typed_amount(super().clean(value))
         if not text:
             return None
@@ -78,8 +87,10 @@ def new_nonce() -> str:
 
 
 def refuse(form: forms.BaseForm, error: DomainError) -> None:
-    """Write the refusal beside its field, or above the form when it has none there."""
-    form.add_error(error.field if error.field in form.fields else None, str(error))
+    """Write the refusal beside its field, or above the form when nobody would see it there."""
+    field = form.fields.get(error.field or "")
+    is_shown = field is not None and not field.widget.is_hidden
+    form.add_error(error.field if is_shown else None, str(error))
 
 
 class RefusalPages:

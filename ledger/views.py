@@ -15,7 +15,7 @@ from django.views import View
 from django.views.decorators.http import require_GET, require_POST
 
 from exchange.errors import DomainError
-from exchange.pages import refuse
+from exchange.pages import CustomerRequest, refuse
 from ledger import queries, services
 from ledger import wallet as purse
 from ledger.forms import HistoryFilter, RouteForm, WithdrawForm
@@ -28,7 +28,7 @@ EXAMPLE_QUANTITY = Decimal("0.5")
 
 @login_required
 @require_GET
-def wallet(request: HttpRequest) -> HttpResponse:
+def wallet(request: CustomerRequest) -> HttpResponse:
     rows = purse.holdings(request.user)
     total = sum((row.value for row in rows if row.value is not None), Decimal(0))
     hides_small = request.GET.get("small") == "hide"
@@ -39,7 +39,7 @@ def wallet(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
-def statement(request: HttpRequest, asset: str) -> HttpResponse:
+def statement(request: CustomerRequest, asset: str) -> HttpResponse:
     if asset != asset.upper():
         return redirect("statement", asset=asset.upper())
     entries = queries.statement(request.user.pk, asset)
@@ -53,25 +53,24 @@ def chosen_route(request: HttpRequest) -> tuple[str, list[Network], Network | No
     """The asset in the address, its networks, and the one chosen or the only one."""
     form = RouteForm(request.GET)
     wanted = form.cleaned_data if form.is_valid() else {"asset": "", "network": ""}
-    networks = [network for network in purse.networks_in() if network.asset_id == wanted["asset"]]
+    networks = list(queries.networks(wanted["asset"])) if wanted["asset"] else []
     chosen = next((network for network in networks if network.code == wanted["network"]), None)
     return wanted["asset"], networks, chosen or (networks[0] if len(networks) == 1 else None)
 
 
 def route_context(request: HttpRequest, flag: str) -> dict[str, Any]:
     asset, networks, chosen = chosen_route(request)
-    everything = list(purse.networks_in())
-    assets = sorted({network.asset_id for network in everything if getattr(network, flag)})
+    assets = sorted({network.asset_id for network in queries.networks() if getattr(network, flag)})
     return {"asset": asset, "assets": assets, "networks": networks, "network": chosen}
 
 
 class DepositPage(LoginRequiredMixin, View):
     """Asset, network, then the customer's own address; asking for an address is a POST, because it makes one."""
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: CustomerRequest) -> HttpResponse:
         return self.show(request)
 
-    def post(self, request: HttpRequest) -> HttpResponse:
+    def post(self, request: CustomerRequest) -> HttpResponse:
         _asset, _networks, network = chosen_route(request)
         if network is None:
             return redirect("deposit")
@@ -81,10 +80,10 @@ class DepositPage(LoginRequiredMixin, View):
             return self.show(request, error)
         return redirect(request.get_full_path())
 
-    def show(self, request: HttpRequest, refusal: DomainError | None = None) -> HttpResponse:
+    def show(self, request: CustomerRequest, refusal: DomainError | None = None) -> HttpResponse:
         context = route_context(request, "deposit_enabled")
         network = context["network"]
-        address = purse.address_of(request.user, network) if network else None
+        address = queries.addresses(request.user).filter(network=network).first() if network else None
         context |= {
             "address": address,
             "refusal": refusal,
@@ -97,10 +96,10 @@ class DepositPage(LoginRequiredMixin, View):
 class WithdrawPage(LoginRequiredMixin, View):
     """Asset and network by links, the rest by a form that holds the money at once."""
 
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: CustomerRequest) -> HttpResponse:
         return self.show(request, None)
 
-    def post(self, request: HttpRequest) -> HttpResponse:
+    def post(self, request: CustomerRequest) -> HttpResponse:
         _asset, _networks, network = chosen_route(request)
         if network is None:
             return redirect("withdraw")
@@ -117,19 +116,18 @@ class WithdrawPage(LoginRequiredMixin, View):
                 return redirect("wallet_history")
         return self.show(request, form)
 
-    def show(self, request: HttpRequest, form: WithdrawForm | None) -> HttpResponse:
+    def show(self, request: CustomerRequest, form: WithdrawForm | None) -> HttpResponse:
         context = route_context(request, "withdraw_enabled")
         network = context["network"]
         if network:
             context["form"] = form or WithdrawForm(needs_tag=network.needs_tag)
             context["available"] = queries.available(request.user.pk, network.asset_id)
-            context["net_least"] = network.withdraw_min
         return render(request, "ledger/withdraw.html", context, status=400 if form else 200)
 
 
 @login_required
 @require_GET
-def history(request: HttpRequest) -> HttpResponse:
+def history(request: CustomerRequest) -> HttpResponse:
     form = HistoryFilter(request.GET)
     wanted = form.cleaned_data if form.is_valid() else {"asset": "", "page": None}
     deposits, withdrawals = queries.deposits(request.user), queries.withdrawals(request.user)
@@ -149,7 +147,7 @@ def history(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def cancel_withdrawal(request: HttpRequest, withdrawal_id: int) -> HttpResponse:
+def cancel_withdrawal(request: CustomerRequest, withdrawal_id: int) -> HttpResponse:
     try:
         services.cancel_withdrawal(withdrawal_id=withdrawal_id, user=request.user)
     except DomainError as error:
@@ -161,7 +159,7 @@ def cancel_withdrawal(request: HttpRequest, withdrawal_id: int) -> HttpResponse:
 
 @require_GET
 def fees(request: HttpRequest) -> HttpResponse:
-    networks = [network for network in purse.networks_in() if network.withdraw_enabled]
+    networks = queries.networks().filter(withdraw_enabled=True)
     house = {"fee_bps": settings.PLATFORM_FEE_BPS, "protection_bps": settings.MARKET_PROTECTION_BPS}
     example = EXAMPLE_QUANTITY * settings.PLATFORM_FEE_BPS / 10_000
     return render(request, "ledger/fees.html", {"networks": networks, "example": example, **house})

@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 import segno
-from django.db.models import QuerySet
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
 from ledger import queries
-from ledger.models import DepositAddress, Network
 from markets import queries as markets
 
 COUNTED_IN = "USDT"
@@ -46,16 +44,6 @@ def holdings(user: User) -> list[Holding]:
         value = None if price is None else (price * (row.available + row.held)).quantize(CENT, ROUND_HALF_UP)
         found.append(Holding(row.asset, row.available, row.held, value))
     return sorted(found, key=lambda holding: (-(holding.value or Decimal(0)), holding.asset))
-
-
-def networks_in() -> QuerySet[Network]:
-    """Every asset and network the venue knows, for the lists to choose from."""
-    return Network.objects.order_by("asset_id", "-is_default", "code")
-
-
-def address_of(user: User, network: Network) -> DepositAddress | None:
-    """The customer's own address on the network, once there is one."""
-    return DepositAddress.objects.filter(user=user, network=network).first()
 
 
 def drawing(text: str) -> SafeString:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from exchange.errors import DomainError
 from exchange.money import decimals
-from exchange.pages import refuse
+from exchange.pages import CustomerRequest, refuse
 from markets import queries as markets
 from markets import rules
 from markets.models import Market
@@ -83,7 +83,7 @@ def announce(request: HttpRequest, order: Order) -> None:
 
 @login_required
 @require_GET
-def order_list(request: HttpRequest) -> HttpResponse:
+def order_list(request: CustomerRequest) -> HttpResponse:
     form = OrderFilter(request.GET)
     wanted = form.cleaned_data if form.is_valid() else {}
     found = narrowed(queries.orders_of(request.user), wanted)
@@ -105,7 +105,7 @@ def narrowed(orders: Any, wanted: dict[str, Any]) -> Any:
 
 @login_required
 @require_GET
-def order_detail(request: HttpRequest, order_id: int) -> HttpResponse:
+def order_detail(request: CustomerRequest, order_id: int) -> HttpResponse:
     order = queries.order_of(request.user, order_id)
     places = decimals(rules.tick_size(order.market.filters)) + 2
     context = {"order": order, "fills": order.fills.all(), "lifeline": lifeline.steps(order)}
@@ -116,7 +116,7 @@ def order_detail(request: HttpRequest, order_id: int) -> HttpResponse:
 
 @login_required
 @require_POST
-def cancel(request: HttpRequest, order_id: int) -> HttpResponse:
+def cancel(request: CustomerRequest, order_id: int) -> HttpResponse:
     try:
         services.cancel_order(user=request.user, order_id=order_id)
     except DomainError as error:
@@ -131,6 +131,6 @@ def cancel(request: HttpRequest, order_id: int) -> HttpResponse:
 
 @login_required
 @require_GET
-def fill_list(request: HttpRequest) -> HttpResponse:
+def fill_list(request: CustomerRequest) -> HttpResponse:
     page = Paginator(queries.fills_of(request.user), PAGE_SIZE).get_page(request.GET.get("page"))
     return render(request, "orders/fills.html", {"page": page})

@@ -1,6 +1,7 @@
 // Candles above, volume below, drawn by lightweight-charts. Its attribution is the page's own visible link.
 
 import { CandlestickSeries, createChart, HistogramSeries, LineStyle } from "../../vendor/lightweight-charts.standalone.production.mjs";
+import { group } from "./decimal.js";
 
 const language = document.documentElement.lang || "en";
 const full = new Intl.DateTimeFormat(language, { year: "numeric", month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -39,7 +40,7 @@ export class CandleChart {
       },
       crosshair: { mode: 0 },
     });
-    const priceFormat = { type: "price", precision: places, minMove: 10 ** -places };
+    const priceFormat = { type: "custom", minMove: 10 ** -places, formatter: (price) => group(price.toFixed(places)) };
     this.price = this.chart.addSeries(CandlestickSeries, { priceFormat });
     this.volume = this.chart.addSeries(HistogramSeries, { priceFormat: { type: "volume" }, lastValueVisible: false, priceLineVisible: false }, 1);
     this.chart.panes()[1].setStretchFactor(0.22);
@@ -55,7 +56,7 @@ export class CandleChart {
     this.colours = { up, down, accent };
     this.chart.applyOptions({
       layout: { background: { color: surface }, textColor: text, panes: { separatorColor: line, separatorHoverColor: line } },
-      grid: { vertLines: { color: line }, horzLines: { color: line } },
+      grid: { vertLines: { color: faded(line) }, horzLines: { color: faded(line) } },
       rightPriceScale: { borderColor: line },
       timeScale: { borderColor: line },
     });
