@@ -146,6 +146,8 @@ if BINANCE_WITHDRAW_API_KEY and PROCESS != "payouts":
 RECV_WINDOW_MS = number("BINANCE_RECV_WINDOW_MS", 5000, low=100, high=60000)
 GATE_MAX_RELAYS = number("GATE_MAX_RELAYS", 6, low=1, high=64)
 VENUE_TIMEOUT_SECONDS = number("VENUE_TIMEOUT_SECONDS", 12, low=1, high=60)
+# Tests of one transaction each cannot leave it; nothing else may talk to the venue inside one.
+GATE_INSIDE_TRANSACTIONS = False
 
 # ------------------------------------------------------------------ money rules of the house (basis points, seconds)
 PLATFORM_FEE_BPS = number("PLATFORM_FEE_BPS", 10, low=0, high=1000)
@@ -155,6 +157,8 @@ ORDER_WAIT_MS = number("ORDER_WAIT_MS", 2000, low=0, high=10000)
 ORDER_SEND_BY_MS = number("ORDER_SEND_BY_MS", 4000, low=100, high=60000)
 ORDER_RESOLVE_MARGIN_MS = number("ORDER_RESOLVE_MARGIN_MS", 15000, low=100, high=600000)
 SWEEP_SECONDS = number("SWEEP_SECONDS", 2, low=1, high=60)
+# Every customer gets a sub-account at the venue, so that deposits have an address of their own.
+DEPOSIT_SUB_ACCOUNTS = flag("DEPOSIT_SUB_ACCOUNTS", VENUE in ("paper", "live"))
 POLL_SECONDS = number("POLL_SECONDS", 10, low=1, high=600)
 
 # ------------------------------------------------------------------ databases
@@ -230,6 +234,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "allauth.usersessions.middleware.UserSessionsMiddleware",
+    "exchange.pages.RefusalPages",
 ]
 ROOT_URLCONF = "exchange.urls"
 WSGI_APPLICATION = "exchange.asgi.wsgi"
