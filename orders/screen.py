@@ -7,6 +7,7 @@ from itertools import accumulate
 from typing import Any
 
 from django.conf import settings
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -15,6 +16,7 @@ from markets import queries as markets
 from markets import rules
 from markets.models import Market
 from orders import queries
+from orders.models import Status
 
 LEVELS = 15
 
@@ -129,6 +131,5 @@ def texts() -> dict[str, str]:
         "noFills": _("No fills yet."),
         "noBalances": _("No balances yet."),
         "summary": _("Best bid {bid}, best ask {ask}."),
-        "status": _("Status: {status}"),
-        "thin": _("Only {quantity} {base} is on offer within the known depth."),
+        **{f"status{status.value}": capfirst(str(status.label)) for status in Status},
     }

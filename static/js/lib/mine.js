@@ -69,7 +69,7 @@ export class Mine {
       price: amount(order.price ?? ""),
       quantity: amount(order.quantity ?? order.quote_quantity),
       filled: amount(order.cumulative_quantity),
-      status: order.status_label ?? order.status,
+      status: this.texts[`status${order.status}`] ?? order.status,
     });
     row.dataset.order = order.id;
     row.querySelector('[data-cell="market"]').href = `/orders/${order.id}/`;

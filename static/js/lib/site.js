@@ -2,7 +2,8 @@
 
 import { $$ } from "./dom.js";
 
-const clock = new Intl.DateTimeFormat(document.documentElement.lang || "en", {
+// Year first, as nobody can misread it.
+const clock = new Intl.DateTimeFormat("sv-SE", {
   year: "numeric", month: "2-digit", day: "2-digit",
   hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });

@@ -1,0 +1,40 @@
+// Parts of a page that are read again when a private event says that they moved.
+// data-live names the events; the fresh part is the server's own rendering of the same page.
+
+import "../lib/site.js";
+import { $$ } from "../lib/dom.js";
+import { localTimes } from "../lib/site.js";
+import { Socket } from "../lib/socket.js";
+
+const GATHER_MS = 250;
+const parts = $$("[data-live]");
+const events = new Set(parts.flatMap((part) => part.dataset.live.split(" ")));
+let last = null;
+let gathering = 0;
+
+/** What tells an element in focus apart, so that its successor can take the focus. */
+const nameOf = (element) => element.id || element.getAttribute("aria-label") || element.getAttribute("href");
+
+function exchangePart(part, fresh) {
+  const focused = part.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+  part.replaceChildren(...fresh.childNodes);
+  localTimes(part);
+  if (focused) $$("a, button, input, select", part).find((element) => nameOf(element) === focused)?.focus();
+}
+
+async function read() {
+  const response = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
+  if (!response?.ok || response.redirected) return;
+  const fresh = $$("[data-live]", new DOMParser().parseFromString(await response.text(), "text/html"));
+  if (fresh.length === parts.length) parts.forEach((part, index) => exchangePart(part, fresh[index]));
+}
+
+function hear(message) {
+  const isGap = last !== null && message.seq !== last + 1;
+  last = message.seq;
+  if (!isGap && !events.has(message.type)) return;
+  clearTimeout(gathering);
+  gathering = setTimeout(read, GATHER_MS);
+}
+
+if (parts.length) new Socket("/ws/me/", { onMessage: hear });
