@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +20,7 @@ DEAF = (
     'python -c "import signal, time; [signal.signal(n, signal.SIG_IGN) for n in (1, 2, 15)];'
     " print('hears nothing', flush=True); time.sleep(1000)\""
 )
+NOTHING: Mapping[str, str] = {}
 PATIENCE = 60
 WHAT_A_LOGIN_GIVES = ("PATH", "LANG", "TMPDIR")
 
@@ -45,12 +46,12 @@ class Toy:
     """One start of the launcher on a state folder."""
 
     def __init__(
-        self, folder: Path, procfile: str, *, through_make: bool = False, **environment: str
+        self, folder: Path, procfile: str, given: Mapping[str, str] = NOTHING, *, through_make: bool = False
     ) -> None:
         self.folder, self.state, self.log = folder, folder / "state", folder / "output"
         (folder / "Procfile").write_text(procfile)
         inherited = {name: os.environ[name] for name in WHAT_A_LOGIN_GIVES if name in os.environ}
-        port = environment.pop("PORT", None) or str(free_port())
+        places = {"DATA_DIR": str(self.state), "PORT": str(free_port())}
         command = [sys.executable, "-m", "tests.exchange.toy_site", str(folder / "Procfile")]
         if through_make:
             (folder / "Makefile").write_text(f"run: ; @{' '.join(command)}\n")
@@ -59,13 +60,7 @@ class Toy:
             self.launcher = subprocess.Popen(
                 command,
                 cwd=CHECKOUT,
-                env={
-                    **inherited,
-                    "HOME": str(folder),
-                    "DATA_DIR": str(self.state),
-                    "PORT": port,
-                    **environment,
-                },
+                env={**inherited, "HOME": str(folder), **places, **given},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

