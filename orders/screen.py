@@ -114,6 +114,10 @@ def texts() -> dict[str, str]:
         "filled": _("Order {id} is filled."),
         "rejected": _("Order {id} was not accepted: {reason}"),
         "expired": _("Order {id} ended without being filled completely."),
+        "farAbove": _("Your limit is {percent}% above the best offer."),
+        "farBelow": _("Your limit is {percent}% below the best bid."),
+        "movesPrice": _("This order would move the price by {percent}%."),
+        "beyondDepth": _("The known depth of the book does not reach that far: only part of it may be filled."),
         "unknown": _(
             "No answer came. Look at your open orders before you send it again; sending the same again is safe."
         ),

@@ -5,6 +5,7 @@ import { amount, atPlaces, Big, big, decimals, floorTo, typed } from "./decimal.
 import { ApiError, call } from "./http.js";
 
 const PREVIEW_WAIT_MS = 250;
+const WARN_PERCENT = 1;
 const FIELDS = ["price", "quantity", "quote_quantity"];
 
 export class Ticket {
@@ -14,6 +15,7 @@ export class Ticket {
     this.texts = texts;
     this.available = { base: hookText(form, "base"), quote: hookText(form, "quote") };
     this.lastPrice = null;
+    this.best = { ask: null, bid: null };
     this.isPaused = false;
     this.nonces = new Map();
     this.submit = hook("submit", form);
@@ -105,6 +107,7 @@ export class Ticket {
   changed() {
     for (const name of FIELDS) this.complain(name, "");
     this.complainAbove("");
+    this.warn("");
     clearTimeout(this.previewing);
     this.isLimit ? this.estimateLimit() : this.estimateMarket();
   }
@@ -126,6 +129,7 @@ export class Ticket {
     this.show("total", amount(total.toFixed()), quote);
     this.show("fee", amount(fee.toFixed()), asset);
     this.show("receive", amount(gross.minus(fee).toFixed()), asset);
+    this.warnFar(price);
   }
 
   estimateMarket() {
@@ -152,10 +156,29 @@ export class Ticket {
     const places = decimals(this.config.tick);
     const rounded = (text) => atPlaces(new Big(text).round(places, Big.roundHalfUp), places);
     this.show("average", found.average ? rounded(found.average) : null, quote);
-    this.show("worst", found.worst ? rounded(found.worst) : null, quote);
+    const worst = found.limit_price ?? found.worst;
+    this.show("worst", worst ? rounded(worst) : null, quote);
     this.show("pay", amount(pay), payAsset);
     this.show("fee", amount(found.fee), asset);
     this.show("receive", amount(new Big(gross).minus(found.fee).toFixed()), asset);
+    const percent = new Big(found.slippage_bps ?? 0).div(100);
+    if (!found.is_complete) this.warn(this.texts.beyondDepth);
+    else if (percent.gte(WARN_PERCENT)) this.warn(format(this.texts.movesPrice, { percent: percent.toFixed(1) }));
+  }
+
+  /** Is the limit far beyond the other side of the book? */
+  warnFar(price) {
+    const best = this.isBuy ? this.best.ask : this.best.bid;
+    if (!best) return;
+    const percent = price.minus(best).div(best).times(this.isBuy ? 100 : -100);
+    const sentence = this.isBuy ? this.texts.farAbove : this.texts.farBelow;
+    if (percent.gte(WARN_PERCENT)) this.warn(format(sentence, { percent: percent.toFixed(1) }));
+  }
+
+  warn(sentence) {
+    const line = hook("ticket-warning", this.form);
+    line.textContent = sentence;
+    line.hidden = !sentence;
   }
 
   complain(name, sentence) {

@@ -61,6 +61,7 @@ function drawBook() {
 
 function drawSpread() {
   const [ask, bid] = [book.best("asks"), book.best("bids")];
+  ticket.best = { ask: ask?.price ?? null, bid: bid?.price ?? null };
   if (!ask || !bid) return;
   const spread = new Big(ask.price).minus(bid.price);
   const percent = spread.div(ask.price).times(100).toFixed(3, Big.roundHalfUp);

@@ -1,0 +1,68 @@
+"""Every page: no error, no fault of accessibility, no wider than the window, in both themes and with no script."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.browser.window import Window
+
+OPEN_PAGES = (
+    "/",
+    "/markets/",
+    "/trade/BTCUSDT/",
+    "/fees/",
+    "/status/",
+    "/accounts/login/",
+    "/accounts/signup/",
+)
+OWN_PAGES = (
+    "/trade/BTCUSDT/",
+    "/wallet/",
+    "/wallet/USDT/",
+    "/wallet/deposit/?asset=BTC",
+    "/wallet/withdraw/?asset=BTC",
+    "/wallet/history/",
+    "/orders/",
+    "/fills/",
+    "/verify/",
+    "/security/",
+    "/notices/",
+    "/settings/",
+)
+SIZES = [(320, 700), (390, 844), (1280, 800), (1440, 900)]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_open_pages_have_no_serious_fault(open_window: Callable[..., Window], theme: str) -> None:
+    window = open_window(theme=theme)
+    for path in OPEN_PAGES:
+        window.visit(path)
+        assert (path, window.faults()) == (path, [])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_customers_pages_have_no_serious_fault(open_window: Callable[..., Window], theme: str) -> None:
+    window = open_window(theme=theme)
+    window.sign_in("alice")
+    for path in OWN_PAGES:
+        window.visit(path)
+        assert (path, window.faults()) == (path, [])
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_no_page_is_wider_than_its_window(
+    open_window: Callable[..., Window], width: int, height: int
+) -> None:
+    window = open_window(width=width, height=height)
+    window.sign_in("alice")
+    for path in (*OPEN_PAGES[:5], *OWN_PAGES):
+        window.visit(path)
+        assert (path, window.overhang()) == (path, 0)
+
+
+def test_every_page_reads_without_script(open_window: Callable[..., Window]) -> None:
+    window = open_window(has_script=False)
+    window.sign_in("alice")
+    for path in (*OPEN_PAGES[:5], *OWN_PAGES):
+        page = window.visit(path)
+        assert (path, page.locator("h1").count()) == (path, 1)
