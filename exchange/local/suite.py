@@ -29,6 +29,7 @@ FOLDER, OWNER_URL, APP_URL, REDIS = "TEST_FOLDER", "TEST_OWNER_URL", "TEST_APP_U
 # What a developer's shell or a running installation says about itself must not leak into tests.
 FORGOTTEN = ("DATABASE_OWNER_URL", "PRODUCTION", "DEBUG", "SITE_URL", "ALLOWED_HOSTS", "FAILPOINT", "VENUE")
 MOST_CONNECTIONS = 200
+READY = "ready"
 
 
 def run_suite(arguments: list[str]) -> int:
@@ -140,14 +141,16 @@ def make_template(environment: MutableMapping[str, str]) -> str:
     with (folder / "template.lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.seek(0)
-        if not lock.read():
-            _migrate(environment, name)
-            lock.write("ready")
+        outcome = lock.read()
+        if not outcome:
+            outcome = _migrate(environment, name)
+            lock.write(outcome)
+    if outcome != READY:
+        raise CannotStart(f"the test database could not be prepared:\n{outcome}")
     return name
 
 
-def _migrate(environment: MutableMapping[str, str], name: str) -> None:
-    drop_database(environment, name)  # a failed attempt of another worker
+def _migrate(environment: MutableMapping[str, str], name: str) -> str:
     _as_owner(environment, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     variables = {
         **environment,
@@ -156,8 +159,7 @@ def _migrate(environment: MutableMapping[str, str], name: str) -> None:
     }
     command = [sys.executable, "manage.py", "prepare"]
     done = subprocess.run(command, cwd=CHECKOUT, env=variables, check=False, capture_output=True, text=True)
-    if done.returncode:
-        raise CannotStart(f"the test database could not be prepared:\n{done.stdout}{done.stderr}")
+    return f"{done.stdout}{done.stderr}" if done.returncode else READY
 
 
 def clone_database(environment: MutableMapping[str, str], name: str = "") -> str:
