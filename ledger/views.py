@@ -1,5 +1,6 @@
 """The wallet: balances, statements, deposits, withdrawals; and the table of fees."""
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -8,12 +9,14 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views import View
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.models import User
 from exchange.errors import DomainError
 from exchange.pages import CustomerRequest, refuse
 from ledger import queries, services
@@ -130,13 +133,11 @@ class WithdrawPage(LoginRequiredMixin, View):
 def history(request: CustomerRequest) -> HttpResponse:
     form = HistoryFilter(request.GET)
     wanted = form.cleaned_data if form.is_valid() else {"asset": "", "page": None}
-    deposits, withdrawals = queries.deposits(request.user), queries.withdrawals(request.user)
-    if wanted["asset"]:
-        deposits, withdrawals = (
-            found.filter(asset_id=wanted["asset"].upper()) for found in (deposits, withdrawals)
-        )
     kind = "deposits" if request.GET.get("kind") == "deposits" else "withdrawals"
-    found = deposits if kind == "deposits" else withdrawals
+    read: Callable[[User], QuerySet[Any]] = queries.deposits if kind == "deposits" else queries.withdrawals
+    found = read(request.user)
+    if wanted["asset"]:
+        found = found.filter(asset_id=wanted["asset"].upper())
     context = {
         "kind": kind,
         "page": Paginator(found, PAGE_SIZE).get_page(wanted["page"]),

@@ -102,6 +102,7 @@ function addTrades(trades) {
   const ordered = [...trades].sort((a, b) => b.at - a.at || b.id - a.id);
   const fresh = ordered.filter((trade) => trade.id > addTrades.last);
   if (!fresh.length) return;
+  if (addTrades.last < 0) tape.replaceChildren();
   addTrades.last = fresh[0].id;
   tape.prepend(...fresh.slice(0, TAPE_ROWS).map(tapeRow));
   while (tape.rows.length > TAPE_ROWS) tape.lastElementChild.remove();

@@ -1,0 +1,147 @@
+"""The trade page with live parts: the book moves, an order is placed once, refusals stand beside their field."""
+
+import re
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.window import Window
+
+SOON = 15_000
+
+
+@pytest.fixture
+def trade(open_window: Callable[..., Window]) -> Page:
+    """Alice at the trade page, prices live."""
+    window = open_window()
+    window.sign_in("alice")
+    page = window.visit("/trade/BTCUSDT/")
+    expect(page.locator("[data-connection]")).to_have_text("Live", timeout=SOON)
+    expect(page.locator("[data-submit]")).to_be_enabled(timeout=SOON)
+    return page
+
+
+def choose(page: Page, name: str, value: str) -> None:
+    page.locator(f'[data-ticket] [name="{name}"][value="{value}"]').check(force=True)
+
+
+def write_limit_below_market(page: Page, quantity: str) -> None:
+    choose(page, "type", "LIMIT")
+    page.locator("[data-bids] tr").last.click()
+    page.fill("[data-ticket] [name=quantity]", quantity)
+
+
+def open_rows(page: Page) -> int:
+    return page.locator("[data-open-rows] tr").count()
+
+
+def number(text: str | None) -> Decimal:
+    return Decimal(re.sub(r"[^0-9.]", "", text or "0"))
+
+
+def test_the_book_moves_by_itself(trade: Page) -> None:
+    before = trade.locator("[data-asks]").inner_text()
+    expect(trade.locator("[data-asks]")).not_to_have_text(before, timeout=SOON, use_inner_text=True)
+    assert trade.locator("[data-asks] tr").count() == 15
+
+
+def test_candles_come_for_every_interval(trade: Page) -> None:
+    for interval in ("1m", "5m", "15m", "1h", "4h", "1d", "1w"):
+        trade.click(f'[data-interval="{interval}"]')
+        expect(trade.locator("[data-chart-legend]")).to_contain_text("O ", timeout=SOON)
+        expect(trade.locator("[data-chart-note]")).to_be_hidden()
+
+
+def test_a_limit_order_is_placed_seen_and_canceled(trade: Page) -> None:
+    held_before = open_rows(trade)
+    write_limit_below_market(trade, "0.002")
+    trade.click("[data-submit]")
+    expect(trade.locator("[data-open-rows] tr")).to_have_count(held_before + 1, timeout=SOON)
+    trade.locator("[data-open-rows] [data-cancel]").first.click()
+    expect(trade.locator("[data-open-rows] tr")).to_have_count(held_before, timeout=SOON)
+
+
+def test_a_double_click_makes_one_order(trade: Page) -> None:
+    held_before = open_rows(trade)
+    write_limit_below_market(trade, "0.003")
+    trade.locator("[data-submit]").dblclick()
+    expect(trade.locator("[data-open-rows] tr")).to_have_count(held_before + 1, timeout=SOON)
+    trade.wait_for_timeout(1500)
+    assert open_rows(trade) == held_before + 1
+    trade.locator("[data-open-rows] [data-cancel]").first.click()
+    expect(trade.locator("[data-open-rows] tr")).to_have_count(held_before, timeout=SOON)
+
+
+def test_a_market_order_by_total_fills_and_moves_the_balances(trade: Page) -> None:
+    before = number(
+        trade.locator('[data-balance-rows] [data-asset="BTC"] [data-cell="available"]').text_content()
+    )
+    choose(trade, "type", "MARKET")
+    choose(trade, "measure", "quote_quantity")
+    trade.fill("[data-ticket] [name=quote_quantity]", "100")
+    expect(trade.locator("[data-estimate-receive]")).to_contain_text("BTC", timeout=SOON)
+    trade.click("[data-submit]")
+    expect(trade.locator("[data-toasts] .note").first).to_be_visible(timeout=SOON)
+    trade.wait_for_function(
+        """(before) => {
+          const cell = document.querySelector('[data-balance-rows] [data-asset="BTC"] [data-cell="available"]');
+          return cell && Number(cell.textContent.replaceAll(',', '')) > Number(before);
+        }""",
+        arg=str(before),
+        timeout=SOON,
+    )
+
+
+def test_an_amount_off_its_step_is_refused_beside_the_field(trade: Page) -> None:
+    write_limit_below_market(trade, "0.0020000001")
+    trade.click("[data-submit]")
+    expect(trade.locator('[data-error="quantity"]')).to_be_visible(timeout=SOON)
+    expect(trade.locator("[data-ticket] [name=quantity]")).to_have_attribute("aria-invalid", "true")
+
+
+def test_an_amount_that_is_no_number_never_leaves_the_page(trade: Page) -> None:
+    write_limit_below_market(trade, "1,234")
+    sent: list[str] = []
+    trade.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    trade.click("[data-submit]")
+    expect(trade.locator('[data-error="quantity"]')).to_be_visible()
+    assert [url for url in sent if url.endswith("/orders/")] == []
+
+
+def test_a_click_on_a_level_takes_its_price(trade: Page) -> None:
+    trade.locator("[data-asks] tr").last.click()
+    assert number(trade.input_value("[data-ticket] [name=price]")) > 0
+    assert trade.locator('[data-ticket] [name="type"][value="LIMIT"]').is_checked()
+
+
+def test_arrow_keys_and_enter_take_a_price_as_well(trade: Page) -> None:
+    trade.fill("[data-ticket] [name=price]", "")
+    trade.locator("[data-book-keys]").focus()
+    trade.keyboard.press("ArrowDown")
+    trade.keyboard.press("Enter")
+    assert number(trade.input_value("[data-ticket] [name=price]")) > 0
+
+
+def test_an_order_can_be_placed_without_script(open_window: Callable[..., Window]) -> None:
+    window = open_window(has_script=False)
+    window.sign_in("alice")
+    page = window.visit("/trade/BTCUSDT/")
+    price = page.locator("[data-bids] tr td").first.inner_text().replace(",", "")
+    page.fill("[data-ticket] [name=price]", str((Decimal(price) * Decimal("0.98")).quantize(Decimal("0.01"))))
+    page.fill("[data-ticket] [name=quantity]", "0.002")
+    page.click("[data-submit]")
+    expect(page.locator(".messages")).to_contain_text("is recorded")
+
+
+def test_somebody_not_signed_in_is_told_what_to_do(open_window: Callable[..., Window]) -> None:
+    page = open_window().visit("/trade/BTCUSDT/")
+    expect(page.locator("[data-ticket]")).to_contain_text("Sign up to trade")
+
+
+def test_somebody_not_verified_is_told_what_to_do(open_window: Callable[..., Window]) -> None:
+    window = open_window()
+    window.sign_in("bob")
+    page = window.visit("/trade/BTCUSDT/")
+    expect(page.locator("[data-ticket]")).to_contain_text("Verify your identity")

@@ -1,0 +1,90 @@
+"""The open pages, as a visitor without script gets them."""
+
+import pytest
+from django.test import Client
+
+from markets.models import Asset, Market
+
+FILTERS = [
+    {
+        "filterType": "PRICE_FILTER",
+        "minPrice": "0.01000000",
+        "maxPrice": "1000000.00000000",
+        "tickSize": "0.01000000",
+    },
+    {"filterType": "LOT_SIZE", "minQty": "0.00001000", "maxQty": "9000.00000000", "stepSize": "0.00001000"},
+    {"filterType": "NOTIONAL", "minNotional": "5.00000000", "applyMinToMarket": True},
+]
+
+
+@pytest.fixture
+def market(db: None) -> Market:
+    for code in ("BTC", "USDT"):
+        Asset.objects.get_or_create(code=code)
+    return Market.objects.create(
+        symbol="BTCUSDT", base_id="BTC", quote_id="USDT", status="TRADING", filters=FILTERS, is_listed=True
+    )
+
+
+@pytest.mark.parametrize("path", ["/", "/markets/", "/fees/", "/trade/BTCUSDT/"])
+def test_an_open_page_says_what_kind_of_money_this_is(client: Client, market: Market, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    assert "Paper trading: simulated prices, no real money" in answer.text
+
+
+def test_markets_are_found_by_part_of_their_name(client: Client, market: Market) -> None:
+    assert 'data-symbol="BTCUSDT"' in client.get("/markets/?q=btc/u").text
+    assert 'data-symbol="BTCUSDT"' not in client.get("/markets/?q=eth").text
+
+
+def test_a_search_is_shown_again_as_text(client: Client, market: Market) -> None:
+    assert "<script>" not in client.get("/markets/?q=<script>").text.replace("<script type", "")
+
+
+def test_a_market_nobody_lists_is_a_page_with_a_sentence(client: Client, market: Market) -> None:
+    answer = client.get("/trade/NOPEUSDT/")
+    assert answer.status_code == 404
+    assert "<h1>" in answer.text
+
+
+def test_the_trade_link_leads_to_the_first_market(client: Client, market: Market) -> None:
+    assert client.get("/trade/").headers["Location"] == "/trade/BTCUSDT/"
+
+
+def test_a_small_letter_symbol_leads_to_its_market(client: Client, market: Market) -> None:
+    assert client.get("/trade/btcusdt/").headers["Location"] == "/trade/BTCUSDT/"
+
+
+def test_the_theme_is_kept_and_the_page_stays(client: Client, market: Market) -> None:
+    answer = client.post("/theme/", {"theme": "dark", "next": "/markets/?q=b"})
+    assert answer.headers["Location"] == "/markets/?q=b"
+    assert 'data-theme="dark"' in client.get("/markets/").text
+
+
+@pytest.mark.parametrize(
+    "after", ["https://elsewhere.example/", "//elsewhere.example/", "javascript:alert(1)"]
+)
+def test_no_form_sends_anybody_to_another_site(client: Client, db: None, after: str) -> None:
+    assert client.post("/theme/", {"theme": "dark", "next": after}).headers["Location"] == "/"
+
+
+def test_a_theme_nobody_offers_changes_nothing(client: Client, db: None) -> None:
+    assert "theme" not in client.post("/theme/", {"theme": "pink"}).cookies
+
+
+def test_the_language_switch_keeps_the_page(client: Client, market: Market) -> None:
+    client.post("/i18n/setlang/", {"language": "zh-hans", "next": "/fees/"})
+    assert '<html lang="zh-hans"' in client.get("/fees/").text
+
+
+def test_every_page_forbids_inline_script_and_style(client: Client, market: Market) -> None:
+    policy = client.get("/trade/BTCUSDT/").headers["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+
+
+def test_a_page_that_is_not_there_looks_like_the_site(client: Client, db: None) -> None:
+    answer = client.get("/nope/")
+    assert answer.status_code == 404
+    assert "Back to the start page" in answer.text
