@@ -2,26 +2,60 @@
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import date, timedelta
 
+import structlog
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
 from allauth.usersessions.models import UserSession
 from django.core.cache import cache
 from django.db import transaction
-from django.db.models import Q
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from redis.exceptions import RedisError
 
-from accounts.errors import AccountFrozen, CaseIsDecided, SecondFactorMissing, TierTooLow, WrongCode
-from accounts.models import ApiToken, KycCase, User
-from exchange.errors import DomainError, NotAllowed
+from accounts import documents, queries
+from accounts.errors import (
+    AccountFrozen,
+    AlreadyVerified,
+    CaseIncomplete,
+    CaseIsDecided,
+    OwnCase,
+    ReasonMissing,
+    SecondFactorMissing,
+    TierTooLow,
+    TooManyCodes,
+    TooManyDocuments,
+    TooManyTokens,
+    UnknownDocument,
+    UnknownToken,
+    WrongCode,
+    WrongPassword,
+)
+from accounts.models import ApiToken, KycCase, KycDocument, User
+from exchange.errors import Unavailable
 from exchange.office import services as office
+
+log = structlog.get_logger()
 
 TOKEN_PREFIX = "cw_"
 WRONG_CODES_ALLOWED = 6
 WRONG_CODES_SECONDS = 600
+DOCUMENTS_ALLOWED = 8
+TOKENS_ALLOWED = 20
+SECURITY_CHANGED = _lazy("A security setting of your account was changed")
+SECURITY_CHANGES = {
+    "password_changed": _lazy("Your password was changed"),
+    "password_reset": _lazy("Your password was reset"),
+    "password_set": _lazy("Your password was set"),
+    "email_changed": _lazy("Your e-mail address was changed"),
+    "email_deleted": _lazy("An e-mail address was removed"),
+    "totp_activated": _lazy("An authenticator app was set up"),
+    "totp_deactivated": _lazy("The authenticator app was removed"),
+    "recovery_codes_generated": _lazy("New recovery codes were made"),
+}
 
 
 def require_can_trade(user: User) -> None:
@@ -42,12 +76,37 @@ def require_can_withdraw(user: User) -> None:
 def require_second_factor(user: User, code: str) -> None:
     """Refuses unless the code is right, not used before, and not one of too many tries."""
     tries = f"second-factor:{user.pk}"
-    cache.add(tries, 0, timeout=WRONG_CODES_SECONDS)
-    if cache.incr(tries) > WRONG_CODES_ALLOWED:
-        raise WrongCode(_("Too many wrong codes. Please wait ten minutes."), field="code")
-    if not _is_right(user, code.strip()):
-        raise WrongCode(field="code")
-    cache.delete(tries)
+    try:
+        if _count(tries) > WRONG_CODES_ALLOWED:
+            raise TooManyCodes(field="code")
+        if not _is_right(user, code.strip()):
+            raise WrongCode(field="code")
+        cache.delete(tries)
+    except (OSError, RedisError) as error:
+        # Without its memory of used codes and wrong tries nothing may pass.
+        raise Unavailable() from error
+
+
+def require_password(user: User, password: str) -> None:
+    """Refuses unless the password is right; wrong tries are counted as wrong codes are."""
+    tries = f"password:{user.pk}"
+    try:
+        if _count(tries) > WRONG_CODES_ALLOWED:
+            raise TooManyCodes(field="password")
+        if not user.check_password(password):
+            raise WrongPassword(field="password")
+        cache.delete(tries)
+    except (OSError, RedisError) as error:
+        raise Unavailable() from error
+
+
+def _count(key: str) -> int:
+    cache.add(key, 0, timeout=WRONG_CODES_SECONDS)
+    try:
+        return cache.incr(key)
+    except ValueError:  # ran out between the two
+        cache.set(key, 1, timeout=WRONG_CODES_SECONDS)
+        return 1
 
 
 def _is_right(user: User, code: str) -> bool:
@@ -61,43 +120,126 @@ def _is_right(user: User, code: str) -> bool:
 
 @transaction.atomic
 def freeze(user_id: int, reason: str, by: User | None = None) -> None:
-    """The customer neither trades nor withdraws until staff say otherwise."""
+    """The customer neither trades nor withdraws until staff say otherwise, and is signed out everywhere."""
     user = User.objects.select_for_update().get(pk=user_id)
     user.is_frozen, user.frozen_reason = True, reason[:200]
     user.save(update_fields=["is_frozen", "frozen_reason"])
+    end_sessions(user)
     office.record(by, "user.frozen", "user", user.pk, reason=reason)
 
 
 @transaction.atomic
 def unfreeze(user_id: int, reason: str, by: User) -> None:
     """The customer may act again."""
+    if not reason.strip():
+        raise ReasonMissing(field="reason")
     user = User.objects.select_for_update().get(pk=user_id)
     user.is_frozen, user.frozen_reason = False, ""
     user.save(update_fields=["is_frozen", "frozen_reason"])
     office.record(by, "user.unfrozen", "user", user.pk, reason=reason)
 
 
-def end_sessions(user: User, *, but: str | None = None) -> None:
-    """Every session of the user ends, except the one named."""
+def end_sessions(user: User, *, but: str | None = None) -> int:
+    """Every session of the user ends, except the one named; gives how many."""
+    ended = 0
     for session in UserSession.objects.filter(user=user).exclude(session_key=but or ""):
         session.end()
+        ended += 1
+    return ended
+
+
+def note_sign_in(user: User, *, address: str, agent: str) -> None:
+    """The sign-in is on record, for the customer's own list of activity too."""
+    office.record(user, "user.signed_in", "user", user.pk, address=address, after={"agent": agent[:200]})
+
+
+@transaction.atomic
+def note_security_change(user: User, *, kind: str, address: str, session_key: str | None) -> None:
+    """A changed password, address or factor is on record and told on the site; all other sessions end."""
+    User.objects.filter(pk=user.pk).update(security_changed_at=timezone.now())
+    office.record(user, f"user.{kind}", "user", user.pk, address=address)
+    text = SECURITY_CHANGES.get(kind, SECURITY_CHANGED)
+    office.tell(user, kind, str(text), _("If this was not you, change your password and contact support at once."))
+    end_sessions(user, but=session_key)
+
+
+@transaction.atomic
+def set_preferences(user: User, *, language: str, theme: str) -> None:
+    """Pages and mails come in this language and this theme."""
+    User.objects.filter(pk=user.pk).update(language=language, theme=theme)
 
 
 # ------------------------------------------------------------------ identity
 def open_case(user: User) -> KycCase:
     """The user's case that can still be edited or is in review; a new draft when there is none."""
-    case = user.kyc_cases.filter(Q(status=KycCase.Status.DRAFT) | Q(status=KycCase.Status.SUBMITTED)).first()
-    return case or KycCase.objects.create(user=user)
+    case = queries.open_case(user)
+    if case is None and user.is_verified:
+        raise AlreadyVerified()
+    return case or KycCase.objects.get_or_create(user=user, status=KycCase.Status.DRAFT)[0]
 
 
 @transaction.atomic
-def fill_case(user: User, **fields: object) -> KycCase:
+def fill_case(user: User, *, legal_name: str, birth_date: date, country: str, address: str) -> KycCase:
     """The draft holds these personal data."""
     case = _draft_of(user)
-    for name in ("legal_name", "birth_date", "country", "address"):
-        setattr(case, name, fields[name])
-    case.save()
+    case.legal_name, case.birth_date, case.country, case.address = legal_name, birth_date, country, address
+    case.save(update_fields=["legal_name", "birth_date", "country", "address"])
     return case
+
+
+def add_document(user: User, *, kind: KycDocument.Kind, content: bytes) -> KycDocument:
+    """The upload is part of the draft, kept encrypted; refuses what is not a readable JPEG, PNG or PDF."""
+    proof = documents.inspect(content)
+    name = documents.keep(proof)
+    try:
+        return _add_document(user, kind=kind, proof=proof, name=name)
+    except BaseException:
+        documents.forget(name)
+        raise
+
+
+@transaction.atomic
+def _add_document(user: User, *, kind: KycDocument.Kind, proof: documents.Proof, name: str) -> KycDocument:
+    case = _draft_of(user)
+    if case.documents.count() >= DOCUMENTS_ALLOWED:
+        raise TooManyDocuments(field="file")
+    return KycDocument.objects.create(
+        case=case,
+        kind=kind,
+        file_name=name,
+        content_type=proof.content_type,
+        size=len(proof.content),
+        sha256=proof.digest,
+    )
+
+
+@transaction.atomic
+def remove_document(user: User, document_id: int) -> None:
+    """The upload is no longer part of the draft, and its file is gone."""
+    document = KycDocument.objects.filter(case=_draft_of(user), pk=document_id).first()
+    if document is None:
+        raise UnknownDocument()
+    document.delete()
+    transaction.on_commit(lambda: documents.forget(document.file_name))
+
+
+@transaction.atomic
+def read_document(document_id: int, *, by: User, address: str | None) -> tuple[KycDocument, bytes]:
+    """The file, for its owner or for staff who may see it; for anybody else there is no such thing. Each read is on record."""
+    document = KycDocument.objects.select_related("case").filter(pk=document_id).first()
+    if document is None or not (document.case.user_id == by.pk or may_see_documents(by)):
+        raise UnknownDocument()
+    office.record(by, "kyc.document_read", "kyc_document", document.pk, address=address)
+    try:
+        return document, documents.load(document.file_name)
+    except OSError as error:
+        log.error("kyc.document_lost", document=document.pk)
+        raise Unavailable() from error
+
+
+def may_see_documents(user: User) -> bool:
+    """True for staff who were given the right."""
+    return user.is_staff and user.has_perm("accounts.view_kycdocument")
 
 
 @transaction.atomic
@@ -105,12 +247,12 @@ def submit_case(user: User) -> KycCase:
     """The draft goes to staff; refuses when something is missing."""
     case = _draft_of(user)
     if not (case.legal_name and case.birth_date and case.country and case.address):
-        raise DomainError(_("Fill in your name, date of birth, country and address first."), field="legal_name")
-    kinds = set(case.documents.values_list("kind", flat=True))
-    if kinds != {"IDENTITY", "ADDRESS"}:
-        raise DomainError(_("Upload a proof of identity and a proof of address first."), field="file")
+        raise CaseIncomplete(field="legal_name")
+    if queries.missing_kinds(case):
+        raise CaseIncomplete(_("Upload a proof of identity and a proof of address first."), field="file")
     case.status, case.submitted_at = KycCase.Status.SUBMITTED, timezone.now()
     case.save(update_fields=["status", "submitted_at"])
+    office.record(user, "kyc.submitted", "kyc_case", case.pk)
     return case
 
 
@@ -121,36 +263,37 @@ def _draft_of(user: User) -> KycCase:
     return case
 
 
-def approve_case(*, case_id: int, by: User, reason: str = "") -> KycCase:
+def approve_case(case_id: int, *, by: User, reason: str) -> KycCase:
     """The customer has proved who they are; the tier rises."""
     return _decide(case_id, by=by, status=KycCase.Status.APPROVED, reason=reason)
 
 
-def refuse_case(*, case_id: int, by: User, reason: str) -> KycCase:
+def refuse_case(case_id: int, *, by: User, reason: str) -> KycCase:
     """The customer learns why, and may open another case."""
-    if not reason.strip():
-        raise DomainError(_("Say why, so that the customer can mend it."), field="reason")
     return _decide(case_id, by=by, status=KycCase.Status.REFUSED, reason=reason)
 
 
 @transaction.atomic
 def _decide(case_id: int, *, by: User, status: KycCase.Status, reason: str) -> KycCase:
+    if not reason.strip():
+        raise ReasonMissing(field="reason")
     case = KycCase.objects.select_for_update(of=("self",)).select_related("user").get(pk=case_id)
     if case.status != KycCase.Status.SUBMITTED:
         raise CaseIsDecided()
     if case.user_id == by.pk:
-        raise NotAllowed(_("Somebody else must decide your own case."))
+        raise OwnCase()
     case.status, case.decided_by, case.decided_at = status, by, timezone.now()
-    case.decision_reason = reason
-    case.save()
+    case.decision_reason = reason.strip()
+    case.save(update_fields=["status", "decided_by", "decided_at", "decision_reason"])
     if status == KycCase.Status.APPROVED:
         User.objects.filter(pk=case.user_id).update(tier=User.Tier.VERIFIED, name=case.legal_name[:120])
     office.record(by, f"kyc.{status.lower()}", "kyc_case", case.pk, reason=reason)
-    _tell(case)
+    with translation.override(case.user.language or None):
+        _tell_decision(case)
     return case
 
 
-def _tell(case: KycCase) -> None:
+def _tell_decision(case: KycCase) -> None:
     if case.status == KycCase.Status.APPROVED:
         office.notify(case.user, "kyc.approved", _("Your identity is verified"), _("You can now trade and withdraw."))
     else:
@@ -158,8 +301,11 @@ def _tell(case: KycCase) -> None:
 
 
 # ------------------------------------------------------------------ API tokens
+@transaction.atomic
 def issue_token(user: User, *, name: str, can_trade: bool = False, days: int | None = None) -> tuple[ApiToken, str]:
     """A new token and its plain text, which is shown once and never kept."""
+    if queries.live_tokens(user).count() >= TOKENS_ALLOWED:
+        raise TooManyTokens()
     secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
     token = ApiToken.objects.create(
         user=user,
@@ -175,24 +321,22 @@ def issue_token(user: User, *, name: str, can_trade: bool = False, days: int | N
 
 def use_token(secret: str) -> ApiToken | None:
     """The live token behind the plain text, if there is one; notes its use."""
-    now = timezone.now()
-    token = (
-        ApiToken.objects.select_related("user")
-        .filter(Q(expires_at__isnull=True) | Q(expires_at__gt=now), digest=_digest(secret), revoked_at__isnull=True)
-        .first()
-    )
+    token = queries.token_by_digest(_digest(secret))
     if token is None or not token.user.is_active:
         return None
+    now = timezone.now()
     if token.last_used_at is None or now - token.last_used_at > timedelta(minutes=1):
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return token
 
 
+@transaction.atomic
 def revoke_token(user: User, token_id: int) -> None:
     """The token opens nothing any more."""
-    changed = ApiToken.objects.filter(user=user, pk=token_id, revoked_at__isnull=True).update(revoked_at=timezone.now())
-    if changed:
-        office.record(user, "token.revoked", "api_token", token_id)
+    changed = queries.live_tokens(user).filter(pk=token_id).update(revoked_at=timezone.now())
+    if not changed:
+        raise UnknownToken()
+    office.record(user, "token.revoked", "api_token", token_id)
 
 
 def _digest(secret: str) -> str:

@@ -40,3 +40,11 @@ def _next_sequence(user_id: int) -> int:
     # Starts from the clock, so that a flushed cache cannot repeat a number a page has already seen.
     cache.add(key, int(time.time() * 1000), timeout=None)
     return cache.incr(key)
+
+
+def last_sequence(user_id: int) -> int:
+    """The number of the last event that was sent to the user; zero before the first."""
+    try:
+        return int(cache.get(f"push:seq:{user_id}") or 0)
+    except (OSError, RedisError):
+        return 0

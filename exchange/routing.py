@@ -1,5 +1,20 @@
 """All socket addresses of the site."""
 
 from channels.routing import URLRouter
+from channels.sessions import CookieMiddleware, SessionMiddleware
+from django.urls import re_path
 
-sockets = URLRouter([])
+from accounts.consumers import MySocket
+from markets.consumers import MarketSocket, TickersSocket
+
+sockets = CookieMiddleware(
+    SessionMiddleware(
+        URLRouter(
+            [
+                re_path(r"^ws/market/(?P<symbol>[^/]{1,64})/$", MarketSocket.as_asgi()),
+                re_path(r"^ws/tickers/$", TickersSocket.as_asgi()),
+                re_path(r"^ws/me/$", MySocket.as_asgi()),
+            ]
+        )
+    )
+)

@@ -154,9 +154,16 @@ PLATFORM_FEE_BPS = number("PLATFORM_FEE_BPS", 10, low=0, high=1000)
 MARKET_PROTECTION_BPS = number("MARKET_PROTECTION_BPS", 500, low=1, high=5000)
 BOOK_STALE_SECONDS = number("BOOK_STALE_SECONDS", 10, low=1, high=600)
 ORDER_WAIT_MS = number("ORDER_WAIT_MS", 2000, low=0, high=10000)
+# Threads that carry orders to the venue; 0: the request's own thread does, and waits as long as it takes.
+RELAY_THREADS = number("RELAY_THREADS", GATE_MAX_RELAYS, low=0, high=64)
 ORDER_SEND_BY_MS = number("ORDER_SEND_BY_MS", 4000, low=100, high=60000)
 ORDER_RESOLVE_MARGIN_MS = number("ORDER_RESOLVE_MARGIN_MS", 15000, low=100, high=600000)
 SWEEP_SECONDS = number("SWEEP_SECONDS", 2, low=1, high=60)
+# Listed at the first start, in this order, when the venue has more markets than a page can show.
+FIRST_MARKETS = names("FIRST_MARKETS") or (
+    "BTCUSDT ETHUSDT BNBUSDT SOLUSDT XRPUSDT DOGEUSDT ADAUSDT TRXUSDT LINKUSDT LTCUSDT AVAXUSDT DOTUSDT"
+    " ETHBTC BNBBTC SOLBTC BTCUSDC ETHUSDC BTCEUR ETHEUR BTCFDUSD"
+).split()
 # Every customer gets a sub-account at the venue, so that deposits have an address of their own.
 DEPOSIT_SUB_ACCOUNTS = flag("DEPOSIT_SUB_ACCOUNTS", VENUE in ("paper", "live"))
 POLL_SECONDS = number("POLL_SECONDS", 10, low=1, high=600)

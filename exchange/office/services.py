@@ -6,18 +6,25 @@ from datetime import timedelta
 from smtplib import SMTPException
 from typing import TYPE_CHECKING
 
+import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.utils import timezone
 
-from exchange.errors import Conflict, NotAllowed
+from exchange.context import money_label
+from exchange.office import queries
+from exchange.office.errors import AlreadyDecided, OwnRequest, UnknownApproval
 from exchange.office.models import Approval, AuditRecord, Notice
 
 if TYPE_CHECKING:
     from accounts.models import User
 
+log = structlog.get_logger()
 MAIL_ATTEMPTS = 8
+# While a mail is under way nobody else takes it; who dies on the way leaves it to the next sweep after this.
+MAIL_LEASE = timedelta(minutes=3)
+LONGEST_BACK_OFF_SECONDS = 3600
 
 
 def record(
@@ -45,18 +52,45 @@ def record(
 
 
 def mail(*, to: str, kind: str, subject: str, body: str, user: "User | None" = None) -> Notice:
-    """A mail waits to be sent by the sweep."""
+    """A mail waits to be sent by the sweep; it says what kind of money this is about."""
+    label = money_label()
     return Notice.objects.create(
-        user=user, channel=Notice.Channel.MAIL, kind=kind, to=to, subject=" ".join(subject.split())[:200], body=body
+        user=user,
+        channel=Notice.Channel.MAIL,
+        kind=kind,
+        to=to,
+        subject=_one_line(subject),
+        body=f"{body}\n\n{label}" if label else body,
+    )
+
+
+def tell(user: "User", kind: str, subject: str, body: str) -> Notice:
+    """The user finds a message on the site."""
+    return Notice.objects.create(
+        user=user,
+        channel=Notice.Channel.SITE,
+        kind=kind,
+        subject=_one_line(subject),
+        body=body,
+        status=Notice.Status.SENT,
+        sent_at=timezone.now(),
     )
 
 
 def notify(user: "User", kind: str, subject: str, body: str) -> None:
     """The user finds a message on the site and in the mail."""
-    Notice.objects.create(
-        user=user, channel=Notice.Channel.SITE, kind=kind, subject=subject, body=body, status=Notice.Status.SENT
-    )
+    tell(user, kind, subject, body)
     mail(to=user.email, kind=kind, subject=subject, body=body, user=user)
+
+
+def mark_read(user: "User") -> int:
+    """The user has seen all messages on the site; gives how many were new."""
+    new = Notice.objects.filter(user=user, channel=Notice.Channel.SITE, read_at__isnull=True)
+    return new.update(read_at=timezone.now())
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:200]
 
 
 def hash_of(payload: object) -> str:
@@ -64,60 +98,85 @@ def hash_of(payload: object) -> str:
     return hashlib.sha256(json.dumps(payload, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def ask_approval(kind: str, payload: dict[str, object], reason: str, by: "User", payload_hash: str = "") -> Approval:
+def ask_approval(
+    kind: str, payload: dict[str, object], reason: str, by: "User", payload_hash: str = ""
+) -> Approval:
     """A second person is asked to decide exactly this payload."""
     return Approval.objects.create(
         kind=kind, payload=payload, payload_hash=payload_hash or hash_of(payload), reason=reason, asked_by=by
     )
 
 
+def grant(approval_id: int, *, by: "User", reason: str = "") -> Approval:
+    """The request is granted, once, by somebody other than who asked."""
+    return _decide(approval_id, by=by, status=Approval.Status.GRANTED, reason=reason)
+
+
+def refuse(approval_id: int, *, by: "User", reason: str = "") -> Approval:
+    """The request is refused, once, by somebody other than who asked."""
+    return _decide(approval_id, by=by, status=Approval.Status.REFUSED, reason=reason)
+
+
 @transaction.atomic
-def decide(approval_id: int, *, by: "User", grant: bool) -> Approval:
-    """The request is granted or refused, once, by somebody other than who asked."""
-    approval = Approval.objects.select_for_update().get(pk=approval_id)
+def _decide(approval_id: int, *, by: "User", status: Approval.Status, reason: str) -> Approval:
+    approval = Approval.objects.select_for_update().filter(pk=approval_id).first()
+    if approval is None:
+        raise UnknownApproval()
     if approval.status != Approval.Status.ASKED:
-        raise Conflict()
+        raise AlreadyDecided()
     if approval.asked_by_id == by.pk:
-        raise NotAllowed()
-    approval.status = Approval.Status.GRANTED if grant else Approval.Status.REFUSED
-    approval.decided_by, approval.decided_at = by, timezone.now()
+        raise OwnRequest()
+    approval.status, approval.decided_by, approval.decided_at = status, by, timezone.now()
     approval.save(update_fields=["status", "decided_by", "decided_at"])
-    record(by, f"approval.{approval.status.lower()}", "approval", approval.pk, after={"kind": approval.kind})
+    record(by, f"approval.{status.lower()}", "approval", approval.pk, after={"kind": approval.kind}, reason=reason)
     return approval
 
 
 def send_waiting_mail(limit: int = 50) -> int:
-    """Every mail that is due is handed to the mail server, or kept when there is none; gives how many."""
-    sent = 0
-    while sent < limit and _send_one():
-        sent += 1
-    return sent
+    """Every mail that is due is handed to the mail server, or kept here when none is set; gives how many."""
+    if not settings.EMAIL_HOST:
+        return queries.overdue_notices().update(status=Notice.Status.KEPT)
+    taken = 0
+    while taken < limit and (notice := _take_one()):
+        _hand_over(notice)
+        taken += 1
+    return taken
 
 
 @transaction.atomic
-def _send_one() -> bool:
-    due = Notice.objects.filter(
-        channel=Notice.Channel.MAIL, status=Notice.Status.WAITING, next_attempt_at__lte=timezone.now()
-    )
-    notice = due.select_for_update(skip_locked=True).order_by("id").first()
-    if notice is None:
-        return False
-    if not settings.EMAIL_HOST:
-        notice.status = Notice.Status.KEPT
-    else:
-        _hand_over(notice)
-    notice.save()
-    return True
+def _take_one() -> Notice | None:
+    notice = queries.overdue_notices().select_for_update(skip_locked=True).order_by("id").first()
+    if notice is not None:
+        notice.attempts += 1
+        notice.next_attempt_at = timezone.now() + MAIL_LEASE
+        notice.save(update_fields=["attempts", "next_attempt_at"])
+    return notice
 
 
 def _hand_over(notice: Notice) -> None:
-    notice.attempts += 1
     try:
-        EmailMessage(notice.subject, notice.body, to=[notice.to]).send()
-    except (OSError, SMTPException) as error:
-        notice.error = type(error).__name__
-        notice.next_attempt_at = timezone.now() + timedelta(seconds=min(30 * 2**notice.attempts, 3600))
-        if notice.attempts >= MAIL_ATTEMPTS:
-            notice.status = Notice.Status.FAILED
+        EmailMessage(notice.subject, notice.body, settings.DEFAULT_FROM_EMAIL, [notice.to]).send()
+    except (OSError, SMTPException, ValueError) as error:
+        _put_back(notice, type(error).__name__)
     else:
-        notice.status, notice.sent_at, notice.error = Notice.Status.SENT, timezone.now(), ""
+        Notice.objects.filter(pk=notice.pk).update(status=Notice.Status.SENT, sent_at=timezone.now(), error="")
+
+
+def _put_back(notice: Notice, error: str) -> None:
+    is_last = notice.attempts >= MAIL_ATTEMPTS
+    wait = min(15 * 2**notice.attempts, LONGEST_BACK_OFF_SECONDS)
+    log.warning("mail.failed", notice=notice.pk, attempts=notice.attempts, error=error)
+    Notice.objects.filter(pk=notice.pk).update(
+        status=Notice.Status.FAILED if is_last else Notice.Status.WAITING,
+        next_attempt_at=timezone.now() + timedelta(seconds=wait),
+        error=error,
+    )
+
+
+def send_again(notice_id: int, *, by: "User") -> None:
+    """A mail that was given up, or kept here, waits to be sent once more."""
+    given_up = Notice.objects.filter(
+        pk=notice_id, channel=Notice.Channel.MAIL, status__in=[Notice.Status.FAILED, Notice.Status.KEPT]
+    )
+    if given_up.update(status=Notice.Status.WAITING, attempts=0, next_attempt_at=timezone.now()):
+        record(by, "notice.sent_again", "notice", notice_id)

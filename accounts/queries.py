@@ -1,0 +1,78 @@
+"""What is known about people, their cases, tokens and sessions."""
+
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts.models import ApiToken, KycCase, KycDocument, User
+from exchange.office.models import AuditRecord, Notice
+
+
+def customer(user_id: int) -> User:
+    """The person with this number; raises User.DoesNotExist."""
+    return User.objects.get(pk=user_id)
+
+
+def has_second_factor(user: User) -> bool:
+    """True once an authenticator app is set up."""
+    return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
+
+
+def open_case(user: User) -> KycCase | None:
+    """The case that can still be edited or is in review."""
+    return KycCase.objects.filter(user=user, status__in=[KycCase.Status.DRAFT, KycCase.Status.SUBMITTED]).first()
+
+
+def latest_case(user: User) -> KycCase | None:
+    """The newest case, decided or not."""
+    return KycCase.objects.filter(user=user).prefetch_related("documents").order_by("-id").first()
+
+
+def missing_kinds(case: KycCase) -> list[KycDocument.Kind]:
+    """The kinds of proof that the case still lacks."""
+    present = set(case.documents.values_list("kind", flat=True))
+    return [kind for kind in KycDocument.Kind if kind not in present]
+
+
+def cases_in_review() -> QuerySet[KycCase]:
+    """What staff have to decide, the longest waiting first."""
+    return KycCase.objects.filter(status=KycCase.Status.SUBMITTED).select_related("user").order_by("submitted_at")
+
+
+def live_tokens(user: User) -> QuerySet[ApiToken]:
+    """The tokens that open something, newest first."""
+    return _live().filter(user=user).order_by("-id")
+
+
+def token_by_digest(digest: str) -> ApiToken | None:
+    """The live token with this digest."""
+    return _live().select_related("user").filter(digest=digest).first()
+
+
+def _live() -> QuerySet[ApiToken]:
+    unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+    return ApiToken.objects.filter(unexpired, revoked_at__isnull=True)
+
+
+def sessions_of(user: User) -> list[UserSession]:
+    """The sessions that are alive, the last seen first."""
+    return sorted(
+        UserSession.objects.purge_and_list(user), key=lambda session: session.last_seen_at, reverse=True
+    )
+
+
+def activity_of(user: User, limit: int = 20) -> QuerySet[AuditRecord]:
+    """What the customer did about the account's security, newest first."""
+    found = AuditRecord.objects.filter(Q(action__startswith="user.") | Q(action__startswith="token."), actor=user)
+    return found.order_by("-id")[:limit]
+
+
+def notices_of(user: User) -> QuerySet[Notice]:
+    """The messages on the site, newest first."""
+    return Notice.objects.filter(user=user, channel=Notice.Channel.SITE).order_by("-id")
+
+
+def unread_notices(user: User) -> int:
+    """How many messages were not read yet."""
+    return notices_of(user).filter(read_at__isnull=True).count()

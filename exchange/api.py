@@ -1,0 +1,137 @@
+"""What every part of the API shares: one shape of error, strict JSON, pages, throttles."""
+
+import json
+from decimal import Decimal
+from typing import IO, Any
+
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import exceptions, serializers
+from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.parsers import BaseParser
+from rest_framework.response import Response
+from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
+from rest_framework.views import set_rollback
+
+from exchange.errors import BadNumber, DomainError
+from exchange.money import parse, plain
+
+
+LONGEST_NUMBER = 60
+
+
+def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Every refusal as {code, message, field}; what is not a refusal stays an error of ours."""
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if isinstance(error, DomainError):
+        set_rollback()
+        body = {"code": error.code, "message": str(error), "field": error.field}
+        if nearest := getattr(error, "nearest", None):
+            body["nearest"] = nearest
+        return Response(body, status=error.status)
+    if isinstance(error, exceptions.APIException):
+        set_rollback()
+        return Response(_body_of(error), status=error.status_code, headers=_headers_of(error))
+    return None
+
+
+def _body_of(error: exceptions.APIException) -> dict[str, Any]:
+    field, detail = _first(error.detail)
+    code = "invalid" if field else str(getattr(detail, "code", error.default_code))
+    return {"code": code, "message": str(detail), "field": field}
+
+
+def _first(detail: Any, field: str | None = None) -> tuple[str | None, Any]:
+    """The first complaint of a tree of them, with the field it belongs to."""
+    if isinstance(detail, dict):
+        name = next(iter(detail))
+        return _first(detail[name], None if name == "non_field_errors" else str(name))
+    if isinstance(detail, list):
+        return _first(detail[0], field)
+    return field, detail
+
+
+def _headers_of(error: exceptions.APIException) -> dict[str, str]:
+    headers = {}
+    if auth_header := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = auth_header
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait) + 1)
+    return headers
+
+
+class StrictJSONParser(BaseParser):
+    """JSON in which a name stands once and a number is what was written: no NaN, no duplicate, no binary float."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
+        try:
+            return json.loads(
+                stream.read().decode("utf-8"),
+                object_pairs_hook=_once,
+                parse_constant=_no_constant,
+                parse_float=_number,
+                parse_int=_number,
+            )
+        except (ValueError, RecursionError) as error:
+            raise exceptions.ParseError(_("This is not JSON as it is expected here: %s.") % error) from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError(_("a name stands twice"))
+    return found
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(_("%s is not a number") % text)
+
+
+def _number(text: str) -> Any:
+    """Whole numbers as int; others as Decimal, which keeps every digit for the field that refuses or takes them."""
+    if len(text) > LONGEST_NUMBER:
+        raise ValueError(_("a number is too long"))
+    return int(text) if text.lstrip("-").isdecimal() else Decimal(text)
+
+
+@extend_schema_field({"type": "string", "pattern": r"^[0-9]{1,20}(\.[0-9]{1,18})?$", "example": "0.25"})
+class MoneyField(serializers.Field):  # type: ignore[type-arg]
+    """An amount as plain decimal text, both ways; a JSON number is refused, because it may have lost digits already."""
+
+    default_error_messages = {"bad": BadNumber.message, "zero": _lazy("Enter more than zero.")}
+
+    def to_representation(self, value: Decimal) -> str:
+        return plain(value)
+
+    def to_internal_value(self, data: object) -> Decimal:
+        try:
+            amount = parse(data)
+        except BadNumber:
+            self.fail("bad")
+        if not amount:
+            self.fail("zero")
+        return amount
+
+
+class Pages(LimitOffsetPagination):
+    """`?limit=&offset=`"""
+
+    default_limit = 50
+    max_limit = 500
+
+
+class UserThrottle(UserRateThrottle):
+    scope = "user"
+
+
+class AnonThrottle(AnonRateThrottle):
+    scope = "anon"

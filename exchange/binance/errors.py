@@ -1,0 +1,39 @@
+"""The three wrong ways in which the venue answers.
+
+VenueError
+ ├─ Rejected   it said no, with a definite code: nothing was executed
+ ├─ NotSent    it never left, or was refused before it was read: rate limit, ban, no connection
+ └─ Unknown    it may or may not have been executed: 5xx, -1006, -1007, time-out, broken connection, unreadable answer
+"""
+
+# binance.md 12: the matching engine's answer was lost or never came.
+UNKNOWN_CODES = frozenset({-1000, -1001, -1006, -1007})
+# Refused at the door, before anything was read: too much weight, overload, too many orders, shutting down.
+NOT_SENT_CODES = frozenset({-1003, -1008, -1015, -1016, -1034})
+NO_SUCH_ORDER = -2013
+CANCEL_REJECTED = -2011
+BAD_TIMESTAMP = -1021
+
+
+class VenueError(Exception):
+    """Any answer of the venue that is not the one asked for."""
+
+
+class Rejected(VenueError):
+    def __init__(self, code: int, message: str, http_status: int = 400) -> None:
+        self.code, self.message, self.http_status = code, message, http_status
+        super().__init__(f"{code} {message}")
+
+
+class NotSent(VenueError):
+    """`retry_after` is in seconds, None when the venue named no time."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        self.reason, self.retry_after = reason, retry_after
+        super().__init__(reason)
+
+
+class Unknown(VenueError):
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)

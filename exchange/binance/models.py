@@ -1,0 +1,309 @@
+"""The venue's answers in our words. `from_…` builders are where Binance's words end.
+
+Amounts are Decimal, order-book levels stay the venue's exact text, times are milliseconds UTC. Unknown values of
+enumerations survive as text; unknown keys are ignored.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+Wire = Mapping[str, Any]
+Levels = tuple[tuple[str, str], ...]
+
+STATUS = {
+    "NEW": "OPEN",
+    "PENDING_NEW": "OPEN",
+    "PARTIALLY_FILLED": "PARTIALLY_FILLED",
+    "FILLED": "FILLED",
+    "CANCELED": "CANCELED",
+    "PENDING_CANCEL": "CANCELED",
+    "REJECTED": "REJECTED",
+    "EXPIRED": "EXPIRED",
+    "EXPIRED_IN_MATCH": "EXPIRED",
+}
+
+
+def dec(value: object) -> Decimal:
+    """The venue's text as Decimal; what is absent counts as zero."""
+    return Decimal(str(value)) if value not in (None, "") else Decimal(0)
+
+
+def levels(rows: list[list[str]]) -> Levels:
+    return tuple((row[0], row[1]) for row in rows)
+
+
+@dataclass(frozen=True)
+class SymbolInfo:
+    symbol: str
+    status: str
+    base: str
+    quote: str
+    base_precision: int
+    quote_precision: int
+    order_types: tuple[str, ...]
+    allows_quote_quantity: bool
+    is_spot: bool
+    filters: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def from_wire(cls, row: Wire) -> "SymbolInfo":
+        return cls(
+            symbol=row["symbol"],
+            status=row["status"],
+            base=row["baseAsset"],
+            quote=row["quoteAsset"],
+            base_precision=int(row.get("baseAssetPrecision", 8)),
+            quote_precision=int(row.get("quoteAssetPrecision", row.get("quotePrecision", 8))),
+            order_types=tuple(row.get("orderTypes", ())),
+            allows_quote_quantity=bool(row.get("quoteOrderQtyMarketAllowed", False)),
+            is_spot=bool(row.get("isSpotTradingAllowed", True)),
+            filters=tuple(dict(item) for item in row.get("filters", ())),
+        )
+
+
+@dataclass(frozen=True)
+class ExchangeInfo:
+    symbols: tuple[SymbolInfo, ...]
+    rate_limits: tuple[dict[str, Any], ...]
+
+    @classmethod
+    def from_wire(cls, body: Wire) -> "ExchangeInfo":
+        symbols = tuple(SymbolInfo.from_wire(row) for row in body["symbols"])
+        return cls(symbols=symbols, rate_limits=tuple(dict(row) for row in body.get("rateLimits", ())))
+
+
+@dataclass(frozen=True)
+class DepthSnapshot:
+    symbol: str
+    last_update_id: int
+    bids: Levels
+    asks: Levels
+
+    @classmethod
+    def from_wire(cls, symbol: str, body: Wire) -> "DepthSnapshot":
+        return cls(symbol, int(body["lastUpdateId"]), levels(body["bids"]), levels(body["asks"]))
+
+
+@dataclass(frozen=True)
+class Kline:
+    open_ms: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    close_ms: int
+    quote_volume: Decimal
+    trades: int
+    is_closed: bool = True
+
+    @classmethod
+    def from_wire(cls, row: list[Any]) -> "Kline":
+        return cls(int(row[0]), *(dec(row[i]) for i in range(1, 6)), int(row[6]), dec(row[7]), int(row[8]))
+
+    @classmethod
+    def from_event(cls, k: Wire) -> "Kline":
+        return cls(
+            int(k["t"]), dec(k["o"]), dec(k["h"]), dec(k["l"]), dec(k["c"]), dec(k["v"]), int(k["T"]), dec(k["q"]),
+            int(k["n"]), bool(k["x"]),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PublicTrade:
+    trade_id: int
+    price: Decimal
+    quantity: Decimal
+    time_ms: int
+    is_buyer_maker: bool
+
+    @classmethod
+    def from_wire(cls, row: Wire) -> "PublicTrade":
+        return cls(int(row["id"]), dec(row["price"]), dec(row["qty"]), int(row["time"]), bool(row["isBuyerMaker"]))
+
+
+@dataclass(frozen=True)
+class TradeFill:
+    """One trade of one order of ours."""
+
+    trade_id: int
+    allocation_id: int | None
+    price: Decimal
+    quantity: Decimal
+    quote_quantity: Decimal
+    commission: Decimal
+    commission_asset: str
+    is_maker: bool | None
+    time_ms: int
+
+    @classmethod
+    def from_place(cls, row: Wire, time_ms: int) -> "TradeFill":
+        """An item of a FULL answer's `fills`; it carries no quote amount, price × quantity is exact there."""
+        price, quantity = dec(row["price"]), dec(row["qty"])
+        return cls(
+            trade_id=int(row.get("tradeId", -1)),
+            allocation_id=_allocation(row.get("allocId")),
+            price=price,
+            quantity=quantity,
+            quote_quantity=dec(row["quoteQty"]) if "quoteQty" in row else price * quantity,
+            commission=dec(row.get("commission")),
+            commission_asset=row.get("commissionAsset") or "",
+            is_maker=None,
+            time_ms=time_ms,
+        )
+
+    @classmethod
+    def from_my_trades(cls, row: Wire) -> "TradeFill":
+        return cls(
+            trade_id=int(row["id"]),
+            allocation_id=None,
+            price=dec(row["price"]),
+            quantity=dec(row["qty"]),
+            quote_quantity=dec(row["quoteQty"]),
+            commission=dec(row["commission"]),
+            commission_asset=row.get("commissionAsset") or "",
+            is_maker=bool(row["isMaker"]),
+            time_ms=int(row["time"]),
+        )
+
+    @classmethod
+    def from_event(cls, event: Wire) -> "TradeFill":
+        return cls(
+            trade_id=int(event["t"]),
+            allocation_id=_allocation(event.get("a")),
+            price=dec(event["L"]),
+            quantity=dec(event["l"]),
+            quote_quantity=dec(event["Y"]),
+            commission=dec(event.get("n")),
+            commission_asset=event.get("N") or "",
+            is_maker=bool(event.get("m", False)),
+            time_ms=int(event["T"]),
+        )
+
+
+def _allocation(value: object) -> int | None:
+    return int(str(value)) if value not in (None, "", -1) else None
+
+
+@dataclass(frozen=True)
+class MyTrade:
+    symbol: str
+    venue_order_id: int
+    fill: TradeFill
+
+    @classmethod
+    def from_wire(cls, row: Wire) -> "MyTrade":
+        return cls(row["symbol"], int(row["orderId"]), TradeFill.from_my_trades(row))
+
+
+@dataclass(frozen=True)
+class Report:
+    """A statement of one order's state, whatever brought it."""
+
+    symbol: str
+    venue_order_id: int | None
+    client_order_id: str
+    side: str
+    type: str
+    time_in_force: str
+    status: str
+    price: Decimal
+    quantity: Decimal
+    cumulative_quantity: Decimal
+    cumulative_quote: Decimal
+    transact_time_ms: int
+    reason: str = ""
+    fills: tuple[TradeFill, ...] = ()
+
+    @classmethod
+    def from_answer(cls, body: Wire) -> "Report":
+        """The answer to placing, asking for or canceling an order; a cancel's own id is not the order's."""
+        time_ms = int(body.get("transactTime") or body.get("updateTime") or body.get("time") or 0)
+        return cls(
+            symbol=body["symbol"],
+            venue_order_id=int(body["orderId"]),
+            client_order_id=body.get("origClientOrderId") or body["clientOrderId"],
+            side=body["side"],
+            type=body["type"],
+            time_in_force=body.get("timeInForce", ""),
+            status=STATUS.get(body["status"], body["status"]),
+            price=dec(body.get("price")),
+            quantity=dec(body.get("origQty")),
+            cumulative_quantity=dec(body.get("executedQty")),
+            # "cummulativeQuoteQty" (sic) is negative on some old orders, which means unknown.
+            cumulative_quote=max(dec(body.get("cummulativeQuoteQty")), Decimal(0)),
+            transact_time_ms=time_ms,
+            reason=_reason(body.get("expiryReason")),
+            fills=tuple(TradeFill.from_place(row, time_ms) for row in body.get("fills", ())),
+        )
+
+    @classmethod
+    def from_event(cls, event: Wire) -> "Report":
+        """An executionReport; on cancels the order's own id is in `C`."""
+        fills = (TradeFill.from_event(event),) if event["x"] == "TRADE" else ()
+        return cls(
+            symbol=event["s"],
+            venue_order_id=int(event["i"]),
+            client_order_id=event.get("C") or event["c"],
+            side=event["S"],
+            type=event["o"],
+            time_in_force=event.get("f", ""),
+            status=STATUS.get(event["X"], event["X"]),
+            price=dec(event.get("p")),
+            quantity=dec(event.get("q")),
+            cumulative_quantity=dec(event.get("z")),
+            cumulative_quote=dec(event.get("Z")),
+            transact_time_ms=int(event["T"]),
+            reason=_reason(event.get("eR")) or _reason(event.get("r")) or _match_reason(event),
+            fills=fills,
+        )
+
+
+def _reason(value: object) -> str:
+    return "" if value in (None, "", "NONE") else str(value)
+
+
+def _match_reason(event: Wire) -> str:
+    return "EXPIRED_IN_MATCH" if event["X"] == "EXPIRED_IN_MATCH" else ""
+
+
+@dataclass(frozen=True)
+class VenueBalance:
+    asset: str
+    free: Decimal
+    locked: Decimal
+
+    @classmethod
+    def from_wire(cls, row: Wire) -> "VenueBalance":
+        return cls(row["asset"], dec(row["free"]), dec(row["locked"]))
+
+
+@dataclass(frozen=True)
+class PlaceOrder:
+    """What is sent; the timestamp was fixed with the hold and is never renewed."""
+
+    symbol: str
+    side: str
+    type: str
+    client_order_id: str
+    timestamp_ms: int
+    recv_window_ms: int
+    time_in_force: str = ""
+    price: Decimal | None = None
+    quantity: Decimal | None = None
+    quote_quantity: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class BalanceUpdate:
+    """A deposit, withdrawal or transfer changed the account outside trading."""
+
+    asset: str
+    delta: Decimal
+    time_ms: int
+
+    @classmethod
+    def from_event(cls, event: Wire) -> "BalanceUpdate":
+        return cls(event["a"], dec(event["d"]), int(event["T"]))

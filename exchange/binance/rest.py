@@ -1,0 +1,241 @@
+"""The REST calls we make, one method each. Reads are retried a little; what changes something is sent once."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from exchange.binance.errors import BAD_TIMESTAMP, Rejected, Unknown
+from exchange.binance.models import (
+    DepthSnapshot,
+    ExchangeInfo,
+    Kline,
+    MyTrade,
+    PlaceOrder,
+    PublicTrade,
+    Report,
+    VenueBalance,
+)
+from exchange.binance.signing import Key, encode, signed_query
+from exchange.binance.transport import Clock, Transport, Usage
+from exchange.binance.wallet import CoinConfig, DepositRecord, VenueAddress, WithdrawRecord
+
+Pairs = list[tuple[str, str]]
+_retry_reads = retry(
+    retry=retry_if_exception_type(Unknown),
+    stop=stop_after_attempt(3),
+    wait=wait_random_exponential(multiplier=0.2, max=1),
+    reraise=True,
+)
+
+
+class NoWallet(Exception):
+    """This venue has no wallet address (BINANCE_SAPI_URL is empty)."""
+
+
+class Rest:
+    """A venue's REST API under one key; `key` may be None for public data."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        sapi_url: str = "",
+        key: Key | None = None,
+        clock: Clock | None = None,
+        observer: Callable[[Usage], None] | None = None,
+        timeout: float = 12,
+        recv_window_ms: int = 5000,
+    ) -> None:
+        self.clock = clock or Clock()
+        self._base, self._sapi, self._key = base_url, sapi_url, key
+        self._recv_window_ms = recv_window_ms
+        self._transport = Transport(timeout=timeout, observer=observer)
+
+    # ------------------------------------------------------------------ public
+    def time(self) -> int:
+        """Server time in milliseconds. Weight 1."""
+        return int(self._read_public("/api/v3/time")["serverTime"])
+
+    def exchange_info(self) -> ExchangeInfo:
+        """Every symbol with its filters, and the limits. Weight 20."""
+        return ExchangeInfo.from_wire(self._read_public("/api/v3/exchangeInfo"))
+
+    def depth(self, symbol: str, limit: int = 100) -> DepthSnapshot:
+        """Weight 5 to 100 levels, 25 to 500, 50 to 1,000, 250 to 5,000."""
+        body = self._read_public("/api/v3/depth", [("symbol", symbol), ("limit", str(limit))])
+        return DepthSnapshot.from_wire(symbol, body)
+
+    def klines(
+        self, symbol: str, interval: str, *, start_ms: int | None = None, end_ms: int | None = None, limit: int = 500
+    ) -> list[Kline]:
+        """At most 1,000 candles, oldest first; the newest when no start is given. Weight 2."""
+        pairs = [("symbol", symbol), ("interval", interval), ("limit", str(limit))]
+        pairs += _times(start_ms, end_ms)
+        return [Kline.from_wire(row) for row in self._read_public("/api/v3/klines", pairs)]
+
+    def trades(self, symbol: str, limit: int = 100) -> list[PublicTrade]:
+        """The newest public trades, oldest first. Weight 25."""
+        rows = self._read_public("/api/v3/trades", [("symbol", symbol), ("limit", str(limit))])
+        return [PublicTrade.from_wire(row) for row in rows]
+
+    # ------------------------------------------------------------------ orders
+    def place(self, order: PlaceOrder) -> Report:
+        """Sent once, with the timestamp it carries; weight 1, one order of the account's limit."""
+        optional = {
+            "timeInForce": order.time_in_force,
+            "price": _plain(order.price),
+            "quantity": _plain(order.quantity),
+            "quoteOrderQty": _plain(order.quote_quantity),
+        }
+        pairs: Pairs = [("symbol", order.symbol), ("side", order.side), ("type", order.type)]
+        pairs += [(name, value) for name, value in optional.items() if value]
+        pairs += [
+            ("newClientOrderId", order.client_order_id),
+            ("newOrderRespType", "FULL"),
+            ("recvWindow", str(order.recv_window_ms)),
+            ("timestamp", str(order.timestamp_ms)),
+        ]
+        return Report.from_answer(self._send("POST", self._base + "/api/v3/order", pairs))
+
+    def cancel(self, symbol: str, client_order_id: str) -> Report:
+        """Weight 1; raises Rejected -2011 when the venue knows no such open order."""
+        pairs = [("symbol", symbol), ("origClientOrderId", client_order_id)]
+        return Report.from_answer(self._send("DELETE", self._base + "/api/v3/order", self._stamped(pairs)))
+
+    def order(self, symbol: str, client_order_id: str) -> Report:
+        """Weight 4; raises Rejected -2013 when the venue knows no such order (yet)."""
+        pairs = [("symbol", symbol), ("origClientOrderId", client_order_id)]
+        return Report.from_answer(self._read(self._base + "/api/v3/order", pairs))
+
+    def open_orders(self, symbol: str | None = None) -> list[Report]:
+        """Weight 6 for one symbol, 80 for all."""
+        pairs = [("symbol", symbol)] if symbol else []
+        return [Report.from_answer(row) for row in self._read(self._base + "/api/v3/openOrders", pairs)]
+
+    def my_trades(
+        self, symbol: str, *, venue_order_id: int | None = None, from_id: int | None = None, limit: int = 1000
+    ) -> list[MyTrade]:
+        """Our trades, oldest first. Weight 20, 5 with an order id."""
+        pairs = [("symbol", symbol), ("limit", str(limit))]
+        if venue_order_id is not None:
+            pairs.append(("orderId", str(venue_order_id)))
+        if from_id is not None:
+            pairs.append(("fromId", str(from_id)))
+        return [MyTrade.from_wire(row) for row in self._read(self._base + "/api/v3/myTrades", pairs)]
+
+    def account(self) -> list[VenueBalance]:
+        """Free and locked by asset, zero rows left out. Weight 20."""
+        rows = self._read(self._base + "/api/v3/account", [("omitZeroBalances", "true")])["balances"]
+        return [balance for row in rows if (balance := VenueBalance.from_wire(row)).free or balance.locked]
+
+    # ------------------------------------------------------------------ wallet
+    def capital_config(self) -> list[CoinConfig]:
+        """Every coin with its networks' rules. IP weight 10."""
+        return [CoinConfig.from_wire(row) for row in self._wallet("capital/config/getall", [])]
+
+    def deposit_address(self, asset: str, network: str) -> VenueAddress:
+        """The pooled account's own address. IP weight 10."""
+        return VenueAddress.from_wire(self._wallet("capital/deposit/address", [("coin", asset), ("network", network)]))
+
+    def deposit_history(
+        self, *, start_ms: int, end_ms: int, offset: int = 0, limit: int = 1000
+    ) -> list[DepositRecord]:
+        """Deposits of less than 90 days. IP weight 1."""
+        pairs = [*_times(start_ms, end_ms), ("offset", str(offset)), ("limit", str(limit))]
+        return [DepositRecord.from_wire(row) for row in self._wallet("capital/deposit/hisrec", pairs)]
+
+    def withdraw(
+        self, *, asset: str, network: str, address: str, tag: str, amount: Decimal, client_id: str
+    ) -> str:
+        """The venue's id of the withdrawal; sent once, never again. UID weight 900."""
+        pairs = [("coin", asset), ("network", network), ("address", address)]
+        pairs += [("addressTag", tag)] if tag else []
+        pairs += [("amount", _plain(amount)), ("withdrawOrderId", client_id)]
+        url = self._sapi_url("capital/withdraw/apply")
+        return str(self._send("POST", url, self._stamped(pairs))["id"])
+
+    def withdraw_history(
+        self, *, client_id: str = "", start_ms: int | None = None, end_ms: int | None = None, limit: int = 1000
+    ) -> list[WithdrawRecord]:
+        """Withdrawals of less than 90 days, seven with a client id. UID weight 18,000."""
+        pairs = [("withdrawOrderId", client_id)] if client_id else []
+        pairs += [*_times(start_ms, end_ms), ("limit", str(limit))]
+        return [WithdrawRecord.from_wire(row) for row in self._wallet("capital/withdraw/history", pairs)]
+
+    # ------------------------------------------------------------------ sub-accounts
+    def create_sub_account(self, name: str) -> str:
+        """The e-mail by which the venue knows the new virtual sub-account."""
+        url = self._sapi_url("sub-account/virtualSubAccount")
+        return str(self._send("POST", url, self._stamped([("subAccountString", name)]))["email"])
+
+    def sub_deposit_address(self, email: str, asset: str, network: str) -> VenueAddress:
+        pairs = [("email", email), ("coin", asset), ("network", network)]
+        return VenueAddress.from_wire(self._wallet("capital/deposit/subAddress", pairs))
+
+    def sub_deposit_history(
+        self, email: str, *, start_ms: int, end_ms: int, offset: int = 0, limit: int = 1000
+    ) -> list[DepositRecord]:
+        pairs = [("email", email), *_times(start_ms, end_ms), ("offset", str(offset)), ("limit", str(limit))]
+        return [DepositRecord.from_wire(row) for row in self._wallet("capital/deposit/subHisrec", pairs)]
+
+    def universal_transfer(self, from_email: str, asset: str, amount: Decimal, client_id: str) -> int:
+        """Moves from a sub-account's spot wallet to the main account's; the client id makes a repeat harmless."""
+        pairs = [("fromEmail", from_email), ("fromAccountType", "SPOT"), ("toAccountType", "SPOT")]
+        pairs += [("clientTranId", client_id), ("asset", asset), ("amount", _plain(amount))]
+        url = self._sapi_url("sub-account/universalTransfer")
+        return int(self._send("POST", url, self._stamped(pairs))["tranId"])
+
+    def universal_transfers(self, client_id: str) -> list[dict[str, Any]]:
+        body = self._wallet("sub-account/universalTransfer", [("clientTranId", client_id)])
+        return [dict(row) for row in body.get("result", ())]
+
+    # ------------------------------------------------------------------ how it is sent
+    def _read_public(self, path: str, pairs: Pairs | None = None) -> Any:
+        query = f"?{encode(pairs)}" if pairs else ""
+        return self._retrying(lambda: self._transport.send("GET", f"{self._base}{path}{query}"))
+
+    def _read(self, url: str, pairs: Pairs) -> Any:
+        def once() -> Any:
+            try:
+                return self._send("GET", url, self._stamped(pairs), writes=False)
+            except Rejected as error:
+                if error.code != BAD_TIMESTAMP:
+                    raise
+                self.clock.forget()  # a read may be signed once more with the right time
+                return self._send("GET", url, self._stamped(pairs), writes=False)
+
+        return self._retrying(once)
+
+    @staticmethod
+    def _retrying(once: Callable[[], Any]) -> Any:
+        return _retry_reads(once)()
+
+    def _wallet(self, path: str, pairs: Pairs) -> Any:
+        return self._read(self._sapi_url(path), pairs)
+
+    def _sapi_url(self, path: str) -> str:
+        if not self._sapi:
+            raise NoWallet("this venue has no wallet")
+        return f"{self._sapi}/sapi/v1/{path}"
+
+    def _stamped(self, pairs: Pairs) -> Pairs:
+        if self.clock.is_due():
+            self.clock.measure(self.time)
+        return [*pairs, ("recvWindow", str(self._recv_window_ms)), ("timestamp", str(self.clock.now_ms()))]
+
+    def _send(self, method: str, url: str, pairs: Pairs, *, writes: bool = True) -> Any:
+        assert self._key is not None, "a signed call needs a key"
+        url = f"{url}?{signed_query(pairs, self._key)}"
+        return self._transport.send(method, url, api_key=self._key.api_key, writes=writes)
+
+
+def _plain(amount: Decimal | None) -> str:
+    """Plain decimals, never an exponent; empty when there is no amount."""
+    return "" if amount is None else format(amount.normalize(), "f")
+
+
+def _times(start_ms: int | None, end_ms: int | None) -> Pairs:
+    named = (("startTime", start_ms), ("endTime", end_ms))
+    return [(name, str(value)) for name, value in named if value is not None]

@@ -1,0 +1,159 @@
+"""One place that sends, reads the limits' headers, and decides which of the three wrong ways an answer is."""
+
+import json
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import NewConnectionError
+
+from exchange.binance.errors import NOT_SENT_CODES, UNKNOWN_CODES, NotSent, Rejected, Unknown
+
+USED_WEIGHT = "x-mbx-used-weight-"
+ORDER_COUNT = "x-mbx-order-count-"
+CLOCK_SAMPLES = 3
+CLOCK_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What one answer said about the limits; weights by interval letter, e.g. {"1m": 20}."""
+
+    http_status: int
+    used_weight: dict[str, int] = field(default_factory=dict)
+    order_count: dict[str, int] = field(default_factory=dict)
+    retry_after: float | None = None
+
+
+class Clock:
+    """The venue's time: our clock plus an offset, the median of several samples less half the round trip."""
+
+    def __init__(self) -> None:
+        self.offset_ms = 0
+        self._measured_at: float | None = None
+        self._lock = threading.Lock()
+
+    def now_ms(self) -> int:
+        return time.time_ns() // 1_000_000 + self.offset_ms
+
+    def is_due(self) -> bool:
+        return self._measured_at is None or time.monotonic() - self._measured_at > CLOCK_SECONDS
+
+    def forget(self) -> None:
+        self._measured_at = None
+
+    def measure(self, server_time: Callable[[], int]) -> None:
+        """Ask a few times and keep the median offset."""
+        with self._lock:
+            if not self.is_due():
+                return
+            offsets = []
+            for _sample in range(CLOCK_SAMPLES):
+                before = time.time_ns() // 1_000_000
+                answer = server_time()
+                after = time.time_ns() // 1_000_000
+                offsets.append(answer - (before + after) // 2)
+            self.offset_ms = int(statistics.median(offsets))
+            self._measured_at = time.monotonic()
+
+
+class Transport:
+    """A keep-alive session a thread; no proxies from the environment, no redirects followed."""
+
+    def __init__(
+        self, *, timeout: float = 12, observer: Callable[[Usage], None] | None = None, agent: str = "causeway"
+    ) -> None:
+        self._timeout = (3.05, timeout)
+        self._observer = observer
+        self._agent = agent
+        self._local = threading.local()
+
+    def send(self, method: str, url: str, *, api_key: str = "", writes: bool = False) -> Any:
+        """The decoded answer; raises Rejected, NotSent or Unknown. `writes`: doubt counts as Unknown."""
+        headers = {"X-MBX-APIKEY": api_key} if api_key else {}
+        try:
+            answer = self._session().request(
+                method, url, headers=headers, timeout=self._timeout, allow_redirects=False
+            )
+        except requests.exceptions.ConnectTimeout as error:
+            raise NotSent("no connection within the time") from error
+        except requests.exceptions.ConnectionError as error:
+            if _never_connected(error):
+                raise NotSent("no connection") from error
+            raise Unknown("the connection broke") from error
+        except requests.exceptions.RequestException as error:
+            raise Unknown(f"no answer: {type(error).__name__}") from error
+        return self._read(answer, writes=writes)
+
+    def _session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._local, "session", None)
+        if session is None:
+            session = requests.Session()
+            session.trust_env = False
+            session.headers["User-Agent"] = self._agent
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, HTTPAdapter(pool_maxsize=4, max_retries=0))
+            self._local.session = session
+        return session
+
+    def _read(self, answer: requests.Response, *, writes: bool) -> Any:
+        usage = _usage(answer)
+        if self._observer:
+            self._observer(usage)
+        status = answer.status_code
+        try:
+            body = json.loads(answer.content) if answer.content else {}
+        except ValueError:
+            body = None
+        if status == 200 and body is not None:
+            return body
+        raise _wrong_way(status, body, usage.retry_after, writes)
+
+
+def _wrong_way(status: int, body: Any, retry_after: float | None, writes: bool) -> Exception:
+    if status in (418, 429):
+        return NotSent("rate limit" if status == 429 else "banned for a while", retry_after or 60)
+    if status >= 500 or not isinstance(body, dict) or "code" not in body:
+        if status == 403 and not writes:
+            return NotSent("refused by the firewall", retry_after or 60)
+        return Unknown(f"HTTP {status}")
+    code, message = int(body["code"]), str(body.get("msg", ""))
+    if code in UNKNOWN_CODES:
+        return Unknown(f"{code} {message}")
+    if code in NOT_SENT_CODES:
+        return NotSent(f"{code} {message}", retry_after)
+    return Rejected(code, message, status)
+
+
+def _never_connected(error: BaseException) -> bool:
+    """True when the connection itself could not be made, so that nothing can have been read."""
+    seen: set[int] = set()
+    pending: list[BaseException] = [error]
+    while pending:
+        current = pending.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, NewConnectionError | ConnectionRefusedError):
+            return True
+        causes = (current.__cause__, current.__context__, getattr(current, "reason", None), *current.args)
+        pending.extend(cause for cause in causes if isinstance(cause, BaseException))
+    return False
+
+
+def _usage(answer: requests.Response) -> Usage:
+    weights: dict[str, int] = {}
+    orders: dict[str, int] = {}
+    for name, value in answer.headers.items():
+        lower = name.lower()
+        if lower.startswith(USED_WEIGHT) and value.isdecimal():
+            weights[lower.removeprefix(USED_WEIGHT)] = int(value)
+        elif lower.startswith(ORDER_COUNT) and value.isdecimal():
+            orders[lower.removeprefix(ORDER_COUNT)] = int(value)
+    retry = answer.headers.get("Retry-After", "")
+    return Usage(answer.status_code, weights, orders, int(retry) if retry.isdecimal() else None)

@@ -1,0 +1,180 @@
+"""The one road to the venue: every call counts against the limits, and a ban stops every process."""
+
+import threading
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from functools import cache as once
+from typing import TypeVar
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection, transaction
+from django.utils import timezone
+from redis.exceptions import RedisError
+
+from exchange.binance.errors import NotSent
+from exchange.binance.rest import Rest
+from exchange.binance.signing import Ed25519Key, HmacKey, Key
+from exchange.binance.transport import Clock, Usage
+from exchange.errors import DomainError
+from exchange.gate.models import Installation, VenueAccount
+
+log = structlog.get_logger()
+Answer = TypeVar("Answer")
+
+WEIGHT_KEY = "gate:weight"
+BLOCKED_KEY = "gate:blocked-until"
+SEEN_KEY = "gate:answered-at"
+
+
+class Kind(StrEnum):
+    """What a call is for; the limits treat kinds differently as the gate grows."""
+
+    PLACE = "place"
+    CANCEL = "cancel"
+    QUERY = "query"
+    WALLET = "wallet"
+    WITHDRAW = "withdraw"
+    MARKET_DATA = "market data"
+
+
+class WrongVenue(DomainError):
+    """The database belongs to an installation of another venue kind."""
+
+    code = "wrong_venue"
+
+
+_relays = threading.BoundedSemaphore(settings.GATE_MAX_RELAYS)
+_blocked_until = 0.0
+
+
+def call(account: VenueAccount | None, kind: Kind, customer_id: int | None, fn: Callable[[Rest], Answer]) -> Answer:
+    """What `fn` gets from the venue; NotSent at once while a ban lasts or too many relays are under way."""
+    assert settings.GATE_INSIDE_TRANSACTIONS or not connection.in_atomic_block, "no venue call inside a transaction"
+    if (wait := blocked_for()) > 0:
+        raise NotSent("the venue asked us to wait", wait)
+    bounded = kind in (Kind.PLACE, Kind.CANCEL)
+    if bounded and not _relays.acquire(timeout=0.5):
+        raise NotSent("busy")
+    try:
+        return fn(_rest_of(kind))
+    finally:
+        if bounded:
+            _relays.release()
+
+
+def blocked_for() -> float:
+    """Seconds for which the venue wants to hear nothing from this address."""
+    until = _blocked_until
+    try:
+        until = max(until, float(cache.get(BLOCKED_KEY) or 0))
+    except (OSError, RedisError):
+        pass  # Redis away: this process's own memory still holds
+    return max(0.0, until - time.time())
+
+
+def observe(usage: Usage) -> None:
+    """Note what an answer said about the limits; a 429 or 418 blocks every process."""
+    global _blocked_until
+    if usage.http_status in (418, 429):
+        seconds = usage.retry_after or 60
+        _blocked_until = max(_blocked_until, time.time() + seconds)
+        log.warning("gate.blocked", status=usage.http_status, seconds=seconds)
+    try:
+        if usage.http_status in (418, 429):
+            cache.set(BLOCKED_KEY, _blocked_until, timeout=int(seconds) + 1)
+        if (weight := usage.used_weight.get("1m")) is not None:
+            cache.set(WEIGHT_KEY, weight, timeout=60)
+        cache.set(SEEN_KEY, int(time.time() * 1000), timeout=None)
+    except (OSError, RedisError):
+        pass  # the counters are for eyes; the venue's own headers come again with the next answer
+
+
+@once
+def clock() -> Clock:
+    """The venue's time as this process knows it."""
+    return Clock()
+
+
+@once
+def venue_key() -> Key | None:
+    """The trading key of the settings, None without one."""
+    return _key(settings.BINANCE_API_KEY, settings.BINANCE_API_SECRET, settings.BINANCE_PRIVATE_KEY_FILE)
+
+
+@once
+def _withdraw_key() -> Key | None:
+    return _key(
+        settings.BINANCE_WITHDRAW_API_KEY,
+        settings.BINANCE_WITHDRAW_API_SECRET,
+        settings.BINANCE_WITHDRAW_PRIVATE_KEY_FILE,
+    )
+
+
+def _key(api_key: str, secret: str, file: str) -> Key | None:
+    if not api_key:
+        return None
+    return Ed25519Key.from_file(api_key, file) if file else HmacKey(api_key, secret)
+
+
+def _rest_of(kind: Kind) -> Rest:
+    if kind == Kind.MARKET_DATA:
+        return _rest(None)
+    key = _withdraw_key() if kind == Kind.WITHDRAW else venue_key()
+    if key is None:
+        raise NotSent("no key for this is set")
+    return _rest(key)
+
+
+@once
+def _rest(key: Key | None) -> Rest:
+    return Rest(
+        base_url=settings.BINANCE_REST_URL,
+        sapi_url=settings.BINANCE_SAPI_URL,
+        key=key,
+        clock=clock(),
+        observer=observe,
+        timeout=settings.VENUE_TIMEOUT_SECONDS,
+        recv_window_ms=settings.RECV_WINDOW_MS,
+    )
+
+
+def measure_clock() -> None:
+    """The venue's time is known before the first signed call needs it."""
+    if clock().is_due():
+        call(None, Kind.MARKET_DATA, None, lambda rest: clock().measure(rest.time))
+
+
+def primary_account() -> VenueAccount:
+    """The venue account customers' orders go to."""
+    return VenueAccount.objects.get(is_primary=True)
+
+
+def ensure_primary_account() -> VenueAccount:
+    """There is a row for the account whose keys the settings name."""
+    return VenueAccount.objects.get_or_create(
+        name="primary", defaults={"venue": settings.VENUE, "is_primary": True}
+    )[0]
+
+
+@transaction.atomic
+def remember_venue() -> None:
+    """The database knows its venue kind from its first start; raises WrongVenue for another one."""
+    known = Installation.objects.get_or_create(pk=1, defaults={"venue": settings.VENUE})[0].venue
+    if known != settings.VENUE:
+        raise WrongVenue(
+            f"this database belongs to a {known} installation and cannot be used with VENUE={settings.VENUE}"
+        )
+
+
+def note_stream(account: VenueAccount, state: VenueAccount.StreamState) -> None:
+    """Everybody can see whether the account's user data stream is followed."""
+    now = timezone.now()
+    VenueAccount.objects.filter(pk=account.pk).update(stream_state=state, stream_changed_at=now, stream_seen_at=now)
+
+
+def note_stream_alive(account: VenueAccount) -> None:
+    """The stream gave a sign of life: an event or a ping."""
+    VenueAccount.objects.filter(pk=account.pk).update(stream_seen_at=timezone.now())

@@ -1,0 +1,28 @@
+"""What the office has on record."""
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from exchange.office.models import Approval, AuditRecord, Notice
+
+
+def failed_notices() -> QuerySet[Notice]:
+    """Mails that the server refused for good."""
+    return Notice.objects.filter(channel=Notice.Channel.MAIL, status=Notice.Status.FAILED)
+
+
+def overdue_notices() -> QuerySet[Notice]:
+    """Mails that should have left by now."""
+    return Notice.objects.filter(
+        channel=Notice.Channel.MAIL, status=Notice.Status.WAITING, next_attempt_at__lte=timezone.now()
+    )
+
+
+def open_approvals() -> QuerySet[Approval]:
+    """Requests that wait for a second person."""
+    return Approval.objects.filter(status=Approval.Status.ASKED).select_related("asked_by").order_by("id")
+
+
+def history_of(subject_type: str, subject_id: object) -> QuerySet[AuditRecord]:
+    """Everything that was done to one thing, newest first."""
+    return AuditRecord.objects.filter(subject_type=subject_type, subject_id=str(subject_id)).select_related("actor")

@@ -1,0 +1,94 @@
+"""What the ledger refuses."""
+
+from django.utils.translation import gettext_lazy as _
+
+from exchange.errors import Conflict, DomainError, NotFound, Unavailable
+
+
+class InsufficientFunds(DomainError):
+    code = "insufficient_funds"
+    message = _("There is not enough available for this.")
+
+
+class KeyReused(Conflict):
+    code = "key_reused"
+    message = _("This id was already used for a different request.")
+
+
+class NotApproved(DomainError):
+    code = "not_approved"
+    status = 403
+    message = _("No second person has approved exactly this.")
+
+
+class BadPosting(DomainError):
+    """Lines the books cannot take: our own mistake, never a customer's."""
+
+    code = "bad_posting"
+    status = 500
+    message = _("This could not be booked.")
+
+
+class UnknownAsset(NotFound):
+    code = "unknown_asset"
+    message = _("This asset is not known here.")
+
+
+class UnknownNetwork(NotFound):
+    code = "unknown_network"
+    message = _("This network is not known for the asset.")
+
+
+class DepositsClosed(Unavailable):
+    code = "deposits_closed"
+    message = _("Deposits of this asset on this network are closed at the moment.")
+
+
+class NoOwnAddress(Unavailable):
+    code = "no_own_address"
+    message = _("No deposit address of your own is available on this network. Please contact support.")
+
+
+class WithdrawalsClosed(Unavailable):
+    code = "withdrawals_closed"
+    message = _("Withdrawals of this asset on this network are closed at the moment.")
+
+
+class AmountTooSmall(DomainError):
+    code = "amount_too_small"
+    message = _("The smallest amount is %(limit)s.")
+
+
+class AmountTooLarge(DomainError):
+    code = "amount_too_large"
+    message = _("The largest amount is %(limit)s.")
+
+
+class AmountOffStep(DomainError):
+    code = "amount_off_step"
+    message = _("The amount must be a multiple of %(step)s.")
+
+
+class BadAddress(DomainError):
+    code = "bad_address"
+    message = _("This is not an address of this network.")
+
+
+class BadTag(DomainError):
+    code = "bad_tag"
+    message = _("This is not a tag (memo) of this network.")
+
+
+class TagMissing(DomainError):
+    code = "tag_missing"
+    message = _("This network needs a tag (memo); without it the money would be lost.")
+
+
+class UnknownWithdrawal(NotFound):
+    code = "unknown_withdrawal"
+    message = _("There is no such withdrawal.")
+
+
+class WithdrawalDecided(Conflict):
+    code = "withdrawal_decided"
+    message = _("This withdrawal is past that point.")

@@ -1,0 +1,33 @@
+"""Rules of networks and statuses, without a database."""
+
+import re
+from decimal import Decimal
+
+# binance.md 15
+DEPOSIT_SUCCESS = 1
+DEPOSIT_REJECTED = frozenset({2, 7})
+WITHDRAW_COMPLETED = 6
+WITHDRAW_FAILED = frozenset({1, 3, 5})
+LONGEST_MATCHED = 200
+_NESTED = re.compile(r"\([^()]*[+*][^()]*\)[+*{]")
+
+
+def fits(pattern: str, text: str) -> bool:
+    """True when the venue's pattern matches the whole text; a pattern that could run away is not run at all.
+
+    Nested repetition is what makes a backtracking search explode; without it, and on at most 200 characters, the
+    search is bounded.
+    """
+    if not text or len(text) > LONGEST_MATCHED or not text.isprintable() or " " in text:
+        return False
+    if not pattern or _NESTED.search(pattern):
+        return True
+    try:
+        return re.fullmatch(pattern, text) is not None
+    except re.error:
+        return True
+
+
+def venue_cost(sent: Decimal, fee: Decimal) -> Decimal:
+    """What a withdrawal took from the venue account: the history names what arrived and the network's fee."""
+    return sent + fee

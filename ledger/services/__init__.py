@@ -1,0 +1,34 @@
+"""The only writers of the books and of what comes in and goes out."""
+
+from ledger.services.deposits import deposit_address, poll_deposits
+from ledger.services.fills import FillPosting, post_fill, post_orphan_fill
+from ledger.services.holds import hold, release
+from ledger.services.networks import synchronise_networks
+from ledger.services.posting import Line, Posted, post
+from ledger.services.sending import poll_withdrawals, send_next_withdrawal
+from ledger.services.withdrawals import (
+    approve_withdrawal,
+    cancel_withdrawal,
+    refuse_withdrawal,
+    request_withdrawal,
+)
+
+__all__ = [
+    "FillPosting",
+    "Line",
+    "Posted",
+    "approve_withdrawal",
+    "cancel_withdrawal",
+    "deposit_address",
+    "hold",
+    "poll_deposits",
+    "poll_withdrawals",
+    "post",
+    "post_fill",
+    "post_orphan_fill",
+    "refuse_withdrawal",
+    "release",
+    "request_withdrawal",
+    "send_next_withdrawal",
+    "synchronise_networks",
+]

@@ -1,0 +1,147 @@
+"""A trade at the venue moves money: what the customer pays from the hold, what they get, our fee, the commission."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from accounts import services as accounts
+from exchange.database import transaction_with_retry
+from exchange.money import plain
+from ledger.models import Account, Hold, LedgerException, Transfer
+from ledger.services.holds import lock_available, lock_hold
+from ledger.services.posting import ConsumeHold, HoldChange, Line, Posted, available, held, post, system
+
+
+@dataclass(frozen=True)
+class FillPosting:
+    """One trade as the venue reports it. `key` names it for ever: `{venue account}:{symbol}:{trade}`."""
+
+    key: str
+    user_id: int
+    venue_account_id: int
+    order_id: int
+    side: str
+    base: str
+    quote: str
+    quantity: Decimal
+    quote_quantity: Decimal
+    fee: Decimal
+    commission: Decimal
+    commission_asset: str
+
+    @property
+    def paid(self) -> tuple[str, Decimal]:
+        return (self.quote, self.quote_quantity) if self.side == "BUY" else (self.base, self.quantity)
+
+    @property
+    def received(self) -> tuple[str, Decimal]:
+        return (self.base, self.quantity) if self.side == "BUY" else (self.quote, self.quote_quantity)
+
+
+@transaction_with_retry
+def post_fill(fill: FillPosting) -> Posted:
+    """The trade is booked once. A trade its hold no longer covers is booked too: from what is available as far as
+    that reaches, the rest as slippage, and then the customer is frozen and an exception names it."""
+    hold = lock_hold(Hold.Cause.ORDER, fill.order_id)
+    asset, cost = fill.paid
+    from_hold = min(cost, hold.remaining) if hold and hold.is_open else Decimal(0)
+    short = cost - from_hold
+    from_available = min(short, lock_available(fill.user_id, asset)) if short else Decimal(0)
+    changes: list[HoldChange] = [ConsumeHold(hold.hold_id, from_hold)] if hold and from_hold else []
+    lines = [
+        held(fill.user_id, asset, -from_hold),
+        available(fill.user_id, asset, -from_available),
+        system(Account.Type.SLIPPAGE, asset, from_available - short),
+        system(Account.Type.VENUE, asset, cost, fill.venue_account_id),
+        *_received(fill),
+        *_commission(fill),
+    ]
+    posted = post(
+        scope="fill",
+        key=fill.key,
+        kind=Transfer.Kind.FILL,
+        reference=f"ORDER:{fill.order_id}",
+        lines=lines,
+        holds=changes,
+        facts=_facts(fill),
+    )
+    if short and posted.is_new:
+        _uncovered(fill, asset, short)
+    return posted
+
+
+def _received(fill: FillPosting) -> list[Line]:
+    asset, amount = fill.received
+    return [
+        system(Account.Type.VENUE, asset, -amount, fill.venue_account_id),
+        available(fill.user_id, asset, amount - fill.fee),
+        system(Account.Type.FEES, asset, fill.fee),
+    ]
+
+
+def _commission(fill: FillPosting) -> list[Line]:
+    if not fill.commission:
+        return []
+    return [
+        system(Account.Type.VENUE, fill.commission_asset, fill.commission, fill.venue_account_id),
+        system(Account.Type.COMMISSION, fill.commission_asset, -fill.commission),
+    ]
+
+
+def _facts(fill: FillPosting) -> list[str]:
+    """What every source of the same trade agrees on; the commission may be missing from one of them."""
+    return [str(fill.order_id), fill.side, plain(fill.quantity), plain(fill.quote_quantity)]
+
+
+def _uncovered(fill: FillPosting, asset: str, short: Decimal) -> None:
+    LedgerException.objects.get_or_create(
+        key=f"uncovered:{fill.key}",
+        defaults={
+            "source": "uncovered fill",
+            "asset_id": asset,
+            "amount": short,
+            "detail": {"order": fill.order_id, "user": fill.user_id},
+        },
+    )
+    accounts.freeze(fill.user_id, f"a trade of order {fill.order_id} was not covered by its hold")
+
+
+@transaction_with_retry
+def post_orphan_fill(
+    *,
+    key: str,
+    venue_account_id: int,
+    side: str,
+    base: str,
+    quote: str,
+    quantity: Decimal,
+    quote_quantity: Decimal,
+    commission: Decimal,
+    commission_asset: str,
+    detail: dict[str, object],
+) -> Posted:
+    """A trade of an order nobody here knows goes to suspense, with an exception for staff."""
+    sign = 1 if side == "BUY" else -1
+    lines = [
+        system(Account.Type.VENUE, base, -sign * quantity, venue_account_id),
+        system(Account.Type.SUSPENSE, base, sign * quantity),
+        system(Account.Type.VENUE, quote, sign * quote_quantity, venue_account_id),
+        system(Account.Type.SUSPENSE, quote, -sign * quote_quantity),
+    ]
+    if commission:
+        lines += [
+            system(Account.Type.VENUE, commission_asset, commission, venue_account_id),
+            system(Account.Type.COMMISSION, commission_asset, -commission),
+        ]
+    posted = post(
+        scope="fill",
+        key=key,
+        kind=Transfer.Kind.FILL,
+        reference="unknown order",
+        lines=lines,
+        facts=["orphan", side, plain(quantity), plain(quote_quantity)],
+    )
+    LedgerException.objects.get_or_create(
+        key=f"orphan:{key}",
+        defaults={"source": "fill of an unknown order", "asset_id": base, "amount": quantity, "detail": detail},
+    )
+    return posted

@@ -1,0 +1,20 @@
+"""Sweeps of the treasury."""
+
+from celery import shared_task
+
+from ledger import services
+
+
+@shared_task
+def poll_deposits() -> None:
+    services.poll_deposits()
+
+
+@shared_task
+def poll_withdrawals() -> None:
+    services.poll_withdrawals()
+
+
+@shared_task
+def synchronise_networks() -> None:
+    services.synchronise_networks()

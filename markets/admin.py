@@ -1,0 +1,39 @@
+"""Staff decide what is listed and in which order; what the venue says of a market is only shown."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from exchange.office import services as office
+from markets.models import Asset, Market
+
+
+class NoneAddedOrRemoved:
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Market)
+class MarketAdmin(NoneAddedOrRemoved, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("symbol", "status", "is_listed", "rank", "seen_at")
+    list_filter = ("is_listed", "status")
+    search_fields = ("symbol",)
+    fields = ("symbol", "status", "is_listed", "rank", "order_types", "filters", "seen_at")
+    readonly_fields = ("symbol", "status", "order_types", "filters", "seen_at")
+
+    def save_model(self, request: HttpRequest, obj: Market, form: Any, change: bool) -> None:
+        before = Market.objects.filter(pk=obj.pk).values("is_listed", "rank").first() or {}
+        super().save_model(request, obj, form, change)
+        after = {"is_listed": obj.is_listed, "rank": obj.rank}
+        office.record(request.user, "market.listed", "market", obj.pk, before=before, after=after)  # type: ignore[arg-type]
+
+
+@admin.register(Asset)
+class AssetAdmin(NoneAddedOrRemoved, admin.ModelAdmin):  # type: ignore[type-arg]
+    list_display = ("code", "name", "scale", "max_amount")
+    search_fields = ("code", "name")
+    readonly_fields = ("code", "scale")

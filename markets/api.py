@@ -1,0 +1,177 @@
+"""Public market data by API."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from exchange.api import MoneyField
+from exchange.errors import Unavailable
+from markets import queries, rules, services
+from markets.models import Market
+
+DEEPEST, MOST_CANDLES, MOST_TRADES = 1000, 1000, 100
+LIMIT = OpenApiParameter("limit", int)
+
+
+class MarketOut(serializers.ModelSerializer[Market]):
+    base = serializers.CharField(source="base_id")
+    quote = serializers.CharField(source="quote_id")
+    tick_size = serializers.SerializerMethodField()
+    step_size = serializers.SerializerMethodField()
+    min_notional = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Market
+        fields = [
+            "symbol", "base", "quote", "status", "is_trading", "tick_size", "step_size", "min_notional", "order_types",
+            "filters",
+        ]  # fmt: skip
+
+    def get_tick_size(self, market: Market) -> str:
+        return MoneyField().to_representation(rules.tick_size(market.filters))
+
+    def get_step_size(self, market: Market) -> str:
+        return MoneyField().to_representation(rules.step_size(market.filters))
+
+    def get_min_notional(self, market: Market) -> str:
+        return MoneyField().to_representation(rules.min_notional(market.filters))
+
+
+class LevelOut(serializers.ListField):
+    child = serializers.CharField()
+
+
+class BookOut(serializers.Serializer[Any]):
+    symbol = serializers.CharField()
+    epoch = serializers.IntegerField()
+    u = serializers.IntegerField()
+    event_ms = serializers.IntegerField()
+    published_ms = serializers.IntegerField()
+    state = serializers.CharField()
+    age_ms = serializers.IntegerField()
+    bids = serializers.ListField(child=LevelOut())
+    asks = serializers.ListField(child=LevelOut())
+
+
+class TradeOut(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    price = serializers.CharField()
+    quantity = serializers.CharField()
+    at = serializers.IntegerField(help_text="Milliseconds UTC.")
+    maker_side = serializers.CharField()
+
+
+class TickerOut(serializers.Serializer[Any]):
+    symbol = serializers.CharField()
+    last = serializers.CharField()
+    open = serializers.CharField()
+    high = serializers.CharField()
+    low = serializers.CharField()
+    volume = serializers.CharField()
+    quote_volume = serializers.CharField()
+    change_percent = serializers.CharField()
+
+
+class CandleOut(serializers.Serializer[Any]):
+    open_at = serializers.DateTimeField()
+    open = MoneyField()
+    high = MoneyField()
+    low = MoneyField()
+    close = MoneyField()
+    volume = MoneyField()
+    quote_volume = MoneyField()
+    trades = serializers.IntegerField()
+    closed = serializers.BooleanField(source="is_closed")
+
+
+class CandleQuery(serializers.Serializer[Any]):
+    interval = serializers.ChoiceField(choices=list(rules.INTERVALS), default="1h")
+    limit = serializers.IntegerField(min_value=1, max_value=MOST_CANDLES, default=500)
+    before = serializers.DateTimeField(required=False, help_text="Only candles that open before this.")
+
+
+class Public(APIView):
+    """Open to everybody; nothing personal is in it, so it may be cached for a moment."""
+
+    permission_classes = [AllowAny]
+    authentication_classes: list[Any] = []
+
+
+def limit_of(request: Request, default: int, most: int) -> int:
+    raw = request.query_params.get("limit", str(default))
+    if not (raw.isascii() and raw.isdecimal()) or not 1 <= int(raw[:9]) <= most:
+        raise serializers.ValidationError({"limit": _("Give a whole number from 1 to %d.") % most})
+    return int(raw)
+
+
+class Markets(Public):
+    @extend_schema(responses=MarketOut(many=True), operation_id="markets_list")
+    @method_decorator(cache_control(public=True, max_age=30))
+    def get(self, request: Request) -> Response:
+        return Response(MarketOut(queries.listed(), many=True).data)
+
+
+class MarketRow(Public):
+    @extend_schema(responses=MarketOut, operation_id="markets_one")
+    @method_decorator(cache_control(public=True, max_age=30))
+    def get(self, request: Request, symbol: str) -> Response:
+        return Response(MarketOut(queries.market(symbol)).data)
+
+
+class Book(Public):
+    @extend_schema(responses=BookOut, parameters=[LIMIT])
+    @method_decorator(cache_control(public=True, max_age=0))
+    def get(self, request: Request, symbol: str) -> Response:
+        limit = limit_of(request, 100, DEEPEST)
+        book = queries.published_book(queries.market(symbol).symbol)
+        if book is None:
+            raise Unavailable(_("The book of this market is not there yet."))
+        sides = {"bids": book.bids[:limit], "asks": book.asks[:limit]}
+        age = max(0, time.time_ns() // 1_000_000 - book.published_ms)
+        return Response(BookOut({**book.__dict__, **sides, "age_ms": age}).data)
+
+
+class Trades(Public):
+    @extend_schema(responses=TradeOut(many=True), parameters=[LIMIT])
+    @method_decorator(cache_control(public=True, max_age=0))
+    def get(self, request: Request, symbol: str) -> Response:
+        limit = limit_of(request, 50, MOST_TRADES)
+        return Response(TradeOut(queries.recent_trades(queries.market(symbol).symbol, limit), many=True).data)
+
+
+class Candles(Public):
+    @extend_schema(responses=CandleOut(many=True), parameters=[CandleQuery])
+    @method_decorator(cache_control(public=True, max_age=1))
+    def get(self, request: Request, symbol: str) -> Response:
+        wanted = CandleQuery(data=request.query_params)
+        wanted.is_valid(raise_exception=True)
+        asked = wanted.validated_data
+        found = services.candles(
+            queries.market(symbol).symbol, asked["interval"], before=asked.get("before"), limit=asked["limit"]
+        )
+        return Response(CandleOut(found, many=True).data)
+
+
+class Tickers(Public):
+    @extend_schema(responses=TickerOut(many=True))
+    @method_decorator(cache_control(public=True, max_age=1))
+    def get(self, request: Request) -> Response:
+        known = queries.tickers()
+        listed = queries.listed().values_list("symbol", flat=True)
+        return Response(TickerOut([known[symbol] for symbol in listed if symbol in known], many=True).data)
+
+
+class ServerTime(Public):
+    @extend_schema(responses={200: {"type": "object", "properties": {"time": {"type": "string"}}}})
+    def get(self, request: Request) -> Response:
+        return Response({"time": datetime.now(UTC).isoformat()})

@@ -1,0 +1,92 @@
+"""Public market sockets: they join the process's hub and forward what the page asks for."""
+
+import json
+import time
+from typing import Any
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from exchange.broadcast import Socket, hub
+from exchange.origin import is_foreign
+from markets import queries, rules
+from markets.errors import UnknownMarket
+
+LONGEST_MESSAGE = 1024
+MOST_MESSAGES, IN_SECONDS = 50, 10.0
+FOREIGN, UNKNOWN, TOO_MUCH = 4403, 4404, 4029
+
+
+class _Public(AsyncWebsocketConsumer):
+    """What both public sockets share: the Origin check and a bound on what a page may send."""
+
+    socket: Socket | None = None
+
+    async def connect(self) -> None:
+        if is_foreign(self.scope):
+            await self.close(FOREIGN)
+            return
+        self.window, self.received = time.monotonic(), 0
+        symbol = await self.symbol()
+        if symbol is None:
+            await self.accept()
+            await self.close(UNKNOWN)
+            return
+        await self.accept()
+        self.socket = Socket(send=self.write, close=self.close, symbol=symbol)
+        await hub.join(self.socket)
+
+    async def symbol(self) -> str | None:
+        return ""
+
+    async def write(self, text: str) -> None:
+        await self.send(text_data=text)
+
+    async def disconnect(self, code: int) -> None:
+        if self.socket is not None:
+            hub.leave(self.socket)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self._is_too_much(text_data or "") or bytes_data is not None:
+            await self.close(TOO_MUCH)
+            return
+        try:
+            message = json.loads(text_data or "")
+        except ValueError:
+            return
+        if isinstance(message, dict) and self.socket is not None:
+            await self.heard(self.socket, message)
+
+    def _is_too_much(self, text: str) -> bool:
+        now = time.monotonic()
+        if now - self.window > IN_SECONDS:
+            self.window, self.received = now, 0
+        self.received += 1
+        return self.received > MOST_MESSAGES or len(text) > LONGEST_MESSAGE
+
+    async def heard(self, socket: Socket, message: dict[str, Any]) -> None:
+        """Nothing to say to this kind of socket."""
+
+
+class MarketSocket(_Public):
+    """`/ws/market/<SYMBOL>/`: book, trades, candles and ticker of one market."""
+
+    async def symbol(self) -> str | None:
+        wanted = self.scope["url_route"]["kwargs"]["symbol"]
+        try:
+            return (await database_sync_to_async(queries.market)(wanted)).symbol
+        except UnknownMarket:
+            return None
+
+    async def heard(self, socket: Socket, message: dict[str, Any]) -> None:
+        kind = message.get("type")
+        if kind == "ack" and isinstance(message.get("seq"), int):
+            await hub.acknowledge(socket, message["seq"])
+        elif kind == "resync":
+            await hub.resync(socket)
+        elif kind == "interval" and message.get("interval") in rules.INTERVALS:
+            socket.interval = message["interval"]
+
+
+class TickersSocket(_Public):
+    """`/ws/tickers/`: every market's last 24 hours, once a second."""

@@ -1,0 +1,102 @@
+"""What markets refuse."""
+
+from decimal import Decimal
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from exchange.errors import DomainError, NotFound
+from exchange.money import plain
+
+
+class UnknownMarket(NotFound):
+    code = "unknown_market"
+    message = _("There is no such market.")
+
+
+class UnknownInterval(DomainError):
+    code = "unknown_interval"
+    message = _("There is no such candle interval.")
+
+
+class FilterViolation(DomainError):
+    """An order that the venue's own filter would refuse; `nearest` is the closest value it would take."""
+
+    code = "filter"
+
+    def __init__(
+        self, message: str | Promise, *, code: str, field: str, nearest: Decimal | None = None, **params: object
+    ) -> None:
+        super().__init__(message, field=field, **params)
+        self.code = code
+        self.nearest = None if nearest is None else plain(nearest)
+
+
+class OffTick(FilterViolation):
+    def __init__(self, tick: Decimal, nearest: Decimal) -> None:
+        super().__init__(
+            _("The price must be a multiple of %(step)s; nearest %(nearest)s."),
+            code="off_tick",
+            field="price",
+            nearest=nearest,
+            step=plain(tick),
+        )
+        self.params["nearest"] = plain(nearest)
+
+
+class OffStep(FilterViolation):
+    def __init__(self, step: Decimal, nearest: Decimal) -> None:
+        super().__init__(
+            _("The amount must be a multiple of %(step)s; nearest %(nearest)s."),
+            code="off_step",
+            field="quantity",
+            nearest=nearest,
+            step=plain(step),
+        )
+        self.params["nearest"] = plain(nearest)
+
+
+class TooLow(FilterViolation):
+    def __init__(self, code: str, field: str, least: Decimal) -> None:
+        super().__init__(
+            _("Too small: at least %(limit)s."), code=code, field=field, nearest=least, limit=plain(least)
+        )
+
+
+class TooHigh(FilterViolation):
+    def __init__(self, code: str, field: str, most: Decimal) -> None:
+        super().__init__(_("Too large: at most %(limit)s."), code=code, field=field, nearest=most, limit=plain(most))
+
+
+class BelowMinNotional(FilterViolation):
+    def __init__(self, field: str, least: Decimal, value: Decimal) -> None:
+        super().__init__(
+            _("The order's value is %(value)s; it must be at least %(limit)s."),
+            code="below_min_notional",
+            field=field,
+            limit=plain(least),
+            value=plain(value),
+        )
+
+
+class AboveMaxNotional(FilterViolation):
+    def __init__(self, field: str, most: Decimal, value: Decimal) -> None:
+        super().__init__(
+            _("The order's value is %(value)s; it may be at most %(limit)s."),
+            code="above_max_notional",
+            field=field,
+            limit=plain(most),
+            value=plain(value),
+        )
+
+
+class FarFromMarket(FilterViolation):
+    def __init__(self, low: Decimal, high: Decimal, nearest: Decimal) -> None:
+        super().__init__(
+            _("The price is too far from the market: from %(low)s to %(high)s."),
+            code="far_from_market",
+            field="price",
+            nearest=nearest,
+            low=plain(low),
+            high=plain(high),
+        )

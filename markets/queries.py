@@ -1,0 +1,199 @@
+"""What is known of markets: the catalogue from the database, books and tickers as the markets process published them."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+
+import structlog
+from django.db.models import QuerySet
+from redis.exceptions import RedisError
+
+from markets import feed, rules
+from markets.errors import UnknownInterval, UnknownMarket
+from markets.models import Candle, Market
+
+log = structlog.get_logger()
+PUBLISHED_LEVELS = 1000
+_WIDE = Context(prec=40, rounding=ROUND_HALF_EVEN)
+BPS = Decimal(10_000)
+
+
+def divide(amount: Decimal, by: Decimal) -> Decimal:
+    """A quotient of 40 digits, for estimates and before rounding down to a step."""
+    return _WIDE.divide(amount, by)
+
+
+# ------------------------------------------------------------------ catalogue
+def listed() -> QuerySet[Market]:
+    """Markets shown to customers, in their order."""
+    return Market.objects.filter(is_listed=True).select_related("base", "quote").order_by("rank", "symbol")
+
+
+def market(symbol: str) -> Market:
+    """A listed market; raises UnknownMarket."""
+    found = listed().filter(symbol=symbol).first()
+    if found is None:
+        raise UnknownMarket(field="symbol")
+    return found
+
+
+def market_row(symbol: str) -> Market:
+    """The market whether listed or not."""
+    return Market.objects.select_related("base", "quote").get(symbol=symbol)
+
+
+def market_row_or_none(symbol: str) -> Market | None:
+    return Market.objects.select_related("base", "quote").filter(symbol=symbol).first()
+
+
+# ------------------------------------------------------------------ books
+@dataclass(frozen=True)
+class PublishedBook:
+    """The top of a local book as it was last published; prices and quantities are the venue's exact texts."""
+
+    symbol: str
+    epoch: int
+    u: int
+    event_ms: int
+    published_ms: int
+    state: str
+    bids: Sequence[tuple[str, str]]
+    asks: Sequence[tuple[str, str]]
+
+    @property
+    def best_bid(self) -> Decimal | None:
+        return Decimal(self.bids[0][0]) if self.bids else None
+
+    @property
+    def best_ask(self) -> Decimal | None:
+        return Decimal(self.asks[0][0]) if self.asks else None
+
+    @property
+    def middle(self) -> Decimal | None:
+        bid, ask = self.best_bid, self.best_ask
+        return None if bid is None or ask is None else (bid + ask) / 2
+
+    def is_fresh(self, now_ms: int, max_age_s: int) -> bool:
+        """Live, and published a moment ago: the markets process republishes every book each second."""
+        return self.state == "LIVE" and now_ms - self.published_ms <= max_age_s * 1000
+
+
+def published_book(symbol: str) -> PublishedBook | None:
+    """The market's book, None before the first one is published or while Redis is away."""
+    try:
+        body = feed.load(feed.client().get(feed.book_key(symbol)))  # type: ignore[arg-type]
+    except (OSError, RedisError) as error:
+        log.warning("feed.away", error=type(error).__name__)
+        return None
+    if body is None:
+        return None
+    sides = {side: [(row[0], row[1]) for row in body[side]] for side in ("bids", "asks")}
+    return PublishedBook(**{**body, **sides})
+
+
+@dataclass(frozen=True)
+class Walk:
+    """What an order would get from a book, level by level; `is_complete` False: the known depth ended first."""
+
+    quantity: Decimal
+    quote: Decimal
+    average: Decimal | None
+    worst: Decimal | None
+    slippage_bps: Decimal | None
+    is_complete: bool
+
+
+def walk(book: PublishedBook, side: str, *, quantity: Decimal | None = None, quote: Decimal | None = None) -> Walk:
+    """Walks the other side of the book for a quantity of base or an amount of quote."""
+    levels = book.asks if side == "BUY" else book.bids
+    got, spent, worst = Decimal(0), Decimal(0), None
+    for price_text, quantity_text in levels:
+        price, offered = Decimal(price_text), Decimal(quantity_text)
+        wanted = quantity - got if quantity is not None else divide((quote or Decimal(0)) - spent, price)
+        if wanted <= 0:
+            break
+        taken = min(wanted, offered)
+        got, spent, worst = got + taken, spent + taken * price, price
+    is_complete = got >= quantity if quantity is not None else spent >= (quote or Decimal(0)) * (1 - Decimal("1e-30"))
+    average = divide(spent, got) if got else None
+    best = Decimal(levels[0][0]) if levels else None
+    slippage = divide(abs(average - best) * BPS, best) if average is not None and best else None
+    return Walk(got, spent, average, worst, slippage, is_complete)
+
+
+# ------------------------------------------------------------------ tickers and trades
+@dataclass(frozen=True)
+class Ticker:
+    """The last 24 hours of a market, plain decimal texts."""
+
+    symbol: str
+    last: str
+    open: str
+    high: str
+    low: str
+    volume: str
+    quote_volume: str
+    change_percent: str
+
+
+def tickers() -> dict[str, Ticker]:
+    """Every market's ticker; empty while none is known."""
+    try:
+        rows = feed.client().hvals(feed.TICKERS)
+    except (OSError, RedisError) as error:
+        log.warning("feed.away", error=type(error).__name__)
+        return {}
+    found = (Ticker(**feed.load(row)) for row in rows)  # type: ignore[union-attr]
+    return {ticker.symbol: ticker for ticker in found}
+
+
+@dataclass(frozen=True)
+class Trade:
+    """A public trade; `maker_side` is the side that rested."""
+
+    id: int
+    price: str
+    quantity: str
+    at: int
+    maker_side: str
+
+    @property
+    def time(self) -> datetime:
+        return datetime.fromtimestamp(self.at // 1000, tz=UTC)
+
+
+def recent_trades(symbol: str, limit: int = 50) -> list[Trade]:
+    """The newest public trades, newest first."""
+    try:
+        rows = feed.client().lrange(feed.trades_key(symbol), 0, limit - 1)
+    except (OSError, RedisError) as error:
+        log.warning("feed.away", error=type(error).__name__)
+        return []
+    return [Trade(**feed.load(row)) for row in rows]  # type: ignore[union-attr]
+
+
+# ------------------------------------------------------------------ candles
+def stored_candles(symbol: str, interval: str, *, before: datetime | None = None, limit: int = 500) -> list[Candle]:
+    """Candles of the database, oldest first, the newest up to the limit."""
+    if interval not in rules.INTERVALS:
+        raise UnknownInterval(field="interval")
+    found = Candle.objects.filter(market_id=symbol, interval=interval)
+    if before is not None:
+        found = found.filter(open_at__lt=before)
+    return list(found.order_by("-open_at")[:limit])[::-1]
+
+
+def status() -> dict[str, dict[str, object]]:
+    """State and age in milliseconds of every listed market's book."""
+    now_ms = time.time_ns() // 1_000_000
+    found: dict[str, dict[str, object]] = {}
+    for symbol in listed().values_list("symbol", flat=True):
+        book = published_book(symbol)
+        found[symbol] = (
+            {"state": book.state, "age_ms": now_ms - book.published_ms, "u": book.u}
+            if book
+            else {"state": "NONE", "age_ms": None, "u": None}
+        )
+    return found

@@ -1,0 +1,154 @@
+"""Orders and trades by API."""
+
+import uuid
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers, status
+from rest_framework.generics import ListAPIView
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.permissions import CanTrade
+from exchange.api import MoneyField
+from orders import queries, services
+from orders.models import FINAL, Fill, Order, Side, Status, TimeInForce, Type
+
+KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The order's own id, unless client_order_id says it."
+)
+
+
+class TicketIn(serializers.Serializer[Any]):
+    symbol = serializers.CharField(max_length=64)
+    side = serializers.ChoiceField(choices=Side.choices)
+    type = serializers.ChoiceField(choices=Type.choices)
+    time_in_force = serializers.ChoiceField(choices=TimeInForce.choices, required=False, allow_blank=True)
+    price = MoneyField(required=False, allow_null=True)
+    quantity = MoneyField(required=False, allow_null=True)
+    quote_quantity = MoneyField(required=False, allow_null=True)
+    client_order_id = serializers.CharField(
+        max_length=64, required=False, help_text="Yours, unique for ever: a repeat gives the first order."
+    )
+
+
+class OrderOut(serializers.ModelSerializer[Order]):
+    client_order_id = serializers.CharField(source="nonce")
+    symbol = serializers.CharField(source="market_id")
+    price = MoneyField()
+    quantity = MoneyField()
+    quote_quantity = MoneyField()
+    cumulative_quantity = MoneyField()
+    cumulative_quote = MoneyField()
+
+    class Meta:
+        model = Order
+        fields = [
+            "id", "client_order_id", "symbol", "side", "type", "time_in_force", "status", "reason_code", "reason",
+            "price", "quantity", "quote_quantity", "cumulative_quantity", "cumulative_quote", "fee_bps",
+            "cancel_requested_at", "created_at", "updated_at", "finished_at",
+        ]  # fmt: skip
+
+
+class FillOut(serializers.ModelSerializer[Fill]):
+    order = serializers.IntegerField(source="order_id")
+    symbol = serializers.CharField(source="market_id")
+    side = serializers.CharField(source="order.side")
+    price = MoneyField()
+    quantity = MoneyField()
+    quote_quantity = MoneyField()
+    fee = MoneyField()
+    fee_asset = serializers.CharField(source="fee_asset_id")
+
+    class Meta:
+        model = Fill
+        fields = [
+            "id", "order", "symbol", "side", "price", "quantity", "quote_quantity", "fee", "fee_asset", "is_maker", "at",
+        ]  # fmt: skip
+
+
+class PreviewOut(serializers.Serializer[Any]):
+    average = MoneyField(allow_null=True)
+    worst = MoneyField(allow_null=True)
+    quantity = MoneyField()
+    quote = MoneyField()
+    fee = MoneyField()
+    fee_asset = serializers.CharField()
+    held = MoneyField()
+    held_asset = serializers.CharField()
+    slippage_bps = MoneyField(allow_null=True)
+    is_complete = serializers.BooleanField()
+    limit_price = MoneyField(allow_null=True)
+
+
+def ticket_of(request: Request) -> services.Ticket:
+    """The request's ticket; its nonce is client_order_id, else the Idempotency-Key, else one of ours."""
+    form = TicketIn(data=request.data)
+    form.is_valid(raise_exception=True)
+    found = dict(form.validated_data)
+    key = found.pop("client_order_id", "") or request.headers.get("Idempotency-Key", "")
+    return services.Ticket(**{"time_in_force": "", **found}, nonce=key or uuid.uuid4().hex)
+
+
+def code_of(order: Order) -> int:
+    return status.HTTP_202_ACCEPTED if order.status == Status.PENDING else status.HTTP_201_CREATED
+
+
+class Orders(ListAPIView[Order]):
+    permission_classes = [IsAuthenticated, CanTrade]
+    serializer_class = OrderOut
+    queryset = Order.objects.none()
+
+    def get_queryset(self) -> QuerySet[Order]:
+        found = queries.orders_of(self.request.user)  # type: ignore[arg-type]
+        if symbol := self.request.query_params.get("symbol"):
+            found = found.filter(market_id=symbol)
+        wanted = self.request.query_params.get("status")
+        if wanted == "open":
+            return found.exclude(status__in=FINAL)
+        return found.filter(status=wanted.upper()) if wanted else found
+
+    @extend_schema(
+        parameters=[OpenApiParameter("status", str, description="open, or one status"), OpenApiParameter("symbol", str)]
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().get(request, *args, **kwargs)
+
+    @extend_schema(request=TicketIn, responses={201: OrderOut, 202: OrderOut}, parameters=[KEY])
+    def post(self, request: Request) -> Response:
+        order = services.place_order(user=request.user, ticket=ticket_of(request))  # type: ignore[arg-type]
+        return Response(OrderOut(order).data, status=code_of(order))
+
+
+class OrderRow(APIView):
+    permission_classes = [IsAuthenticated, CanTrade]
+
+    @extend_schema(responses=OrderOut)
+    def get(self, request: Request, order_id: int) -> Response:
+        return Response(OrderOut(queries.order_of(request.user, order_id)).data)  # type: ignore[arg-type]
+
+    @extend_schema(responses=OrderOut, description="Asks for the order's end; the answer is its state afterwards.")
+    def delete(self, request: Request, order_id: int) -> Response:
+        order = services.cancel_order(user=request.user, order_id=order_id)  # type: ignore[arg-type]
+        return Response(OrderOut(order).data)
+
+
+class Preview(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(request=TicketIn, responses=PreviewOut)
+    def post(self, request: Request) -> Response:
+        return Response(PreviewOut(services.preview(ticket_of(request))).data)
+
+
+class Fills(ListAPIView[Fill]):
+    serializer_class = FillOut
+    queryset = Fill.objects.none()
+
+    def get_queryset(self) -> QuerySet[Fill]:
+        found = queries.fills_of(self.request.user)  # type: ignore[arg-type]
+        symbol = self.request.query_params.get("symbol")
+        return found.filter(market_id=symbol) if symbol else found

@@ -1,0 +1,12 @@
+"""Addresses of orders in the API."""
+
+from django.urls import path
+
+from orders import api
+
+urlpatterns = [
+    path("orders/", api.Orders.as_view()),
+    path("orders/preview/", api.Preview.as_view()),
+    path("orders/<int:order_id>/", api.OrderRow.as_view()),
+    path("fills/", api.Fills.as_view()),
+]

@@ -1,0 +1,131 @@
+"""What orders refuse, and how the venue's refusals are told to a customer (binance.md 12)."""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from exchange.errors import Conflict, DomainError, NotFound, Unavailable
+
+Text = str | Promise
+
+
+class BadTicket(DomainError):
+    code = "bad_ticket"
+    message = _("This order cannot be understood.")
+
+
+class MarketClosed(Unavailable):
+    code = "market_closed"
+    status = 409
+    message = _("This market takes no new orders at the moment.")
+
+
+class PricesDelayed(Unavailable):
+    code = "prices_delayed"
+    message = _("Prices are delayed at the moment; orders wait until they are live again.")
+
+
+class NoLiquidity(DomainError):
+    code = "no_liquidity"
+    message = _("There is nobody on the other side of the book right now.")
+
+
+class NonceReused(Conflict):
+    code = "nonce_reused"
+    message = _("This order id was already used for a different order.")
+
+
+class UnknownOrder(NotFound):
+    code = "unknown_order"
+    message = _("There is no such order.")
+
+
+class OrderIsClosed(Conflict):
+    code = "order_is_closed"
+    message = _("This order is already closed.")
+
+
+class TryCancelAgain(Unavailable):
+    code = "try_again"
+    message = _("The order could not be canceled just now. Please try again.")
+
+
+@dataclass(frozen=True)
+class Told:
+    """A stable code and a sentence; `is_ours`: a problem of the house, for staff to hear of."""
+
+    code: str
+    sentence: Text
+    is_ours: bool = False
+
+
+BUSY = Told("busy", _("The exchange is busy right now; nothing was placed. Please try again."))
+UNAVAILABLE = Told(
+    "unavailable", _("Trading is temporarily unavailable; nothing was placed. Please try again later."), True
+)
+TOO_LATE = Told("too_late", _("The order could not be sent in time; nothing was placed. Please try again."))
+NEVER_ARRIVED = Told("never_arrived", _("The order did not reach the market; nothing was executed."))
+
+_BY_TEXT = {
+    "Order would immediately match and take.": Told(
+        "would_take", _("A post-only order may not trade at once; nothing was placed.")
+    ),
+    "Market is closed.": Told("market_closed", _("This market takes no new orders at the moment.")),
+    "Account has insufficient balance for requested action.": UNAVAILABLE,
+    "This action is disabled on this account.": UNAVAILABLE,
+    "This account may not place or cancel orders.": UNAVAILABLE,
+    "Rest API trading is not enabled.": UNAVAILABLE,
+    "Market orders are not supported for this symbol.": Told(
+        "not_supported", _("This market takes no market orders.")
+    ),
+    "Price * QTY is zero or less.": Told("bad_amount", _("Price times amount is too small.")),
+    "Order book liquidity is less than LOT_SIZE filter minimum quantity.": Told(
+        "no_liquidity", _("There is nobody on the other side of the book right now.")
+    ),
+}
+_BY_FILTER = {
+    "PRICE_FILTER": Told("price_filter", _("The price is outside the market's limits or off its tick size.")),
+    "PERCENT_PRICE": Told("percent_price", _("The price is too far from the market.")),
+    "PERCENT_PRICE_BY_SIDE": Told("percent_price", _("The price is too far from the market.")),
+    "LOT_SIZE": Told("lot_size", _("The amount is outside the market's limits or off its step size.")),
+    "MARKET_LOT_SIZE": Told("lot_size", _("The amount is outside the market's limits for market orders.")),
+    "MIN_NOTIONAL": Told("min_notional", _("The order's value is too small for this market.")),
+    "NOTIONAL": Told("notional", _("The order's value is outside this market's limits.")),
+}
+_HOUSE_FILTERS = ("MAX_NUM_", "EXCHANGE_MAX_", "MAX_POSITION", "MAX_ASSET")
+_BY_CODE = {
+    -1021: TOO_LATE,
+    -1111: Told("too_precise", _("Too many decimal places.")),
+    -1112: Told("no_liquidity", _("There is nobody on the other side of the book right now.")),
+    -1121: Told("unknown_market", _("This market is not known at the venue.")),
+    -1220: Told("market_closed", _("This market takes no new orders at the moment.")),
+    -2016: Told("market_closed", _("This market takes no new orders at the moment.")),
+    -1002: UNAVAILABLE,
+    -1022: UNAVAILABLE,
+    -2014: UNAVAILABLE,
+    -2015: UNAVAILABLE,
+}
+_GENERIC = Told("refused_by_venue", _("The market refused this order; nothing was placed."))
+_FILTER_TEXT = "Filter failure: "
+
+
+def told(code: int, message: str) -> Told:
+    """What a customer hears of a refusal by the venue."""
+    if message.startswith(_FILTER_TEXT):
+        name = message.removeprefix(_FILTER_TEXT)
+        if name.startswith(_HOUSE_FILTERS):
+            return UNAVAILABLE
+        return _BY_FILTER.get(name, _GENERIC)
+    return _BY_TEXT.get(message) or _BY_CODE.get(code, _GENERIC)
+
+
+# How the venue's own reasons for ending an order are told.
+REASONS: dict[str, Text] = {
+    "EXPIRED_IN_MATCH": _("It met another order of this platform; the rest was not traded."),
+    "INSUFFICIENT_LIQUIDITY": _("There was not enough on the other side of the book."),
+    "UNFILLED_IOC_QUANTITY_EXPIRED": _("The rest could not trade at once."),
+    "UNFILLED_FOK_ORDER_EXPIRED": _("It could not trade in full at once."),
+    "EXECUTION_RULE_PRICE_RANGE_EXCEEDED": _("The market moved outside its price range."),
+    "EXCHANGE_CANCELED": _("The venue canceled it."),
+}

@@ -1,0 +1,22 @@
+"""Placing, canceling and following orders. The only writer of orders."""
+
+from orders.services.canceling import cancel_order
+from orders.services.placing import place_order
+from orders.services.previewing import Preview, preview
+from orders.services.reconciling import reconcile, reconcile_open, resolve_pending
+from orders.services.reports import apply_report, apply_trades
+from orders.services.tickets import Plan, Ticket
+
+__all__ = [
+    "Plan",
+    "Preview",
+    "Ticket",
+    "apply_report",
+    "apply_trades",
+    "cancel_order",
+    "place_order",
+    "preview",
+    "reconcile",
+    "reconcile_open",
+    "resolve_pending",
+]

@@ -1,0 +1,54 @@
+"""Canceling: asked for at the venue; its "unknown order" proves nothing and leads to a question."""
+
+import structlog
+from django.utils import timezone
+
+from accounts.models import User
+from exchange.binance.errors import NotSent, Rejected, Unknown
+from exchange.database import transaction_with_retry
+from exchange.gate import services as gate
+from orders import queries
+from orders.errors import OrderIsClosed, TryCancelAgain
+from orders.models import Order, VenueOrder
+from orders.services.reconciling import reconcile
+from orders.services.reports import apply_report
+
+log = structlog.get_logger()
+
+
+def cancel_order(*, user: User, order_id: int) -> Order:
+    """The venue is asked to cancel; the order's state afterwards is what the venue says it is.
+
+    Raises UnknownOrder, OrderIsClosed, and TryCancelAgain when the venue could not be asked.
+    """
+    order = queries.order_of(user, order_id)
+    venue_order = _ask(order.pk)
+    try:
+        report = gate.call(
+            venue_order.venue_account,
+            gate.Kind.CANCEL,
+            user.pk,
+            lambda rest: rest.cancel(order.market_id, venue_order.client_order_id),
+        )
+    except NotSent as error:
+        raise TryCancelAgain() from error
+    except Rejected as error:
+        log.info("order.cancel_rejected", order=order.pk, code=error.code)
+        reconcile(venue_order_id=venue_order.pk)
+    except Unknown as error:
+        log.warning("order.cancel_unknown", order=order.pk, reason=error.reason)
+    else:
+        apply_report(venue_account=venue_order.venue_account, report=report, source="cancel")
+    order.refresh_from_db()
+    return order
+
+
+@transaction_with_retry
+def _ask(order_id: int) -> VenueOrder:
+    """The wish is on record, so that the sweep carries it out if this process cannot."""
+    order = Order.objects.select_for_update(of=("self",)).get(pk=order_id)
+    if order.is_final:
+        raise OrderIsClosed()
+    order.cancel_requested_at = order.cancel_requested_at or timezone.now()
+    order.save(update_fields=["cancel_requested_at", "updated_at"])
+    return order.venue_orders.select_related("venue_account").latest("id")

@@ -1,0 +1,56 @@
+"""What an order would do right now, before it is placed."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+
+from markets import queries as markets
+from orders import rules
+from orders.models import Side
+from orders.services.tickets import Ticket, plan_of
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Estimates from the book of this moment; `is_complete` False: the known depth does not reach that far."""
+
+    average: Decimal | None
+    worst: Decimal | None
+    quantity: Decimal
+    quote: Decimal
+    fee: Decimal
+    fee_asset: str
+    held: Decimal
+    held_asset: str
+    slippage_bps: Decimal | None
+    is_complete: bool
+    limit_price: Decimal | None
+
+
+def preview(ticket: Ticket) -> Preview:
+    """Refuses what placing would refuse of the ticket itself; funds are not looked at."""
+    market = markets.market(ticket.symbol)
+    plan = plan_of(market, ticket)
+    book = markets.published_book(ticket.symbol)
+    walk = markets.walk(book, ticket.side, quantity=plan.quantity, quote=plan.quote_quantity) if book else None
+    if ticket.price is not None and ticket.quantity is not None:
+        average, quantity, quote = ticket.price, ticket.quantity, ticket.price * ticket.quantity
+    else:
+        average = walk.average if walk else None
+        quantity, quote = (walk.quantity, walk.quote) if walk else (Decimal(0), Decimal(0))
+    received = market.base if ticket.side == Side.BUY else market.quote
+    gained = quantity if ticket.side == Side.BUY else quote
+    return Preview(
+        average=average,
+        worst=walk.worst if walk else None,
+        quantity=quantity,
+        quote=quote,
+        fee=rules.fee_of(gained, settings.PLATFORM_FEE_BPS, received.scale),
+        fee_asset=received.code,
+        held=plan.hold_amount,
+        held_asset=plan.hold_asset,
+        slippage_bps=walk.slippage_bps if walk else None,
+        is_complete=walk.is_complete if walk else False,
+        limit_price=plan.price,
+    )

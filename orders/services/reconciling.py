@@ -1,0 +1,111 @@
+"""Asking the venue what became of an order, until it is certain. Nothing is ever sent again."""
+
+from datetime import timedelta
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+
+from exchange.binance.errors import CANCEL_REJECTED, NO_SUCH_ORDER, Rejected, VenueError
+from exchange.binance.models import Report
+from exchange.gate import services as gate
+from orders import queries, rules
+from orders.errors import NEVER_ARRIVED
+from orders.models import Order, Status, VenueOrder
+from orders.services.ending import reject
+from orders.services.reports import apply_report
+
+log = structlog.get_logger()
+BATCH = 50
+
+
+def reconcile(*, venue_order_id: int) -> None:
+    """The venue is asked for the order and what it says is applied; "no such order" counts only once no request with
+    its timestamp can be accepted any more."""
+    venue_order = VenueOrder.objects.select_related("venue_account", "order").get(pk=venue_order_id)
+    _note_check(venue_order)
+    symbol = venue_order.order.market_id
+    try:
+        report = gate.call(
+            venue_order.venue_account,
+            gate.Kind.QUERY,
+            venue_order.order.user_id,
+            lambda rest: rest.order(symbol, venue_order.client_order_id),
+        )
+    except Rejected as error:
+        if error.code != NO_SUCH_ORDER:
+            raise
+        _not_found(venue_order)
+        return
+    apply_report(venue_account=venue_order.venue_account, report=report, source="reconciliation")
+    if not rules.is_closed(report.status):
+        _carry_out_cancel(venue_order_id)
+
+
+def _note_check(venue_order: VenueOrder) -> None:
+    VenueOrder.objects.filter(pk=venue_order.pk).update(checked_at=timezone.now(), checks=venue_order.checks + 1)
+
+
+def _not_found(venue_order: VenueOrder) -> None:
+    """-2013 is no proof at once: the query's source may lag, and a request on its way may still be accepted."""
+    if venue_order.status != Status.PENDING:
+        log.error("order.lost_at_venue", order=venue_order.order_id, client_order_id=venue_order.client_order_id)
+        return
+    last_moment = venue_order.timestamp_ms + venue_order.recv_window_ms + settings.ORDER_RESOLVE_MARGIN_MS
+    if gate.clock().now_ms() <= last_moment or timezone.now() <= venue_order.send_by:
+        return
+    symbol = venue_order.order.market_id
+    still_open = gate.call(
+        venue_order.venue_account, gate.Kind.QUERY, None, lambda rest: rest.open_orders(symbol)
+    )
+    if not any(report.client_order_id == venue_order.client_order_id for report in still_open):
+        reject(venue_order.pk, NEVER_ARRIVED)
+
+
+def _carry_out_cancel(venue_order_id: int) -> None:
+    """A customer asked for the end of an order that was found open: cancel it; a repeated cancel is harmless."""
+    order = Order.objects.get(venue_orders=venue_order_id)
+    if order.cancel_requested_at is None or order.is_final:
+        return
+    venue_order = VenueOrder.objects.select_related("venue_account").get(pk=venue_order_id)
+
+    try:
+        report: Report = gate.call(
+            venue_order.venue_account,
+            gate.Kind.CANCEL,
+            order.user_id,
+            lambda rest: rest.cancel(order.market_id, venue_order.client_order_id),
+        )
+    except Rejected as error:
+        if error.code != CANCEL_REJECTED:
+            raise
+        return  # it ended meanwhile: the next look finds out how
+    apply_report(venue_account=venue_order.venue_account, report=report, source="cancel")
+
+
+def resolve_pending() -> int:
+    """Orders the venue is silent about are asked for; gives how many were looked at."""
+    patience = timedelta(seconds=settings.SWEEP_SECONDS)
+    now = timezone.now()
+    found = [
+        *queries.silent_venue_orders(now, patience)[:BATCH],
+        *queries.unreleased_venue_orders(now, patience)[:BATCH],
+    ]
+    return _each(found)
+
+
+def reconcile_open() -> int:
+    """Orders that can still trade are compared with the venue now and then, whatever the stream said."""
+    patience = timedelta(seconds=3 * settings.POLL_SECONDS)
+    return _each(list(queries.unsettled_venue_orders(timezone.now(), patience)[:BATCH]))
+
+
+def _each(venue_orders: list[VenueOrder]) -> int:
+    for venue_order in venue_orders:
+        try:
+            reconcile(venue_order_id=venue_order.pk)
+        except VenueError as error:
+            log.warning("order.not_reconciled", order=venue_order.order_id, reason=str(error)[:120])
+        except Exception:  # one odd order never stops the next
+            log.exception("order.reconcile_failed", order=venue_order.order_id)
+    return len(venue_orders)

@@ -1,0 +1,224 @@
+"""The one road for facts: the answer, the user stream and reconciliation all end here, in any order, any number of times."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import structlog
+from django.db.models import Sum
+from django.utils import timezone
+
+from exchange import failpoints
+from exchange.binance.errors import VenueError
+from exchange.binance.models import MyTrade, Report, TradeFill
+from exchange.database import transaction_with_retry
+from exchange.gate import services as gate
+from exchange.gate.models import VenueAccount
+from exchange.money import decimals
+from ledger import services as ledger
+from markets import queries as markets
+from markets import services as market_services
+from orders import rules
+from orders.errors import REASONS
+from orders.models import Fill, Order, VenueOrder
+from orders.services import events
+from orders.services.ending import finish, locked
+
+log = structlog.get_logger()
+
+
+def apply_report(*, venue_account: VenueAccount, report: Report, source: str) -> None:
+    """Everything the report says is in the books: each trade once, the status forward only, the rest released at the
+    end. When trades are missing they are fetched from the venue."""
+    venue_order_id = _known(report)
+    if venue_order_id is None:
+        _apply_unknown(venue_account, report)
+        return
+    if report.fills:
+        failpoints.hit("order.settling")
+    if _apply(venue_order_id, report, _exact(report, venue_order_id)):
+        _fetch_missing(venue_account, venue_order_id, report)
+    log.info("order.reported", order=venue_order_id, status=report.status, source=source)
+
+
+def _known(report: Report) -> int | None:
+    found = VenueOrder.objects.filter(client_order_id=report.client_order_id, order__market_id=report.symbol)
+    return found.values_list("pk", flat=True).first()
+
+
+def _exact(report: Report, venue_order_id: int) -> tuple[TradeFill, ...]:
+    """The report's trades, unless their quote amounts had to be computed and do not add up to what the venue says.
+
+    A placing answer names no quote amount for a trade, and the venue rounds price × quantity to its own precision.
+    """
+    if not report.fills or report.fills[0].is_maker is not None:
+        return report.fills
+    total = sum((fill.quote_quantity for fill in report.fills), Decimal(0))
+    scale = VenueOrder.objects.values_list("order__market__quote__scale", flat=True).get(pk=venue_order_id)
+    is_fine = all(decimals(fill.quote_quantity) <= scale for fill in report.fills)
+    return report.fills if is_fine and total == report.cumulative_quote else ()
+
+
+@transaction_with_retry
+def _apply(venue_order_id: int, report: Report, fills: Iterable[TradeFill]) -> bool:
+    """True when the venue knows of trades that are not booked yet."""
+    order, venue_order = locked(venue_order_id)
+    booked = [_book(order, venue_order, fill) for fill in fills]
+    _move(venue_order, report)
+    return _settle(order, venue_order, report, changed=any(booked))
+
+
+def _move(venue_order: VenueOrder, report: Report) -> None:
+    venue_order.venue_order_id = venue_order.venue_order_id or report.venue_order_id
+    venue_order.status = rules.next_status(venue_order.status, report.status)
+    venue_order.cumulative_quantity = max(venue_order.cumulative_quantity, report.cumulative_quantity)
+    venue_order.cumulative_quote = max(venue_order.cumulative_quote, report.cumulative_quote)
+    venue_order.answered_at = venue_order.answered_at or timezone.now()
+    venue_order.checked_at = timezone.now()
+    venue_order.save()
+
+
+def _settle(order: Order, venue_order: VenueOrder, report: Report, *, changed: bool) -> bool:
+    """The order is as far as its booked trades are; it ends when the venue order has ended and nothing is missing."""
+    sums = order.fills.aggregate(quantity=Sum("quantity"), quote=Sum("quote_quantity"))
+    quantity, quote = sums["quantity"] or Decimal(0), sums["quote"] or Decimal(0)
+    before = (order.status, order.cumulative_quantity)
+    order.cumulative_quantity, order.cumulative_quote = quantity, quote
+    missing = quantity < venue_order.cumulative_quantity
+    if order.finished_at is not None:
+        if changed:
+            order.save()
+            events.tell(order, order.market.base_id, order.market.quote_id)
+        return missing
+    if rules.is_closed(venue_order.status) and not missing:
+        reason = report.reason if rules.is_closed(report.status) else ""
+        finish(order, venue_order.status, reason, str(REASONS.get(reason, "")))
+    else:
+        reached = "PARTIALLY_FILLED" if quantity else "OPEN"
+        order.status = rules.next_status(order.status, reached)
+        order.save()
+        if changed or (order.status, order.cumulative_quantity) != before:
+            events.tell(order)
+    if changed:
+        events.tell(order, order.market.base_id, order.market.quote_id)
+    return missing
+
+
+def _book(order: Order, venue_order: VenueOrder, fill: TradeFill) -> bool:
+    """One trade of ours, once; True when it was new."""
+    if Fill.objects.filter(**_venue_key(venue_order.venue_account_id, order.market_id, fill)).exists():
+        return False
+    market = markets.market_row(order.market_id)
+    received_asset = market.base if order.side == "BUY" else market.quote
+    received = fill.quantity if order.side == "BUY" else fill.quote_quantity
+    fee = rules.fee_of(received, order.fee_bps, received_asset.scale)
+    commission_asset = _commission_asset(fill)
+    posted = ledger.post_fill(
+        ledger.FillPosting(
+            key=_text_key(venue_order.venue_account_id, order.market_id, fill),
+            user_id=order.user_id,
+            venue_account_id=venue_order.venue_account_id,
+            order_id=order.pk,
+            side=order.side,
+            base=market.base_id,
+            quote=market.quote_id,
+            quantity=fill.quantity,
+            quote_quantity=fill.quote_quantity,
+            fee=fee,
+            commission=fill.commission,
+            commission_asset=commission_asset,
+        )
+    )
+    row = Fill.objects.create(
+        venue_order=venue_order,
+        order=order,
+        **_venue_key(venue_order.venue_account_id, order.market_id, fill),
+        price=fill.price,
+        quantity=fill.quantity,
+        quote_quantity=fill.quote_quantity,
+        fee=fee,
+        fee_asset=received_asset,
+        commission=fill.commission,
+        commission_asset=commission_asset,
+        is_maker=fill.is_maker,
+        transfer_id=posted.transfer_id,
+        at=datetime.fromtimestamp(fill.time_ms / 1000, tz=UTC),
+    )
+    events.tell_fill(row)
+    return True
+
+
+def _commission_asset(fill: TradeFill) -> str:
+    if fill.commission and fill.commission_asset:
+        market_services.ensure_asset(fill.commission_asset)
+    return fill.commission_asset
+
+
+def _venue_key(venue_account_id: int, symbol: str, fill: TradeFill) -> dict[str, object]:
+    """What names a trade for ever; trades by smart order routing all have trade id -1 and an allocation id."""
+    key: dict[str, object] = {"venue_account_id": venue_account_id, "market_id": symbol}
+    if fill.allocation_id is not None:
+        return {**key, "allocation_id": fill.allocation_id}
+    return {**key, "trade_id": fill.trade_id, "allocation_id": None}
+
+
+def _text_key(venue_account_id: int, symbol: str, fill: TradeFill) -> str:
+    trade = f"a{fill.allocation_id}" if fill.allocation_id is not None else str(fill.trade_id)
+    return f"{venue_account_id}:{symbol}:{trade}"
+
+
+# ------------------------------------------------------------------ what a report alone does not say
+def _fetch_missing(venue_account: VenueAccount, venue_order_id: int, report: Report) -> None:
+    """The trades of the order by REST; when the venue does not answer, the sweep asks again."""
+    if report.venue_order_id is None:
+        return
+    number = report.venue_order_id
+    try:
+        trades = gate.call(
+            venue_account, gate.Kind.QUERY, None, lambda rest: rest.my_trades(report.symbol, venue_order_id=number)
+        )
+    except VenueError as error:
+        log.warning("order.trades_missing", order=venue_order_id, reason=str(error)[:120])
+        return
+    _apply(venue_order_id, report, [trade.fill for trade in trades if trade.venue_order_id == number])
+
+
+def apply_trades(*, venue_account: VenueAccount, trades: Iterable[MyTrade]) -> None:
+    """Trades found by asking for them: booked to their orders, or to suspense when nobody knows the order."""
+    for trade in trades:
+        found = VenueOrder.objects.filter(
+            venue_account=venue_account, venue_order_id=trade.venue_order_id, order__market_id=trade.symbol
+        ).first()
+        if found is not None:
+            _apply_trade(found.pk, trade)
+
+
+@transaction_with_retry
+def _apply_trade(venue_order_id: int, trade: MyTrade) -> None:
+    order, venue_order = locked(venue_order_id)
+    if _book(order, venue_order, trade.fill):
+        booked = order.fills.aggregate(total=Sum("quantity"), quote=Sum("quote_quantity"))
+        order.cumulative_quantity, order.cumulative_quote = booked["total"], booked["quote"]
+        order.save()
+        events.tell(order, order.market.base_id, order.market.quote_id)
+
+
+def _apply_unknown(venue_account: VenueAccount, report: Report) -> None:
+    """An order nobody here knows moved the account's funds: suspense, an exception, and staff look into it."""
+    market = markets.market_row_or_none(report.symbol)
+    if market is None or not report.fills:
+        return
+    log.error("order.not_ours", symbol=report.symbol, client_order_id=report.client_order_id)
+    for fill in report.fills:
+        ledger.post_orphan_fill(
+            key=_text_key(venue_account.pk, report.symbol, fill),
+            venue_account_id=venue_account.pk,
+            side=report.side,
+            base=market.base_id,
+            quote=market.quote_id,
+            quantity=fill.quantity,
+            quote_quantity=fill.quote_quantity,
+            commission=fill.commission,
+            commission_asset=_commission_asset(fill),
+            detail={"client_order_id": report.client_order_id, "venue_order_id": report.venue_order_id},
+        )

@@ -1,0 +1,15 @@
+"""Sweeps of orders."""
+
+from celery import shared_task
+
+from orders import services
+
+
+@shared_task
+def resolve_pending_orders() -> None:
+    services.resolve_pending()
+
+
+@shared_task
+def reconcile_open_orders() -> None:
+    services.reconcile_open()
