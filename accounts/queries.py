@@ -14,6 +14,17 @@ def customer(user_id: int) -> User:
     return User.objects.get(pk=user_id)
 
 
+def find(text: str) -> QuerySet[User]:
+    """People whose address or name contains the text."""
+    return User.objects.filter(Q(email__icontains=text) | Q(name__icontains=text)).order_by("email")
+
+
+def find_cases(text: str) -> QuerySet[KycCase]:
+    """Cases of these people, or with this name on the papers."""
+    named = Q(user__email__icontains=text) | Q(legal_name__icontains=text)
+    return KycCase.objects.filter(named).select_related("user").order_by("-id")
+
+
 def has_second_factor(user: User) -> bool:
     """True once an authenticator app is set up."""
     return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()

@@ -1,0 +1,140 @@
+"""What machines ask: alive, ready, in what state, in figures."""
+
+import ipaddress
+from collections.abc import Iterator
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, GCCollector, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from redis.exceptions import RedisError
+
+from exchange.desk import queries
+
+REDIS_SECONDS = 2
+
+
+@never_cache
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """200 as long as the process lives; asks nobody else."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when the database and Redis answer, else 503 with what does not."""
+    away = [name for name, answers in (("database", database_answers), ("redis", redis_answers)) if not answers()]
+    if away:
+        return JsonResponse({"ready": False, "reason": f"{' and '.join(away)} cannot be reached"}, status=503)
+    return JsonResponse({"ready": True, "reason": ""})
+
+
+def database_answers() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+            return bool(cursor.fetchone())
+    except DatabaseError:
+        return False
+
+
+def redis_answers() -> bool:
+    try:
+        with redis.Redis.from_url(
+            settings.REDIS_URL, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+        ) as client:
+            return bool(client.ping())
+    except (OSError, RedisError):
+        return False
+
+
+@never_cache
+@require_safe
+def status_json(request: HttpRequest) -> JsonResponse:
+    """Ages and states of the venue's feeds, the sweeps and the gate."""
+    return JsonResponse(queries.status())
+
+
+@never_cache
+@require_safe
+def status_page(request: HttpRequest) -> HttpResponse:
+    """The same for people."""
+    return render(request, "desk/status.html", {"now": queries.status(), "is_ready": database_answers() and redis_answers()})
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus' text format, for the machine itself and for staff."""
+    if not (is_from_here(request) or request.user.is_staff):
+        return HttpResponseForbidden("metrics are for this machine and for staff\n", content_type="text/plain")
+    return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
+
+
+def is_from_here(request: HttpRequest) -> bool:
+    """True for a request of this machine's own; one that a proxy passed on is the proxy's visitor's, not ours."""
+    if "HTTP_X_FORWARDED_FOR" in request.META or "HTTP_FORWARDED" in request.META:
+        return False
+    try:
+        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False
+
+
+class House(Collector):
+    """The house in figures, read at the moment of the question."""
+
+    def collect(self) -> Iterator[Metric]:
+        for name, count in queries.waiting_counts().items():
+            yield GaugeMetricFamily(f"causeway_{name}", name.replace("_", " "), value=count)
+        now = queries.status()
+        yield from books(now["books"])
+        yield from streams(now["user_streams"])
+        yield from ages(now)
+
+
+def books(found: object) -> Iterator[Metric]:
+    ages = GaugeMetricFamily("causeway_book_age_seconds", "Age of the published book", labels=["symbol"])
+    live = GaugeMetricFamily("causeway_book_live", "1 while the book is live", labels=["symbol"])
+    assert isinstance(found, dict)
+    for symbol, book in found.items():
+        live.add_metric([symbol], int(book["state"] == "LIVE"))
+        if book["age_ms"] is not None:
+            ages.add_metric([symbol], book["age_ms"] / 1000)
+    yield from (ages, live)
+
+
+def streams(found: object) -> Iterator[Metric]:
+    up = GaugeMetricFamily("causeway_user_stream_up", "1 while subscribed", labels=["account"])
+    ages = GaugeMetricFamily("causeway_user_stream_age_seconds", "Since the last sign of life", labels=["account"])
+    assert isinstance(found, list)
+    for stream in found:
+        up.add_metric([stream["account"]], int(stream["state"] == "SUBSCRIBED"))
+        if stream["age_ms"] is not None:
+            ages.add_metric([stream["account"]], stream["age_ms"] / 1000)
+    yield from (up, ages)
+
+
+def ages(now: dict[str, object]) -> Iterator[Metric]:
+    sweeps, gate = now["sweeps"], now["gate"]
+    assert isinstance(sweeps, dict)
+    assert isinstance(gate, dict)
+    if sweeps["age_ms"] is not None:
+        yield GaugeMetricFamily("causeway_sweep_age_seconds", "Since the last sweep", value=sweeps["age_ms"] / 1000)
+    yield GaugeMetricFamily("causeway_gate_used_weight", "Weight used in this minute", value=gate["used_weight_1m"])
+    yield GaugeMetricFamily("causeway_gate_blocked_seconds", "How long the venue bans us", value=gate["blocked_for_s"])
+
+
+# Not asked to describe itself at registration: that would read the database while the code is being loaded.
+REGISTRY = CollectorRegistry(auto_describe=False)
+ProcessCollector(registry=REGISTRY)
+GCCollector(registry=REGISTRY)
+REGISTRY.register(House())
