@@ -185,3 +185,15 @@ def unfinished_withdrawals() -> QuerySet[Withdrawal]:
     return Withdrawal.objects.filter(
         Q(status=Withdrawal.Status.SENDING) | Q(status=Withdrawal.Status.SENT)
     ).order_by("id")
+
+
+def find_withdrawals(text: str, number: int | None = None) -> QuerySet[Withdrawal]:
+    """Withdrawals with this number, address, transaction or id at the venue, newest first."""
+    named = Q(address=text) | Q(tx_id=text) | Q(client_id=text) | Q(venue_id=text) | Q(user__email__iexact=text)
+    return Withdrawal.objects.filter(named | Q(pk=number)).select_related("user").order_by("-id")
+
+
+def find_deposits(text: str, number: int | None = None) -> QuerySet[Deposit]:
+    """Deposits with this number, address, transaction or id at the venue, newest first."""
+    named = Q(address=text) | Q(tx_id=text) | Q(venue_id=text) | Q(user__email__iexact=text)
+    return Deposit.objects.filter(named | Q(pk=number)).select_related("user").order_by("-id")

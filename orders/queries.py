@@ -61,3 +61,10 @@ def unreleased_venue_orders(now: datetime, patience: timedelta) -> QuerySet[Venu
 def unfinished_venue_orders() -> QuerySet[VenueOrder]:
     """Every venue order that may have moved while nobody listened."""
     return VenueOrder.objects.filter(order__finished_at__isnull=True).order_by("id")
+
+
+def find(text: str, number: int | None = None) -> QuerySet[Order]:
+    """Orders with this number, client order id or venue order id, or of this customer, newest first."""
+    named = Q(venue_orders__client_order_id=text) | Q(nonce=text) | Q(user__email__iexact=text)
+    by_number = Q(pk=number) | Q(venue_orders__venue_order_id=number) if number else Q(pk=None)
+    return Order.objects.filter(named | by_number).select_related("user").distinct().order_by("-id")
