@@ -54,10 +54,14 @@ class AccountAdapter(DefaultAccountAdapter):
         return super().save_user(request, user, form, commit)
 
     def post_login(self, request: HttpRequest, user: User, **details: object) -> HttpResponse:
-        services.note_sign_in(user, address=self.get_client_ip(request), agent=self.get_http_user_agent(request))
+        services.note_sign_in(
+            user, address=self.get_client_ip(request), agent=self.get_http_user_agent(request)
+        )
         response = super().post_login(request, user, **details)
         if user.language:
-            response.set_cookie(settings.LANGUAGE_COOKIE_NAME, user.language, secure=settings.SECURE_TLS, samesite="Lax")
+            response.set_cookie(
+                settings.LANGUAGE_COOKIE_NAME, user.language, secure=settings.SECURE_TLS, samesite="Lax"
+            )
         return response
 
 
@@ -70,7 +74,9 @@ class MFAAdapter(DefaultMFAAdapter):
 
     def build_totp_svg(self, url: str) -> str:
         """Drawn as inline SVG, which a strict content policy allows."""
-        return segno.make(url, error="m", micro=False).svg_inline(omitsize=True, border=2, svgclass="qr", lineclass=None)
+        return segno.make(url, error="m", micro=False).svg_inline(
+            omitsize=True, border=2, svgclass="qr", lineclass=None
+        )
 
 
 def kind_of(template_prefix: str) -> str:

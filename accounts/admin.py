@@ -26,7 +26,16 @@ def unfreeze(user_id: int, *, by: User, reason: str) -> None:
 
 @admin.register(User)
 class UserAdmin(DecisionAdmin):
-    list_display = ("email", "name", "tier", "is_frozen", "is_active", "is_staff", "date_joined", "last_login")
+    list_display = (
+        "email",
+        "name",
+        "tier",
+        "is_frozen",
+        "is_active",
+        "is_staff",
+        "date_joined",
+        "last_login",
+    )
     list_filter = ("tier", "is_frozen", "is_active", "is_staff")
     search_fields = ("email", "name", "kyc_cases__legal_name")
     exclude = ("password", "user_permissions")
@@ -52,7 +61,16 @@ class UserAdmin(DecisionAdmin):
 
 @admin.register(KycCase)
 class KycCaseAdmin(DecisionAdmin):
-    list_display = ("id", "user", "legal_name", "country", "status", "submitted_at", "decided_by", "decided_at")
+    list_display = (
+        "id",
+        "user",
+        "legal_name",
+        "country",
+        "status",
+        "submitted_at",
+        "decided_by",
+        "decided_at",
+    )
     list_filter = ("status", "country")
     search_fields = ("user__email", "legal_name")
     list_select_related = ("user", "decided_by")
@@ -61,7 +79,11 @@ class KycCaseAdmin(DecisionAdmin):
         "approve", _("Approve"), decide=services.approve_case, permission="accounts.change_kyccase"
     )
     refuse = Decision(
-        "refuse", _("Refuse"), decide=services.refuse_case, permission="accounts.change_kyccase", is_grave=True
+        "refuse",
+        _("Refuse"),
+        decide=services.refuse_case,
+        permission="accounts.change_kyccase",
+        is_grave=True,
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[KycCase]:
@@ -80,7 +102,16 @@ class KycCaseAdmin(DecisionAdmin):
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnly):
-    list_display = ("prefix", "user", "name", "can_trade", "created_at", "last_used_at", "expires_at", "revoked_at")
+    list_display = (
+        "prefix",
+        "user",
+        "name",
+        "can_trade",
+        "created_at",
+        "last_used_at",
+        "expires_at",
+        "revoked_at",
+    )
     list_filter = ("can_trade",)
     search_fields = ("user__email", "prefix", "name")
     list_select_related = ("user",)

@@ -18,12 +18,18 @@ from rest_framework.views import APIView
 
 from accounts import queries, services
 from accounts.forms import countries, plain_text
-from accounts.models import ApiToken, KycCase, KycDocument
+from accounts.models import ApiToken, KycCase, KycDocument, User
 from accounts.permissions import InPerson
 from accounts.rules import is_plausible_age
 from exchange.context import money_label
 from exchange.office import services as office
 from exchange.office.models import Notice
+
+
+class ApiRequest(Request):
+    """A request that only somebody signed in can make."""
+
+    user: User
 
 
 class MeOut(serializers.Serializer):
@@ -132,7 +138,7 @@ class ReadOut(serializers.Serializer):
 
 class Me(APIView):
     @extend_schema(responses=MeOut)
-    def get(self, request: Request) -> Response:
+    def get(self, request: ApiRequest) -> Response:
         user = request.user
         own = {name: getattr(user, name) for name in ("id", "email", "name", "tier", "is_frozen", "language")}
         found = {
@@ -153,12 +159,12 @@ class Kyc(APIView):
     permission_classes = [IsAuthenticated, InPerson]
 
     @extend_schema(responses=CaseOut)
-    def get(self, request: Request) -> Response:
+    def get(self, request: ApiRequest) -> Response:
         """The newest case; a new draft for who has none."""
         return case_answer(queries.latest_case(request.user) or services.open_case(request.user))
 
     @extend_schema(request=PersonalIn, responses=CaseOut)
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         given = PersonalIn(data=request.data)
         given.is_valid(raise_exception=True)
         return case_answer(services.fill_case(request.user, **given.validated_data))
@@ -169,7 +175,7 @@ class KycDocuments(APIView):
     parser_classes = [MultiPartParser]
 
     @extend_schema(request={"multipart/form-data": DocumentIn}, responses={201: DocumentOut})
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         given = DocumentIn(data=request.data)
         given.is_valid(raise_exception=True)
         kind, file = given.validated_data["kind"], given.validated_data["file"]
@@ -181,7 +187,7 @@ class KycDocumentRow(APIView):
     permission_classes = [IsAuthenticated, InPerson]
 
     @extend_schema(responses={204: None})
-    def delete(self, request: Request, document_id: int) -> Response:
+    def delete(self, request: ApiRequest, document_id: int) -> Response:
         services.remove_document(request.user, document_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -190,7 +196,7 @@ class KycSubmit(APIView):
     permission_classes = [IsAuthenticated, InPerson]
 
     @extend_schema(request=None, responses=CaseOut)
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         return case_answer(services.submit_case(request.user))
 
 
@@ -199,11 +205,13 @@ class Tokens(ListAPIView):
     serializer_class = TokenOut
     filter_backends: list[Any] = []
 
+    request: ApiRequest
+
     def get_queryset(self) -> QuerySet[ApiToken]:
         return queries.live_tokens(self.request.user)
 
     @extend_schema(request=TokenIn, responses={201: NewTokenOut})
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         """A new token; its text is in this answer and nowhere else. The password is asked for again."""
         given = TokenIn(data=request.data)
         given.is_valid(raise_exception=True)
@@ -217,7 +225,7 @@ class TokenRow(APIView):
     permission_classes = [IsAuthenticated, InPerson]
 
     @extend_schema(responses={204: None})
-    def delete(self, request: Request, token_id: int) -> Response:
+    def delete(self, request: ApiRequest, token_id: int) -> Response:
         services.revoke_token(request.user, token_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
@@ -225,6 +233,8 @@ class TokenRow(APIView):
 class Notices(ListAPIView):
     serializer_class = NoticeOut
     filter_backends: list[Any] = []
+
+    request: ApiRequest
 
     def get_queryset(self) -> QuerySet[Notice]:
         return queries.notices_of(self.request.user)
@@ -234,6 +244,6 @@ class NoticesRead(APIView):
     permission_classes = [IsAuthenticated, InPerson]
 
     @extend_schema(request=None, responses=ReadOut)
-    def post(self, request: Request) -> Response:
+    def post(self, request: ApiRequest) -> Response:
         """All messages count as read."""
         return Response({"read": office.mark_read(request.user)})

@@ -26,7 +26,7 @@ class ApiTokenAuthentication(BaseAuthentication):
         return "Bearer"
 
 
-class AppSessionAuthentication(XSessionTokenAuthentication):  # type: ignore[misc]
+class AppSessionAuthentication(XSessionTokenAuthentication):
     """`X-Session-Token`, as the app's door hands it out."""
 
     def authenticate_header(self, request: Request) -> str:

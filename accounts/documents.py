@@ -67,7 +67,9 @@ def _redrawn(content: bytes) -> bytes:
 def _require_readable(content: bytes) -> None:
     with Image.open(BytesIO(content), formats=("JPEG", "PNG")) as image:
         if image.width * image.height > MOST_PIXELS:
-            raise DocumentRefused(_("This picture has too many pixels. Send at most 50 megapixels."), field="file")
+            raise DocumentRefused(
+                _("This picture has too many pixels. Send at most 50 megapixels."), field="file"
+            )
         image.verify()
 
 

@@ -24,7 +24,11 @@ def countries() -> list[tuple[str, str]]:
         names = Locale.parse(get_language() or "en", sep="-").territories
     except (UnknownLocaleError, ValueError):
         names = Locale("en").territories
-    known = [(code, name) for code, name in names.items() if re.fullmatch("[A-Z]{2}", code) and code not in NO_COUNTRIES]
+    known = [
+        (code, name)
+        for code, name in names.items()
+        if re.fullmatch("[A-Z]{2}", code) and code not in NO_COUNTRIES
+    ]
     return sorted(known, key=lambda pair: pair[1])
 
 
@@ -48,9 +52,12 @@ class PersonalForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     birth_date = forms.DateField(
-        label=_("Date of birth"), widget=forms.DateInput(attrs={"type": "date", "autocomplete": "bday"}, format="%Y-%m-%d")
+        label=_("Date of birth"),
+        widget=forms.DateInput(attrs={"type": "date", "autocomplete": "bday"}, format="%Y-%m-%d"),
     )
-    country = forms.ChoiceField(label=_("Country of residence"), widget=forms.Select(attrs={"autocomplete": "country"}))
+    country = forms.ChoiceField(
+        label=_("Country of residence"), widget=forms.Select(attrs={"autocomplete": "country"})
+    )
     address = forms.CharField(
         label=_("Residential address"),
         min_length=5,

@@ -31,7 +31,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
     tier = models.PositiveSmallIntegerField(choices=Tier, default=Tier.NONE)
-    is_active = models.BooleanField(default=True)
+    is_active = models.BooleanField(default=True)  # type: ignore[misc]
     is_staff = models.BooleanField(default=False)
     is_frozen = models.BooleanField(_("frozen"), default=False, help_text=_("Neither trades nor withdraws."))
     frozen_reason = models.CharField(max_length=200, blank=True)
@@ -79,14 +79,17 @@ class KycCase(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["user"], condition=Q(status__in=["DRAFT", "SUBMITTED"]), name="one_open_kyc_case_a_user"
+                fields=["user"],
+                condition=Q(status__in=["DRAFT", "SUBMITTED"]),
+                name="one_open_kyc_case_a_user",
             ),
             models.CheckConstraint(
                 condition=Q(decided_by__isnull=True) | ~Q(decided_by=models.F("user")),
                 name="kyc_is_decided_by_another_person",
             ),
             models.CheckConstraint(
-                condition=Q(status__in=["DRAFT", "SUBMITTED"]) | Q(decided_by__isnull=False, decided_at__isnull=False),
+                condition=Q(status__in=["DRAFT", "SUBMITTED"])
+                | Q(decided_by__isnull=False, decided_at__isnull=False),
                 name="kyc_decided_has_a_decider",
             ),
         ]

@@ -32,7 +32,9 @@ def has_second_factor(user: User) -> bool:
 
 def open_case(user: User) -> KycCase | None:
     """The case that can still be edited or is in review."""
-    return KycCase.objects.filter(user=user, status__in=[KycCase.Status.DRAFT, KycCase.Status.SUBMITTED]).first()
+    return KycCase.objects.filter(
+        user=user, status__in=[KycCase.Status.DRAFT, KycCase.Status.SUBMITTED]
+    ).first()
 
 
 def latest_case(user: User) -> KycCase | None:
@@ -48,7 +50,11 @@ def missing_kinds(case: KycCase) -> list[KycDocument.Kind]:
 
 def cases_in_review() -> QuerySet[KycCase]:
     """What staff have to decide, the longest waiting first."""
-    return KycCase.objects.filter(status=KycCase.Status.SUBMITTED).select_related("user").order_by("submitted_at")
+    return (
+        KycCase.objects.filter(status=KycCase.Status.SUBMITTED)
+        .select_related("user")
+        .order_by("submitted_at")
+    )
 
 
 def live_tokens(user: User) -> QuerySet[ApiToken]:
@@ -75,7 +81,9 @@ def sessions_of(user: User) -> list[UserSession]:
 
 def activity_of(user: User, limit: int = 20) -> QuerySet[AuditRecord]:
     """What the customer did about the account's security, newest first."""
-    found = AuditRecord.objects.filter(Q(action__startswith="user.") | Q(action__startswith="token."), actor=user)
+    found = AuditRecord.objects.filter(
+        Q(action__startswith="user.") | Q(action__startswith="token."), actor=user
+    )
     return found.order_by("-id")[:limit]
 
 

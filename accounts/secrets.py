@@ -23,5 +23,7 @@ def _box() -> MultiFernet:
 
 
 def _fernet(secret: str) -> Fernet:
-    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"causeway documents and factors").derive(secret.encode())
+    derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"causeway documents and factors").derive(
+        secret.encode()
+    )
     return Fernet(base64.urlsafe_b64encode(derived))

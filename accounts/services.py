@@ -9,6 +9,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
 from allauth.usersessions.models import UserSession
+from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
 from django.db import transaction
 from django.utils import timezone, translation
@@ -159,7 +160,9 @@ def note_security_change(user: User, *, kind: str, address: str, session_key: st
     User.objects.filter(pk=user.pk).update(security_changed_at=timezone.now())
     office.record(user, f"user.{kind}", "user", user.pk, address=address)
     text = SECURITY_CHANGES.get(kind, SECURITY_CHANGED)
-    office.tell(user, kind, str(text), _("If this was not you, change your password and contact support at once."))
+    office.tell(
+        user, kind, str(text), _("If this was not you, change your password and contact support at once.")
+    )
     end_sessions(user, but=session_key)
 
 
@@ -225,7 +228,7 @@ def remove_document(user: User, document_id: int) -> None:
 
 @transaction.atomic
 def read_document(document_id: int, *, by: User, address: str | None) -> tuple[KycDocument, bytes]:
-    """The file, for its owner or for staff who may see it; for anybody else there is no such thing. Each read is on record."""
+    """The file, for its owner or for staff who may see it; for others there is none. Each read is on record."""
     document = KycDocument.objects.select_related("case").filter(pk=document_id).first()
     if document is None or not (document.case.user_id == by.pk or may_see_documents(by)):
         raise UnknownDocument()
@@ -237,7 +240,7 @@ def read_document(document_id: int, *, by: User, address: str | None) -> tuple[K
         raise Unavailable() from error
 
 
-def may_see_documents(user: User) -> bool:
+def may_see_documents(user: User | AnonymousUser) -> bool:
     """True for staff who were given the right."""
     return user.is_staff and user.has_perm("accounts.view_kycdocument")
 
@@ -295,14 +298,18 @@ def _decide(case_id: int, *, by: User, status: KycCase.Status, reason: str) -> K
 
 def _tell_decision(case: KycCase) -> None:
     if case.status == KycCase.Status.APPROVED:
-        office.notify(case.user, "kyc.approved", _("Your identity is verified"), _("You can now trade and withdraw."))
+        office.notify(
+            case.user, "kyc.approved", _("Your identity is verified"), _("You can now trade and withdraw.")
+        )
     else:
         office.notify(case.user, "kyc.refused", _("We could not verify your identity"), case.decision_reason)
 
 
 # ------------------------------------------------------------------ API tokens
 @transaction.atomic
-def issue_token(user: User, *, name: str, can_trade: bool = False, days: int | None = None) -> tuple[ApiToken, str]:
+def issue_token(
+    user: User, *, name: str, can_trade: bool = False, days: int | None = None
+) -> tuple[ApiToken, str]:
     """A new token and its plain text, which is shown once and never kept."""
     if queries.live_tokens(user).count() >= TOKENS_ALLOWED:
         raise TooManyTokens()

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -19,7 +19,7 @@ from accounts.models import KycCase, KycDocument
 from accounts.rules import browser_name
 from exchange.errors import DomainError
 from exchange.office import services as office
-from exchange.pages import refuse
+from exchange.pages import CustomerRequest, refuse
 
 PAGE_SIZE = 20
 YEAR = 365 * 24 * 3600
@@ -29,7 +29,7 @@ EXTENSIONS = {"image/jpeg": "jpg", "application/pdf": "pdf"}
 # ------------------------------------------------------------------ identity
 @login_required
 @require_GET
-def verify(request: HttpRequest) -> HttpResponse:
+def verify(request: CustomerRequest) -> HttpResponse:
     """Where the customer stands; a draft goes on with its first open step."""
     case = queries.latest_case(request.user)
     if request.user.is_verified or (case and case.status == KycCase.Status.SUBMITTED):
@@ -43,7 +43,7 @@ def verify(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def verify_personal(request: HttpRequest) -> HttpResponse:
+def verify_personal(request: CustomerRequest) -> HttpResponse:
     case = queries.open_case(request.user)
     if closed := closed_wizard(request, case):
         return closed
@@ -57,19 +57,26 @@ def verify_personal(request: HttpRequest) -> HttpResponse:
             refuse(form, error)
         else:
             return redirect("verify_documents")
-    return render(request, "accounts/verify_personal.html", {"form": form, "step": 1}, status=400 if form.errors else 200)
+    return render(
+        request,
+        "accounts/verify_personal.html",
+        {"form": form, "step": 1},
+        status=400 if form.errors else 200,
+    )
 
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def verify_documents(request: HttpRequest) -> HttpResponse:
+def verify_documents(request: CustomerRequest) -> HttpResponse:
     case = queries.open_case(request.user)
     if closed := closed_wizard(request, case):
         return closed
     if case is None or not case.legal_name:
         return redirect("verify_personal")
     missing = queries.missing_kinds(case)
-    form = DocumentForm(request.POST or None, request.FILES or None, initial={"kind": missing[0] if missing else None})
+    form = DocumentForm(
+        request.POST or None, request.FILES or None, initial={"kind": missing[0] if missing else None}
+    )
     if request.method == "POST" and form.is_valid():
         try:
             services.add_document(
@@ -86,14 +93,14 @@ def verify_documents(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def remove_document(request: HttpRequest, document_id: int) -> HttpResponse:
+def remove_document(request: CustomerRequest, document_id: int) -> HttpResponse:
     services.remove_document(request.user, document_id)
     return redirect("verify_documents")
 
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def verify_submit(request: HttpRequest) -> HttpResponse:
+def verify_submit(request: CustomerRequest) -> HttpResponse:
     case = queries.open_case(request.user)
     if closed := closed_wizard(request, case):
         return closed
@@ -107,7 +114,7 @@ def verify_submit(request: HttpRequest) -> HttpResponse:
     return render(request, "accounts/verify_submit.html", context)
 
 
-def closed_wizard(request: HttpRequest, case: KycCase | None) -> HttpResponse | None:
+def closed_wizard(request: CustomerRequest, case: KycCase | None) -> HttpResponse | None:
     """Back to the status page when there is nothing to fill in."""
     if request.user.is_verified or (case and case.status == KycCase.Status.SUBMITTED):
         return redirect("verify")
@@ -117,9 +124,11 @@ def closed_wizard(request: HttpRequest, case: KycCase | None) -> HttpResponse | 
 @login_required
 @require_GET
 @never_cache
-def document(request: HttpRequest, document_id: int) -> HttpResponse:
+def document(request: CustomerRequest, document_id: int) -> HttpResponse:
     """A proof, as a download that no browser runs and no cache keeps."""
-    found, content = services.read_document(document_id, by=request.user, address=request.META.get("REMOTE_ADDR"))
+    found, content = services.read_document(
+        document_id, by=request.user, address=request.META.get("REMOTE_ADDR")
+    )
     response = HttpResponse(content, content_type=found.content_type)
     name = f"{KycDocument.Kind(found.kind).lower()}-{found.pk}.{EXTENSIONS[found.content_type]}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -130,19 +139,22 @@ def document(request: HttpRequest, document_id: int) -> HttpResponse:
 
 
 # ------------------------------------------------------------------ security
-def security_context(request: HttpRequest) -> dict[str, Any]:
+def security_context(request: CustomerRequest) -> dict[str, Any]:
     sessions = queries.sessions_of(request.user)
     return {
         "has_second_factor": queries.has_second_factor(request.user),
         "sessions": [(session, browser_name(session.user_agent)) for session in sessions],
         "tokens": queries.live_tokens(request.user),
-        "activity": [(record, browser_name(str(record.after.get("agent", "")))) for record in queries.activity_of(request.user)],
+        "activity": [
+            (record, browser_name(str(record.after.get("agent", ""))))
+            for record in queries.activity_of(request.user)
+        ],
     }
 
 
 @login_required
 @require_GET
-def security(request: HttpRequest) -> HttpResponse:
+def security(request: CustomerRequest) -> HttpResponse:
     return render(request, "accounts/security.html", security_context(request))
 
 
@@ -150,7 +162,7 @@ def security(request: HttpRequest) -> HttpResponse:
 @reauthentication_required
 @never_cache
 @require_http_methods(["GET", "POST"])
-def new_token(request: HttpRequest) -> HttpResponse:
+def new_token(request: CustomerRequest) -> HttpResponse:
     """A token is made only by somebody who has just shown a password or a code again."""
     form = TokenForm(request.POST or None)
     context: dict[str, object] = {"form": form}
@@ -166,7 +178,7 @@ def new_token(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
+def revoke_token(request: CustomerRequest, token_id: int) -> HttpResponse:
     services.revoke_token(request.user, token_id)
     messages.success(request, _("The token is revoked."))
     return redirect("security")
@@ -175,7 +187,7 @@ def revoke_token(request: HttpRequest, token_id: int) -> HttpResponse:
 # ------------------------------------------------------------------ notices and preferences
 @login_required
 @require_http_methods(["GET", "POST"])
-def notices(request: HttpRequest) -> HttpResponse:
+def notices(request: CustomerRequest) -> HttpResponse:
     if request.method == "POST":
         office.mark_read(request.user)
         return redirect("notices")
@@ -187,13 +199,19 @@ def notices(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_http_methods(["GET", "POST"])
-def preferences(request: HttpRequest) -> HttpResponse:
-    now = {"language": request.user.language or request.LANGUAGE_CODE, "theme": request.COOKIES.get("theme", request.user.theme)}
+def preferences(request: CustomerRequest) -> HttpResponse:
+    now = {
+        "language": request.user.language or request.LANGUAGE_CODE,
+        "theme": request.COOKIES.get("theme", request.user.theme),
+    }
     form = PreferencesForm(request.POST or None, initial=now)
     if request.method == "POST" and form.is_valid():
         services.set_preferences(request.user, **form.cleaned_data)
         response = redirect("preferences")
-        cookies = {settings.LANGUAGE_COOKIE_NAME: form.cleaned_data["language"], "theme": form.cleaned_data["theme"]}
+        cookies = {
+            settings.LANGUAGE_COOKIE_NAME: form.cleaned_data["language"],
+            "theme": form.cleaned_data["theme"],
+        }
         for name, value in cookies.items():
             response.set_cookie(name, value, max_age=YEAR, samesite="Lax", secure=settings.SECURE_TLS)
         messages.success(request, _("Saved."))

@@ -10,7 +10,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonRe
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, GCCollector, ProcessCollector, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    GCCollector,
+    ProcessCollector,
+    generate_latest,
+)
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
@@ -31,7 +37,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when the database and Redis answer, else 503 with what does not."""
-    away = [name for name, answers in (("database", database_answers), ("redis", redis_answers)) if not answers()]
+    away = [
+        name for name, answers in (("database", database_answers), ("redis", redis_answers)) if not answers()
+    ]
     if away:
         return JsonResponse({"ready": False, "reason": f"{' and '.join(away)} cannot be reached"}, status=503)
     return JsonResponse({"ready": True, "reason": ""})
@@ -67,7 +75,11 @@ def status_json(request: HttpRequest) -> JsonResponse:
 @require_safe
 def status_page(request: HttpRequest) -> HttpResponse:
     """The same for people."""
-    return render(request, "desk/status.html", {"now": queries.status(), "is_ready": database_answers() and redis_answers()})
+    return render(
+        request,
+        "desk/status.html",
+        {"now": queries.status(), "is_ready": database_answers() and redis_answers()},
+    )
 
 
 @never_cache
@@ -75,7 +87,9 @@ def status_page(request: HttpRequest) -> HttpResponse:
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus' text format, for the machine itself and for staff."""
     if not (is_from_here(request) or request.user.is_staff):
-        return HttpResponseForbidden("metrics are for this machine and for staff\n", content_type="text/plain")
+        return HttpResponseForbidden(
+            "metrics are for this machine and for staff\n", content_type="text/plain"
+        )
     return HttpResponse(generate_latest(REGISTRY), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -114,7 +128,9 @@ def books(found: object) -> Iterator[Metric]:
 
 def streams(found: object) -> Iterator[Metric]:
     up = GaugeMetricFamily("causeway_user_stream_up", "1 while subscribed", labels=["account"])
-    ages = GaugeMetricFamily("causeway_user_stream_age_seconds", "Since the last sign of life", labels=["account"])
+    ages = GaugeMetricFamily(
+        "causeway_user_stream_age_seconds", "Since the last sign of life", labels=["account"]
+    )
     assert isinstance(found, list)
     for stream in found:
         up.add_metric([stream["account"]], int(stream["state"] == "SUBSCRIBED"))
@@ -128,9 +144,15 @@ def ages(now: dict[str, object]) -> Iterator[Metric]:
     assert isinstance(sweeps, dict)
     assert isinstance(gate, dict)
     if sweeps["age_ms"] is not None:
-        yield GaugeMetricFamily("causeway_sweep_age_seconds", "Since the last sweep", value=sweeps["age_ms"] / 1000)
-    yield GaugeMetricFamily("causeway_gate_used_weight", "Weight used in this minute", value=gate["used_weight_1m"])
-    yield GaugeMetricFamily("causeway_gate_blocked_seconds", "How long the venue bans us", value=gate["blocked_for_s"])
+        yield GaugeMetricFamily(
+            "causeway_sweep_age_seconds", "Since the last sweep", value=sweeps["age_ms"] / 1000
+        )
+    yield GaugeMetricFamily(
+        "causeway_gate_used_weight", "Weight used in this minute", value=gate["used_weight_1m"]
+    )
+    yield GaugeMetricFamily(
+        "causeway_gate_blocked_seconds", "How long the venue bans us", value=gate["blocked_for_s"]
+    )
 
 
 # Not asked to describe itself at registration: that would read the database while the code is being loaded.

@@ -9,6 +9,7 @@ from functools import cache as once
 from functools import lru_cache
 
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
 from django.db.models import Model, QuerySet
 from django.urls import reverse
@@ -26,6 +27,7 @@ from ledger import queries as books
 from markets import queries as markets
 from orders import queries as orders
 
+Person = User | AnonymousUser
 SHOWN = 5
 SEARCH_LIMIT = 20
 # A sweep that has not shown itself for this many of its own intervals is late.
@@ -55,19 +57,27 @@ def admin_page(model: type[Model], row: Model | None = None) -> str:
     return reverse(f"{name}_change", args=[row.pk]) if row else reverse(f"{name}_changelist")
 
 
-def queues(staff: User) -> list[Queue]:
+def queues(staff: Person) -> list[Queue]:
     """What waits for a person, as far as this one may see it."""
     found = [
         _queue(staff, _("Identity"), accounts.cases_in_review(), "submitted_at", "?status__exact=SUBMITTED"),
-        _queue(staff, _("Withdrawals"), books.waiting_withdrawals(), "requested_at", "?status__exact=REQUESTED"),
-        _queue(staff, _("Differences in the books"), books.open_exceptions(), "created_at", "?resolved_at__isnull=True"),
+        _queue(
+            staff, _("Withdrawals"), books.waiting_withdrawals(), "requested_at", "?status__exact=REQUESTED"
+        ),
+        _queue(
+            staff,
+            _("Differences in the books"),
+            books.open_exceptions(),
+            "created_at",
+            "?resolved_at__isnull=True",
+        ),
         _queue(staff, _("Approvals"), office.open_approvals(), "asked_at", "?status__exact=ASKED"),
         _queue(staff, _("Mails that failed"), office.failed_notices(), "created_at", "?status__exact=FAILED"),
     ]
     return [queue for queue in found if queue]
 
 
-def _queue(staff: User, title: str | Promise, rows: QuerySet, since: str, filters: str) -> Queue | None:
+def _queue(staff: Person, title: str | Promise, rows: QuerySet, since: str, filters: str) -> Queue | None:
     options = rows.model._meta
     if not staff.has_perm(f"{options.app_label}.view_{options.model_name}"):
         return None
@@ -80,7 +90,7 @@ def _label(row: Model) -> str:
     return f"{row} · {person}" if person else str(row)
 
 
-def search(text: str, *, by: User) -> list[Row]:
+def search(text: str, *, by: Person) -> list[Row]:
     """Customers, cases, orders, deposits, withdrawals and notices that the text names."""
     number = int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else None
     sources: Iterable[QuerySet] = (

@@ -26,7 +26,7 @@ class DeskSite(AdminSite):
     def get_urls(self) -> list[Any]:
         return [path("search/", self.admin_view(self.search), name="search"), *super().get_urls()]
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from exchange.desk import queries  # models are not loaded yet when the site is made
 
         return super().index(request, {"queues": queries.queues(request.user), **(extra_context or {})})

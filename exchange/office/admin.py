@@ -61,7 +61,9 @@ class ApprovalAdmin(DecisionAdmin):
     search_fields = ("kind", "reason", "asked_by__email")
     list_select_related = ("asked_by", "decided_by")
     grant = Decision("grant", _("Grant"), decide=grant, permission="office.change_approval")
-    refuse = Decision("refuse", _("Refuse"), decide=refuse, permission="office.change_approval", is_grave=True)
+    refuse = Decision(
+        "refuse", _("Refuse"), decide=refuse, permission="office.change_approval", is_grave=True
+    )
 
     def all_decisions(self) -> list[Decision]:
         return [self.grant, self.refuse]

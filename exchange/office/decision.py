@@ -44,7 +44,9 @@ class ReasonForm(forms.Form):
 class Decision:
     """One button of a row's page: what it is called, who may press it, which service it calls."""
 
-    def __init__(self, name: str, label: str | Promise, *, decide: Decide, permission: str, is_grave: bool = False) -> None:
+    def __init__(
+        self, name: str, label: str | Promise, *, decide: Decide, permission: str, is_grave: bool = False
+    ) -> None:
         self.name, self.label, self.decide = name, label, decide
         self.permission, self.is_grave = permission, is_grave
 
@@ -73,13 +75,19 @@ class DecisionAdmin(ReadOnly):
         ]
         return [*own, *super().get_urls()]
 
-    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **options: Any) -> HttpResponse:
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         row = self.get_object(request, object_id)
-        extra = options.pop("extra_context", None) or {}
+        extra = extra_context or {}
         if row is not None:
             allowed = [found for found in self.decisions_for(row) if request.user.has_perm(found.permission)]
             extra = {**extra, "decisions": allowed, **self.context_of(request, row)}
-        return super().change_view(request, object_id, *args, extra_context=extra, **options)
+        return super().change_view(request, object_id, form_url, extra)
 
     def context_of(self, request: HttpRequest, row: Any) -> dict[str, object]:
         """More for the row's page."""
@@ -93,7 +101,9 @@ class DecisionAdmin(ReadOnly):
             form = ReasonForm(request.POST if request.method == "POST" else None)
             if request.method == "POST" and form.is_valid() and self._decide(request, decision, row, form):
                 return redirect(self._address(row))
-            return TemplateResponse(request, "admin/decision.html", self._context(request, decision, row, form))
+            return TemplateResponse(
+                request, "admin/decision.html", self._context(request, decision, row, form)
+            )
 
         return page
 
@@ -107,9 +117,13 @@ class DecisionAdmin(ReadOnly):
         return True
 
     def _address(self, row: Any) -> str:
-        return reverse(f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk])
+        return reverse(
+            f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_change", args=[row.pk]
+        )
 
-    def _context(self, request: HttpRequest, decision: Decision, row: Any, form: ReasonForm) -> dict[str, object]:
+    def _context(
+        self, request: HttpRequest, decision: Decision, row: Any, form: ReasonForm
+    ) -> dict[str, object]:
         return {
             **self.admin_site.each_context(request),
             **self.context_of(request, row),

@@ -90,7 +90,10 @@ class Notice(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        indexes = [models.Index(fields=["status", "next_attempt_at"]), models.Index(fields=["user", "channel", "-id"])]
+        indexes = [
+            models.Index(fields=["status", "next_attempt_at"]),
+            models.Index(fields=["user", "channel", "-id"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} to {self.to or self.user_id}"

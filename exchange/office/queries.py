@@ -25,9 +25,15 @@ def open_approvals() -> QuerySet[Approval]:
 
 def history_of(subject_type: str, subject_id: object) -> QuerySet[AuditRecord]:
     """Everything that was done to one thing, newest first."""
-    return AuditRecord.objects.filter(subject_type=subject_type, subject_id=str(subject_id)).select_related("actor")
+    return AuditRecord.objects.filter(subject_type=subject_type, subject_id=str(subject_id)).select_related(
+        "actor"
+    )
 
 
 def find_notices(text: str) -> QuerySet[Notice]:
     """Mails to an address that contains the text, newest first."""
-    return Notice.objects.filter(channel=Notice.Channel.MAIL, to__icontains=text).select_related("user").order_by("-id")
+    return (
+        Notice.objects.filter(channel=Notice.Channel.MAIL, to__icontains=text)
+        .select_related("user")
+        .order_by("-id")
+    )

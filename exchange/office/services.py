@@ -128,7 +128,14 @@ def _decide(approval_id: int, *, by: "User", status: Approval.Status, reason: st
         raise OwnRequest()
     approval.status, approval.decided_by, approval.decided_at = status, by, timezone.now()
     approval.save(update_fields=["status", "decided_by", "decided_at"])
-    record(by, f"approval.{status.lower()}", "approval", approval.pk, after={"kind": approval.kind}, reason=reason)
+    record(
+        by,
+        f"approval.{status.lower()}",
+        "approval",
+        approval.pk,
+        after={"kind": approval.kind},
+        reason=reason,
+    )
     return approval
 
 
@@ -159,7 +166,9 @@ def _hand_over(notice: Notice) -> None:
     except (OSError, SMTPException, ValueError) as error:
         _put_back(notice, type(error).__name__)
     else:
-        Notice.objects.filter(pk=notice.pk).update(status=Notice.Status.SENT, sent_at=timezone.now(), error="")
+        Notice.objects.filter(pk=notice.pk).update(
+            status=Notice.Status.SENT, sent_at=timezone.now(), error=""
+        )
 
 
 def _put_back(notice: Notice, error: str) -> None:
