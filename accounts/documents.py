@@ -78,8 +78,11 @@ def _draw_again(content: bytes) -> bytes:
     with Image.open(BytesIO(content), formats=("JPEG", "PNG")) as image:
         image.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
         image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-        upright = ImageOps.exif_transpose(image)
-        upright.convert("RGB").save(drawn, "JPEG", quality=JPEG_QUALITY)
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+        # On a fresh sheet: an image carries its comments and places along into what it is saved as.
+        sheet = Image.new("RGB", upright.size)
+        sheet.paste(upright)
+        sheet.save(drawn, "JPEG", quality=JPEG_QUALITY)
     return drawn.getvalue()
 
 

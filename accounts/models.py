@@ -1,5 +1,7 @@
 """Who may do what: people, their proof of identity, their tier, their API tokens."""
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
@@ -31,7 +33,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
     tier = models.PositiveSmallIntegerField(choices=Tier, default=Tier.NONE)
-    is_active = models.BooleanField(default=True)  # type: ignore[misc]
+    is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
     is_frozen = models.BooleanField(_("frozen"), default=False, help_text=_("Neither trades nor withdraws."))
     frozen_reason = models.CharField(max_length=200, blank=True)
@@ -43,7 +45,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     objects = UserManager()
     USERNAME_FIELD = "email"
     EMAIL_FIELD = "email"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_is_unique_in_any_case")]
