@@ -7,9 +7,17 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts import services
-from accounts.errors import AccountFrozen, CaseIsDecided, DocumentRefused, OwnCase, TierTooLow, TooManyDocuments
+from accounts.errors import (
+    AccountFrozen,
+    CaseIsDecided,
+    DocumentRefused,
+    OwnCase,
+    TierTooLow,
+    TooManyDocuments,
+)
 from accounts.models import KycCase, KycDocument, User
 from exchange.office.models import AuditRecord, Notice
 from tests.accounts import files
@@ -30,7 +38,9 @@ def submitted_case(user: User) -> KycCase:
     return services.submit_case(user)
 
 
-def test_the_wizard_leads_from_personal_data_to_approval_and_the_customer_can_trade(alice: User, carol: User) -> None:
+def test_the_wizard_leads_from_personal_data_to_approval_and_the_customer_can_trade(
+    alice: User, carol: User
+) -> None:
     browser = browser_of(alice)
     assert browser.get("/verify/").headers["Location"] == "/verify/personal/"
     assert browser.post("/verify/personal/", PERSONAL).headers["Location"] == "/verify/documents/"
@@ -59,7 +69,9 @@ def test_a_child_is_refused_beside_the_field(alice: User) -> None:
 
 
 def test_markup_in_a_name_is_refused(alice: User) -> None:
-    answer = browser_of(alice).post("/verify/personal/", {**PERSONAL, "legal_name": "<script>alert(1)</script>"})
+    answer = browser_of(alice).post(
+        "/verify/personal/", {**PERSONAL, "legal_name": "<script>alert(1)</script>"}
+    )
     assert answer.status_code == 400
     assert "<script>alert(1)" not in answer.text
 
@@ -93,12 +105,16 @@ def test_what_is_no_readable_document_is_refused_and_leaves_nothing(
 def test_a_refused_file_is_told_beside_its_field(alice: User) -> None:
     browser = browser_of(alice)
     browser.post("/verify/personal/", PERSONAL)
-    answer = browser.post("/verify/documents/", {"kind": "IDENTITY", "file": files.upload(files.HTML, "passport.pdf")})
+    answer = browser.post(
+        "/verify/documents/", {"kind": "IDENTITY", "file": files.upload(files.HTML, "passport.pdf")}
+    )
     assert answer.status_code == 400
     assert 'id="id_file_error"' in answer.text
 
 
-def test_a_file_lies_encrypted_and_comes_back_without_what_hid_in_it(alice: User, private_folder: Path) -> None:
+def test_a_file_lies_encrypted_and_comes_back_without_what_hid_in_it(
+    alice: User, private_folder: Path
+) -> None:
     hidden = b"Camera of Alice, 52.5200 N 13.4050 E"
     document = services.add_document(
         alice, kind=KycDocument.Kind.IDENTITY, content=files.picture(comment=hidden) + b"<script>"
@@ -147,10 +163,10 @@ def test_no_more_than_eight_files_are_taken(alice: User) -> None:
 
 
 def test_a_removed_file_is_gone_from_the_disk(
-    alice: User, private_folder: Path, django_capture_on_commit_callbacks: object
+    alice: User, private_folder: Path, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     document = services.add_document(alice, kind=KycDocument.Kind.ADDRESS, content=files.PDF)
-    with django_capture_on_commit_callbacks(execute=True):  # type: ignore[operator]
+    with django_capture_on_commit_callbacks(execute=True):
         services.remove_document(alice, document.pk)
     assert not [path for path in private_folder.rglob("*") if path.is_file()]
 
@@ -184,14 +200,18 @@ def test_nobody_decides_their_own_case(carol: User) -> None:
     case = submitted_case(carol)
     with pytest.raises(OwnCase):
         services.approve_case(case.pk, by=carol, reason="I know myself")
-    answer = browser_of(carol).post(f"/admin/accounts/kyccase/{case.pk}/approve/", {"reason": "I know myself"})
+    answer = browser_of(carol).post(
+        f"/admin/accounts/kyccase/{case.pk}/approve/", {"reason": "I know myself"}
+    )
     assert "Somebody else" in answer.text
 
 
 def test_the_database_refuses_a_case_decided_by_its_owner(carol: User) -> None:
     case = submitted_case(carol)
     with pytest.raises(IntegrityError), transaction.atomic():
-        KycCase.objects.filter(pk=case.pk).update(decided_by=carol, decided_at=timezone.now(), status="APPROVED")
+        KycCase.objects.filter(pk=case.pk).update(
+            decided_by=carol, decided_at=timezone.now(), status="APPROVED"
+        )
 
 
 def test_a_decision_needs_a_reason(alice: User, carol: User) -> None:

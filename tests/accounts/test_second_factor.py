@@ -14,7 +14,7 @@ from accounts import services
 from accounts.errors import SecondFactorMissing, TooManyCodes, WrongCode
 from accounts.models import User
 from exchange.office.models import Notice
-from tests.accounts.conftest import PASSWORD, browser_of, signed_in_by_password
+from tests.accounts.conftest import PASSWORD, browser_of, make_user, signed_in_by_password
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
@@ -99,7 +99,10 @@ def test_recovery_codes_alone_are_no_authenticator(alice: User) -> None:
         services.require_can_withdraw(alice)
 
 
-def test_setting_up_shows_a_drawing_and_ends_in_recovery_codes(alice: User) -> None:
+def test_setting_up_shows_a_drawing_ends_in_recovery_codes_and_signs_out_elsewhere(
+    committed_db: str,
+) -> None:
+    alice = make_user("alice")
     browser = signed_in_by_password(alice)
     elsewhere = browser_of(alice)
     elsewhere.get("/security/")
@@ -115,14 +118,18 @@ def test_setting_up_shows_a_drawing_and_ends_in_recovery_codes(alice: User) -> N
     assert elsewhere.get("/security/").status_code == 302
 
 
-def test_an_old_session_must_show_the_password_again_before_the_factor_changes(alice: User, factor: Authenticator) -> None:
+def test_an_old_session_must_show_the_password_again_before_the_factor_changes(
+    alice: User, factor: Authenticator
+) -> None:
     browser = browser_of(alice)
     answer = browser.post("/accounts/2fa/totp/deactivate/")
     assert "/reauthenticate/" in answer.headers["Location"]
     assert Authenticator.objects.filter(pk=factor.pk).exists()
 
 
-def test_a_new_password_leaves_the_second_factor_on(alice: User, factor: Authenticator, client: Client) -> None:
+def test_a_new_password_leaves_the_second_factor_on(
+    alice: User, factor: Authenticator, client: Client
+) -> None:
     client.post("/accounts/password/reset/", {"email": alice.email})
     notice = Notice.objects.get(kind="password_reset_code")
     code = re.search(r"^([A-Z0-9]{4}-[A-Z0-9]{4})$", notice.body, re.M)

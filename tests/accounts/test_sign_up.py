@@ -53,10 +53,15 @@ def test_a_code_can_be_guessed_only_a_few_times(client: Client, db: None) -> Non
     assert client.get("/security/").status_code == 302
 
 
-def test_signing_up_with_a_known_address_looks_the_same_and_tells_its_owner(client: Client, alice: User) -> None:
+def test_signing_up_with_a_known_address_looks_the_same_and_tells_its_owner(
+    client: Client, alice: User
+) -> None:
     known = client.post("/accounts/signup/", {**ERIN, "email": alice.email})
     unknown = Client().post("/accounts/signup/", ERIN)
-    assert (known.status_code, known.headers["Location"]) == (unknown.status_code, unknown.headers["Location"])
+    assert (known.status_code, known.headers["Location"]) == (
+        unknown.status_code,
+        unknown.headers["Location"],
+    )
     assert Notice.objects.get(to=alice.email).kind == "account_already_exists"
     assert User.objects.filter(email__iexact=alice.email).count() == 1
 
@@ -99,12 +104,18 @@ def test_an_address_signs_in_in_any_case_and_the_sign_in_is_on_record(client: Cl
     assert AuditRecord.objects.get(action="user.signed_in").actor == alice
 
 
-def test_guessing_a_password_is_stopped_for_the_address_from_wherever_it_comes(client: Client, alice: User) -> None:
+def test_guessing_a_password_is_stopped_for_the_address_from_wherever_it_comes(
+    client: Client, alice: User
+) -> None:
     for number in range(6):
         client.post(
-            "/accounts/login/", {"login": alice.email, "password": f"wrong {number}"}, REMOTE_ADDR=f"10.0.0.{number}"
+            "/accounts/login/",
+            {"login": alice.email, "password": f"wrong {number}"},
+            REMOTE_ADDR=f"10.0.0.{number}",
         )
-    answer = client.post("/accounts/login/", {"login": alice.email, "password": PASSWORD}, REMOTE_ADDR="10.0.0.99")
+    answer = client.post(
+        "/accounts/login/", {"login": alice.email, "password": PASSWORD}, REMOTE_ADDR="10.0.0.99"
+    )
     assert answer.status_code == 200
     assert "Too many" in answer.text
 

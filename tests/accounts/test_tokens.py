@@ -106,6 +106,8 @@ def test_twenty_tokens_are_enough(alice: User) -> None:
         services.issue_token(alice, name="one more")
 
 
-@pytest.mark.parametrize("header", ["Bearer", "Bearer cw_wrong", "Bearer \xff\xfe", "bearer  cw_x", "Basic YTpi"])
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer cw_wrong", "Bearer \xff\xfe", "bearer  cw_x", "Basic YTpi"]
+)
 def test_an_odd_header_is_refused_and_breaks_nothing(client: Client, db: None, header: str) -> None:
     assert client.get("/api/v1/me/", headers={"Authorization": header}).status_code == 401
