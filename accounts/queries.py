@@ -14,6 +14,11 @@ def customer(user_id: int) -> User:
     return User.objects.get(pk=user_id)
 
 
+def find_by_email(email: str) -> User | None:
+    """The person with this address, in whatever case it is written."""
+    return User.objects.filter(email__iexact=email).first()
+
+
 def find(text: str) -> QuerySet[User]:
     """People whose address or name contains the text."""
     return User.objects.filter(Q(email__icontains=text) | Q(name__icontains=text)).order_by("email")
