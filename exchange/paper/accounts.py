@@ -1,0 +1,156 @@
+"""Accounts at the venue: balances, keys and what they may do, orders and trades."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from exchange.paper.errors import INSUFFICIENT, rejected
+
+UNIT = Decimal("0.00000001")
+ZERO = Decimal(0)
+MAIN = 1
+
+
+def down(value: Decimal) -> Decimal:
+    """To eight decimals, never more than it was."""
+    return value.quantize(UNIT, ROUND_FLOOR)
+
+
+def up(value: Decimal) -> Decimal:
+    """To eight decimals, never less than it was."""
+    return value.quantize(UNIT, ROUND_CEILING)
+
+
+def text(value: Decimal) -> str:
+    return f"{value:.8f}"
+
+
+@dataclass
+class ApiKey:
+    """A key of one account; `secret` for HMAC, `public_key` (raw, base64) for Ed25519."""
+
+    key: str
+    account_id: int
+    secret: str = ""
+    public_key: str = ""
+    can_trade: bool = False
+    can_withdraw: bool = False
+
+    def verifies(self, payload: str, signature: str) -> bool:
+        if self.secret:
+            expected = hmac.digest(self.secret.encode(), payload.encode(), hashlib.sha256).hex()
+            return hmac.compare_digest(expected, signature.lower())
+        try:
+            key = Ed25519PublicKey.from_public_bytes(base64.b64decode(self.public_key))
+            key.verify(base64.b64decode(signature, validate=True), payload.encode())
+        except (InvalidSignature, ValueError, binascii.Error):
+            return False
+        return True
+
+
+@dataclass
+class Balance:
+    free: Decimal = ZERO
+    locked: Decimal = ZERO
+
+
+@dataclass
+class Order:
+    """An order of an account, as long as it is remembered."""
+
+    order_id: int
+    account_id: int
+    symbol: str
+    client_id: str
+    side: str
+    type: str
+    tif: str
+    price: Decimal
+    quantity: Decimal
+    quote_quantity: Decimal
+    created_ms: int
+    updated_ms: int
+    stp: str
+    status: str = "NEW"
+    executed: Decimal = ZERO
+    quote: Decimal = ZERO
+    locked: Decimal = ZERO
+    prevented: Decimal = ZERO
+    expiry_reason: str = "NONE"
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in ("NEW", "PARTIALLY_FILLED")
+
+    @property
+    def remaining(self) -> Decimal:
+        return self.quantity - self.executed - self.prevented
+
+    def as_row(self) -> dict[str, Any]:
+        return {name: str(value) if isinstance(value, Decimal) else value for name, value in self.__dict__.items()}
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> "Order":
+        amounts = {"price", "quantity", "quote_quantity", "executed", "quote", "locked", "prevented"}
+        return cls(**{name: Decimal(value) if name in amounts else value for name, value in row.items()})
+
+
+@dataclass
+class Account:
+    account_id: int
+    email: str
+    balances: dict[str, Balance] = field(default_factory=dict)
+    orders: dict[int, Order] = field(default_factory=dict)
+    by_client_id: dict[tuple[str, str], int] = field(default_factory=dict)
+    trades: list[dict[str, Any]] = field(default_factory=list)
+    updated_ms: int = 0
+
+    def balance(self, asset: str) -> Balance:
+        return self.balances.setdefault(asset, Balance())
+
+    def lock(self, asset: str, amount: Decimal) -> None:
+        balance = self.balance(asset)
+        if balance.free < amount:
+            raise rejected(INSUFFICIENT)
+        balance.free -= amount
+        balance.locked += amount
+
+    def unlock(self, asset: str, amount: Decimal) -> None:
+        balance = self.balance(asset)
+        assert balance.locked >= amount
+        balance.locked -= amount
+        balance.free += amount
+
+    def pay_locked(self, asset: str, amount: Decimal) -> None:
+        balance = self.balance(asset)
+        assert balance.locked >= amount
+        balance.locked -= amount
+
+    def receive(self, asset: str, amount: Decimal) -> None:
+        self.balance(asset).free += amount
+
+    def open_orders(self, symbol: str | None = None) -> Iterator[Order]:
+        for order in self.orders.values():
+            if order.is_open and symbol in (None, order.symbol):
+                yield order
+
+    def add_order(self, order: Order) -> None:
+        self.orders[order.order_id] = order
+        self.by_client_id[(order.symbol, order.client_id)] = order.order_id
+
+    def as_row(self) -> dict[str, Any]:
+        balances = {asset: [str(found.free), str(found.locked)] for asset, found in self.balances.items()}
+        return {"id": self.account_id, "email": self.email, "balances": balances, "updated_ms": self.updated_ms}
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> "Account":
+        balances = {asset: Balance(Decimal(free), Decimal(locked)) for asset, (free, locked) in row["balances"].items()}
+        return cls(row["id"], row["email"], balances, updated_ms=row["updated_ms"])

@@ -1,0 +1,43 @@
+"""Answers that are not what was asked for, in Binance's own codes and words."""
+
+
+class ApiError(Exception):
+    def __init__(self, code: int, message: str, status: int = 400, retry_after: int | None = None) -> None:
+        self.code, self.message, self.status, self.retry_after = code, message, status, retry_after
+        super().__init__(f"{code} {message}")
+
+
+def filter_failure(name: str) -> ApiError:
+    return ApiError(-1013, f"Filter failure: {name}")
+
+
+def rejected(message: str) -> ApiError:
+    return ApiError(-2010, message)
+
+
+def mandatory(name: str) -> ApiError:
+    return ApiError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+
+
+def not_required(name: str) -> ApiError:
+    return ApiError(-1106, f"Parameter '{name}' sent when not required.")
+
+
+UNKNOWN_ORDER = "Unknown order sent."
+INSUFFICIENT = "Account has insufficient balance for requested action."
+WOULD_TAKE = "Order would immediately match and take."
+MARKET_CLOSED = "Market is closed."
+DUPLICATE = "Duplicate order sent."
+NO_SUCH_ORDER = ApiError(-2013, "Order does not exist.")
+BAD_SIGNATURE = ApiError(-1022, "Signature for this request is not valid.")
+BAD_KEY_FORMAT = ApiError(-2014, "API-key format invalid.", 401)
+BAD_KEY = ApiError(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+LATE = ApiError(-1021, "Timestamp for this request is outside of the recvWindow.")
+EARLY = ApiError(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
+BAD_SYMBOL = ApiError(-1121, "Invalid symbol.")
+BAD_INTERVAL = ApiError(-1120, "Invalid interval.")
+BAD_SIDE = ApiError(-1117, "Invalid side.")
+BAD_TYPE = ApiError(-1116, "Invalid orderType.")
+BAD_TIF = ApiError(-1115, "Invalid timeInForce.")
+TOO_PRECISE = ApiError(-1111, "Parameter '{}' has too much precision.")
+NO_ORDERS = ApiError(-1112, "No orders on book for symbol.")

@@ -1,0 +1,76 @@
+"""A request as it came: raw text, parameters, and who signed it."""
+
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from exchange.paper import errors
+from exchange.paper.accounts import ApiKey
+from exchange.paper.market import now_ms
+
+LONGEST_WINDOW = 60_000.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """`payload` is query text plus body text exactly as sent; on a name in both, the query wins."""
+
+    method: str
+    path: str
+    query: str
+    body: str
+    api_key: str
+    address: str
+
+    @property
+    def params(self) -> dict[str, str]:
+        return {**dict(parse_qsl(self.body, keep_blank_values=True)), **dict(parse_qsl(self.query, keep_blank_values=True))}
+
+    @property
+    def payload(self) -> str:
+        """The raw text without the signature, wherever it stands; query and body join without a separator."""
+        return _unsigned(self.query) + _unsigned(self.body)
+
+
+def _unsigned(raw: str) -> str:
+    return "&".join(part for part in raw.split("&") if part and not part.startswith("signature="))
+
+
+def authenticate(request: Request, keys: dict[str, ApiKey]) -> ApiKey:
+    """The key that signed this request, now."""
+    key = known_key(request.api_key, keys)
+    params = request.params
+    signature = params.get("signature")
+    if not signature:
+        raise errors.mandatory("signature")
+    check_time(params)
+    if not key.verifies(request.payload, signature):
+        raise errors.BAD_SIGNATURE
+    return key
+
+
+def known_key(text: str, keys: dict[str, ApiKey]) -> ApiKey:
+    if not text or not text.isalnum() or len(text) > 128:
+        raise errors.BAD_KEY_FORMAT
+    key = keys.get(text)
+    if key is None:
+        raise errors.BAD_KEY
+    return key
+
+
+def check_time(params: dict[str, str]) -> None:
+    """-1021 for a timestamp too far ahead, or older than the window."""
+    stamp, window = params.get("timestamp", ""), params.get("recvWindow") or "5000"
+    if not stamp.isdecimal():
+        raise errors.mandatory("timestamp")
+    try:
+        width = float(window)
+    except ValueError:
+        raise errors.ApiError(-1104, "Not all sent parameters were read.") from None
+    if not 0 < width <= LONGEST_WINDOW:
+        raise errors.ApiError(-1131, "'recvWindow' must be less than 60000.")
+    sent, now = int(stamp), now_ms()
+    sent = sent // 1000 if sent > 10**14 else sent
+    if sent >= now + 1000:
+        raise errors.EARLY
+    if now - sent > width:
+        raise errors.LATE

@@ -1,0 +1,313 @@
+"""New orders and their ends: checks in the venue's order, matching, balances, reports."""
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from exchange.paper import errors, wire
+from exchange.paper.accounts import ZERO, Account, Order, down, text, up
+from exchange.paper.book import Match, Resting, Side
+from exchange.paper.errors import ApiError
+from exchange.paper.filters import parse
+from exchange.paper.market import Market, now_ms
+
+if TYPE_CHECKING:
+    from exchange.paper.venue import Venue
+
+RATE = Decimal("0.001")
+_CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_]{1,36}")
+_STP = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH")
+Params = Mapping[str, str]
+Emit = Callable[[Account, dict[str, Any]], None]
+
+
+def new_client_id() -> str:
+    return secrets.token_urlsafe(16)[:22]
+
+
+def read_ticket(market: Market, params: Params) -> Order:
+    """An order of the parameters, checked for shape and precision."""
+    side, kind, tif = params.get("side", ""), params.get("type", ""), params.get("timeInForce", "")
+    if side not in ("BUY", "SELL"):
+        raise errors.BAD_SIDE if side else errors.mandatory("side")
+    if kind not in ("LIMIT", "LIMIT_MAKER", "MARKET"):
+        known = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+        raise _unsupported(kind) if kind in known else errors.BAD_TYPE if kind else errors.mandatory("type")
+    client_id = params.get("newClientOrderId") or new_client_id()
+    if not _CLIENT_ID.fullmatch(client_id):
+        raise ApiError(
+            -1100, "Illegal characters found in parameter 'newClientOrderId'; legal range is '^[a-zA-Z0-9-_]{1,36}$'."
+        )
+    stp = params.get("selfTradePreventionMode") or market.info["defaultSelfTradePreventionMode"]
+    if stp not in _STP:
+        raise ApiError(-1013, "This symbol does not allow the specified self-trade prevention mode.")
+    price, quantity, total = _amounts(kind, tif, params)
+    at = now_ms()
+    return Order(
+        order_id=0,
+        account_id=0,
+        symbol=market.symbol,
+        client_id=client_id,
+        side=side,
+        type=kind,
+        tif=tif or "GTC",
+        price=price,
+        quantity=quantity,
+        quote_quantity=total,
+        created_ms=at,
+        updated_ms=at,
+        stp=stp,
+    )
+
+
+def _unsupported(kind: str) -> ApiError:
+    words = kind.replace("_", " ").capitalize()
+    return errors.rejected(f"{words} orders are not supported for this symbol.")
+
+
+def _amounts(kind: str, tif: str, params: Params) -> tuple[Decimal, Decimal, Decimal]:
+    values = {name: parse(params[name], name) for name in ("price", "quantity", "quoteOrderQty") if params.get(name)}
+    if kind == "MARKET":
+        if tif:
+            raise errors.not_required("timeInForce")
+        if "price" in values:
+            raise errors.not_required("price")
+        if ("quantity" in values) == ("quoteOrderQty" in values):
+            raise errors.mandatory("quantity") if not values else ApiError(-1128, "Combination of optional parameters invalid.")
+        return ZERO, values.get("quantity", ZERO), values.get("quoteOrderQty", ZERO)
+    if "quoteOrderQty" in values:
+        raise errors.not_required("quoteOrderQty")
+    if kind == "LIMIT" and tif not in ("GTC", "IOC", "FOK"):
+        raise errors.BAD_TIF if tif else errors.mandatory("timeInForce")
+    if kind == "LIMIT_MAKER" and tif:
+        raise errors.not_required("timeInForce")
+    for name in ("quantity", "price"):
+        if name not in values:
+            raise errors.mandatory(name)
+    return values["price"], values["quantity"], ZERO
+
+
+class Trading:
+    """Matching customers' orders; every change is gathered, then stored, then told."""
+
+    def __init__(self, venue: "Venue") -> None:
+        self._venue = venue
+
+    def place(self, account: Account, market: Market, params: Params, *, is_test: bool = False) -> tuple[Order, list[Any]]:
+        """The order after its first moment, with its trades."""
+        order = read_ticket(market, params)
+        self._check(account, market, order)
+        if is_test:
+            return order, []
+        self._venue.limits.count_order(account.account_id)
+        order.account_id, order.order_id = account.account_id, self._venue.next_id()
+        self._lock(account, market, order)
+        account.add_order(order)
+        self._report(account, order, "NEW")
+        fills = self._match(account, market, order)
+        self._rest_or_expire(account, market, order)
+        self._finish(account, order, market)
+        return order, fills
+
+    def _check(self, account: Account, market: Market, order: Order) -> None:
+        if not market.is_open:
+            raise errors.rejected(errors.MARKET_CLOSED)
+        known = account.by_client_id.get((order.symbol, order.client_id))
+        if known is not None and account.orders[known].is_open:
+            raise errors.rejected(errors.DUPLICATE)
+        is_market = order.type == "MARKET"
+        reference = market.average()
+        if order.price:
+            market.filters.check_price(order.side, order.price, reference)
+        if order.quantity:
+            market.filters.check_quantity(order.quantity, is_market=is_market)
+        notional = order.quote_quantity or order.quantity * (reference if is_market else order.price)
+        market.filters.check_notional(notional, is_market=is_market)
+        market.filters.check_count(sum(1 for _order in account.open_orders(order.symbol)))
+        if order.type == "LIMIT_MAKER" and market.book.would_take(order.side, order.price):  # type: ignore[arg-type]
+            raise errors.rejected(errors.WOULD_TAKE)
+
+    def _lock(self, account: Account, market: Market, order: Order) -> None:
+        """A limit order locks what it can cost; a market order has to be covered by what it would trade."""
+        if order.type == "MARKET":
+            self._cover(account, market, order)
+            return
+        asset, amount = (market.quote, up(order.price * order.quantity)) if order.side == "BUY" else (market.base, order.quantity)
+        account.lock(asset, amount)
+        order.locked = amount
+
+    def _cover(self, account: Account, market: Market, order: Order) -> None:
+        side: Side = order.side  # type: ignore[assignment]
+        if order.quote_quantity:
+            order.quantity = self._quantity_for(market, order)
+        quote = wanted = ZERO
+        for maker in market.book.facing(side, None):
+            part = min(maker.remaining, order.quantity - wanted)
+            wanted, quote = wanted + part, quote + up(part * maker.price)
+            if wanted >= order.quantity:
+                break
+        if not wanted:
+            raise errors.NO_ORDERS
+        asset, cost = (market.quote, quote) if side == "BUY" else (market.base, order.quantity)
+        if account.balance(asset).free < cost:
+            raise errors.rejected(errors.INSUFFICIENT)
+
+    @staticmethod
+    def _quantity_for(market: Market, order: Order) -> Decimal:
+        """As much base as the total pays for on the book as it stands, to the step."""
+        left, quantity, step = order.quote_quantity, ZERO, market.filters.step
+        for maker in market.book.facing(order.side, None):  # type: ignore[arg-type]
+            part = min(maker.remaining, left / maker.price // step * step)
+            quantity += part
+            left -= part * maker.price
+            if part < maker.remaining:
+                break
+        market.filters.check_quantity(quantity or step / 10, is_market=True)
+        return quantity
+
+    def _match(self, account: Account, market: Market, order: Order) -> list[dict[str, Any]]:
+        limit = order.price if order.type != "MARKET" else None
+        side: Side = order.side  # type: ignore[assignment]
+        if order.tif == "FOK" and not self._can_fill(market, order, limit):
+            return []
+        fills = []
+        for maker in market.book.facing(side, limit):
+            if order.remaining <= 0 or not order.is_open:
+                break
+            if maker.owner == account.account_id and order.stp != "NONE":
+                self._prevent(account, market, order, maker)
+                continue
+            quantity = min(order.remaining, maker.remaining)
+            fills.append(self._trade(account, market, order, market.book.fill(maker, quantity)))
+        return fills
+
+    @staticmethod
+    def _can_fill(market: Market, order: Order, limit: Decimal | None) -> bool:
+        facing = market.book.facing(order.side, limit)  # type: ignore[arg-type]
+        return sum((maker.remaining for maker in facing), ZERO) >= order.quantity
+
+    def _trade(self, account: Account, market: Market, order: Order, match: Match) -> dict[str, Any]:
+        buyer_takes = order.side == "BUY"
+        row = market.trade(match.price, match.quantity, buyer_takes=buyer_takes)
+        self._venue.feed.trade(market.symbol, row)
+        self.settle_maker(market, match, row)
+        return self._fill(account, market, order, match.price, match.quantity, row, is_maker=False)
+
+    def settle_maker(self, market: Market, match: Match, row: dict[str, Any]) -> None:
+        """The resting side of a trade: an account's order, or the simulated rest of the world."""
+        if match.maker.owner is None:
+            self._venue.makers[market.symbol].forget(match)
+            return
+        owner = self._venue.accounts[match.maker.owner]
+        order = owner.orders[match.maker.order_id]
+        self._fill(owner, market, order, match.price, match.quantity, row, is_maker=True)
+        self._finish(owner, order, market)
+
+    def _fill(
+        self,
+        account: Account,
+        market: Market,
+        order: Order,
+        price: Decimal,
+        quantity: Decimal,
+        row: dict[str, Any],
+        *,
+        is_maker: bool,
+    ) -> dict[str, Any]:
+        """Balances, the order and the trade after one match; the commission is taken from what was received."""
+        quote = down(price * quantity)
+        order.executed += quantity
+        order.quote += quote
+        order.updated_ms = row["time"]
+        if not is_maker or order.executed == quantity:
+            self._venue.limits.uncount_order(account.account_id)
+        if order.side == "BUY":
+            self._pay(account, market.quote, quote, order)
+            received, asset = quantity, market.base
+        else:
+            self._pay(account, market.base, quantity, order)
+            received, asset = quote, market.quote
+        commission = down(received * RATE)
+        account.receive(asset, received - commission)
+        order.status = "FILLED" if not order.remaining else "PARTIALLY_FILLED"
+        fill = {
+            **{name: row[name] for name in ("id", "price", "time", "isBestMatch")},
+            "symbol": market.symbol,
+            "orderId": order.order_id,
+            "orderListId": -1,
+            "qty": text(quantity),
+            "quoteQty": text(quote),
+            "commission": text(commission),
+            "commissionAsset": asset,
+            "isBuyer": order.side == "BUY",
+            "isMaker": is_maker,
+        }
+        account.trades.append(fill)
+        self._venue.store.put("trade", f"{account.account_id}:{market.symbol}:{row['id']}:{order.order_id}", [account.account_id, fill])
+        self._report(account, order, "TRADE", fill=fill)
+        return fill
+
+    @staticmethod
+    def _pay(account: Account, asset: str, cost: Decimal, order: Order) -> None:
+        """From what the order locked; the part that a better price left over is free again."""
+        if order.type == "MARKET":
+            account.lock(asset, cost)
+            account.pay_locked(asset, cost)
+            return
+        account.pay_locked(asset, cost)
+        needed = up(order.price * order.remaining) if order.side == "BUY" else order.remaining
+        account.unlock(asset, order.locked - cost - needed)
+        order.locked = needed
+
+    def _prevent(self, account: Account, market: Market, order: Order, maker: Resting) -> None:
+        """Two orders of one account never trade: the mode says which of them expires."""
+        own = account.orders[maker.order_id]
+        if order.stp in ("EXPIRE_MAKER", "EXPIRE_BOTH"):
+            market.book.cancel(maker.order_id)
+            self._end(account, market, own, "EXPIRED_IN_MATCH", "TRADE_PREVENTION")
+            self._finish(account, own, market)
+        if order.stp in ("EXPIRE_TAKER", "EXPIRE_BOTH"):
+            self._end(account, market, order, "EXPIRED_IN_MATCH", "TRADE_PREVENTION")
+
+    def _rest_or_expire(self, account: Account, market: Market, order: Order) -> None:
+        if not order.is_open:
+            return
+        if order.type == "MARKET":
+            order.expiry_reason = "INSUFFICIENT_LIQUIDITY"
+            self._end(account, market, order, "EXPIRED", "EXPIRED")
+        elif order.tif in ("IOC", "FOK"):
+            order.expiry_reason = "UNFILLED_IOC_QUANTITY_EXPIRED" if order.tif == "IOC" else "UNFILLED_FOK_ORDER_EXPIRED"
+            self._end(account, market, order, "EXPIRED", "EXPIRED")
+        else:
+            market.book.rest(
+                Resting(order.order_id, order.side, order.price, order.remaining, account.account_id)  # type: ignore[arg-type]
+            )
+
+    def cancel(self, account: Account, market: Market, order: Order, cancel_id: str = "") -> dict[str, Any]:
+        """The open order ends; gives the answer to the cancel."""
+        cancel_id = cancel_id or new_client_id()
+        market.book.cancel(order.order_id)
+        self._end(account, market, order, "CANCELED", "CANCELED", cancel_id)
+        self._finish(account, order, market)
+        return wire.canceled(order, cancel_id)
+
+    def _end(self, account: Account, market: Market, order: Order, status: str, kind: str, cancel_id: str = "") -> None:
+        if order.locked:
+            account.unlock(market.quote if order.side == "BUY" else market.base, order.locked)
+            order.locked = ZERO
+        order.status, order.updated_ms = status, now_ms()
+        self._report(account, order, kind, cancel_id=cancel_id)
+
+    def _report(self, account: Account, order: Order, kind: str, *, fill: Any = None, cancel_id: str = "") -> None:
+        event = wire.execution_report(
+            order, kind, at_ms=now_ms(), execution_id=self._venue.next_id(), fill=fill, cancel_id=cancel_id
+        )
+        self._venue.tell(account, event)
+
+    def _finish(self, account: Account, order: Order, market: Market) -> None:
+        account.updated_ms = order.updated_ms
+        self._venue.store.put("order", order.order_id, order.as_row())
+        self._venue.store.put("account", account.account_id, account.as_row())
+        self._venue.tell(account, wire.account_position(account, [market.base, market.quote], now_ms()))

@@ -1,0 +1,174 @@
+"""The venue's answers and events, key by key."""
+
+from decimal import Decimal
+from typing import Any
+
+from exchange.paper.accounts import ZERO, Account, Order, text
+
+Body = dict[str, Any]
+MAKER_TAKER = "0.00100000"
+
+
+def placed(order: Order, fills: list[Body], kind: str) -> Body:
+    """The answer to a new order, as ACK, RESULT or FULL."""
+    body: Body = {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "orderListId": -1,
+        "clientOrderId": order.client_id,
+        "transactTime": order.updated_ms,
+    }
+    if kind == "ACK":
+        return body
+    body |= _state(order)
+    body |= {"workingTime": order.created_ms}
+    if kind == "FULL":
+        body["fills"] = [
+            {
+                "price": fill["price"],
+                "qty": fill["qty"],
+                "commission": fill["commission"],
+                "commissionAsset": fill["commissionAsset"],
+                "tradeId": fill["id"],
+            }
+            for fill in fills
+        ]
+    return body | {"selfTradePreventionMode": order.stp} | _expiry(order)
+
+
+def queried(order: Order) -> Body:
+    """The answer to asking for an order."""
+    return {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "orderListId": -1,
+        "clientOrderId": order.client_id,
+        **_state(order),
+        "stopPrice": "0.00000000",
+        "icebergQty": "0.00000000",
+        "time": order.created_ms,
+        "updateTime": order.updated_ms,
+        "isWorking": True,
+        "workingTime": order.created_ms,
+        "origQuoteOrderQty": text(order.quote_quantity),
+        "selfTradePreventionMode": order.stp,
+    } | _expiry(order)
+
+
+def canceled(order: Order, cancel_id: str) -> Body:
+    """The answer to canceling: its own id, the order's is the original one."""
+    return {
+        "symbol": order.symbol,
+        "origClientOrderId": order.client_id,
+        "orderId": order.order_id,
+        "orderListId": -1,
+        "clientOrderId": cancel_id,
+        "transactTime": order.updated_ms,
+        **_state(order),
+        "selfTradePreventionMode": order.stp,
+    }
+
+
+def _state(order: Order) -> Body:
+    return {
+        "price": text(order.price),
+        "origQty": text(order.quantity),
+        "executedQty": text(order.executed),
+        "origQuoteOrderQty": text(order.quote_quantity),
+        "cummulativeQuoteQty": text(order.quote),
+        "status": order.status,
+        "timeInForce": order.tif,
+        "type": order.type,
+        "side": order.side,
+    }
+
+
+def _expiry(order: Order) -> Body:
+    return {} if order.expiry_reason == "NONE" else {"expiryReason": order.expiry_reason}
+
+
+def execution_report(
+    order: Order, kind: str, *, at_ms: int, execution_id: int, fill: Body | None = None, cancel_id: str = ""
+) -> Body:
+    """An executionReport; on a cancel `c` is the cancel's id and `C` the order's own."""
+    traded = fill or {}
+    event: Body = {
+        "e": "executionReport",
+        "E": at_ms,
+        "s": order.symbol,
+        "c": cancel_id or order.client_id,
+        "S": order.side,
+        "o": order.type,
+        "f": order.tif,
+        "q": text(order.quantity),
+        "p": text(order.price),
+        "P": "0.00000000",
+        "F": "0.00000000",
+        "g": -1,
+        "C": order.client_id if cancel_id else "",
+        "x": kind,
+        "X": order.status,
+        "r": "NONE",
+        "i": order.order_id,
+        "l": traded.get("qty", "0.00000000"),
+        "z": text(order.executed),
+        "L": traded.get("price", "0.00000000"),
+        "n": traded.get("commission", "0"),
+        "N": traded.get("commissionAsset"),
+        "T": order.updated_ms,
+        "t": traded.get("id", -1),
+        "I": execution_id,
+        "w": order.is_open,
+        "m": bool(traded.get("isMaker", False)),
+        "M": bool(traded),
+        "O": order.created_ms,
+        "Z": text(order.quote),
+        "Y": traded.get("quoteQty", "0.00000000"),
+        "Q": text(order.quote_quantity),
+        "W": order.created_ms,
+        "V": order.stp,
+    }
+    if order.expiry_reason != "NONE":
+        event["eR"] = order.expiry_reason
+    return event
+
+
+def account_position(account: Account, assets: list[str], at_ms: int) -> Body:
+    rows = [(asset, account.balance(asset)) for asset in assets]
+    balances = [{"a": asset, "f": text(found.free), "l": text(found.locked)} for asset, found in rows]
+    return {"e": "outboundAccountPosition", "E": at_ms, "u": account.updated_ms, "B": balances}
+
+
+def balance_update(asset: str, delta: Decimal, at_ms: int) -> Body:
+    return {"e": "balanceUpdate", "E": at_ms, "a": asset, "d": text(delta), "T": at_ms}
+
+
+def account_answer(account: Account, *, omit_zero: bool, can_withdraw: bool) -> Body:
+    rows = [
+        {"asset": asset, "free": text(found.free), "locked": text(found.locked)}
+        for asset, found in sorted(account.balances.items())
+        if not omit_zero or found.free or found.locked
+    ]
+    return {
+        "makerCommission": 10,
+        "takerCommission": 10,
+        "buyerCommission": 0,
+        "sellerCommission": 0,
+        "commissionRates": {
+            "maker": MAKER_TAKER,
+            "taker": MAKER_TAKER,
+            "buyer": text(ZERO),
+            "seller": text(ZERO),
+        },
+        "canTrade": True,
+        "canWithdraw": can_withdraw,
+        "canDeposit": True,
+        "brokered": False,
+        "requireSelfTradePrevention": False,
+        "preventSor": False,
+        "updateTime": account.updated_ms,
+        "accountType": "SPOT",
+        "balances": rows,
+        "permissions": ["SPOT"],
+        "uid": 354937868 + account.account_id,
+    }
