@@ -48,6 +48,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
+        verbose_name = _("customer")
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_is_unique_in_any_case")]
 
     def __str__(self) -> str:
@@ -78,6 +79,8 @@ class KycCase(models.Model):
     decision_reason = models.TextField(blank=True)
 
     class Meta:
+        verbose_name = _("case of identity")
+        verbose_name_plural = _("cases of identity")
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
@@ -115,6 +118,9 @@ class KycDocument(models.Model):
     sha256 = models.CharField(max_length=64)
     uploaded_at = models.DateTimeField(auto_now_add=True)
 
+    class Meta:
+        verbose_name = _("document")
+
     def __str__(self) -> str:
         return f"{self.kind} of case {self.case_id}"
 
@@ -131,6 +137,9 @@ class ApiToken(models.Model):
     last_used_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
     revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("API token")
 
     def __str__(self) -> str:
         return f"{self.prefix}… {self.name}"

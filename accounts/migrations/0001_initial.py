@@ -37,6 +37,9 @@ class Migration(migrations.Migration):
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
             ],
+            options={
+                'verbose_name': 'customer',
+            },
         ),
         migrations.CreateModel(
             name='ApiToken',
@@ -52,6 +55,9 @@ class Migration(migrations.Migration):
                 ('revoked_at', models.DateTimeField(null=True)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='api_tokens', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'verbose_name': 'API token',
+            },
         ),
         migrations.CreateModel(
             name='KycCase',
@@ -70,6 +76,8 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='kyc_cases', to=settings.AUTH_USER_MODEL)),
             ],
             options={
+                'verbose_name': 'case of identity',
+                'verbose_name_plural': 'cases of identity',
                 'ordering': ['-id'],
             },
         ),
@@ -85,6 +93,9 @@ class Migration(migrations.Migration):
                 ('uploaded_at', models.DateTimeField(auto_now_add=True)),
                 ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='documents', to='accounts.kyccase')),
             ],
+            options={
+                'verbose_name': 'document',
+            },
         ),
         migrations.AddConstraint(
             model_name='user',

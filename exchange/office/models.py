@@ -19,6 +19,7 @@ class AuditRecord(models.Model):
     address = models.GenericIPAddressField(null=True)
 
     class Meta:
+        verbose_name = _("audit record")
         ordering = ["-id"]
         indexes = [models.Index(fields=["subject_type", "subject_id"])]
 
@@ -89,6 +90,7 @@ class Notice(models.Model):
     error = models.CharField(max_length=200, blank=True)
 
     class Meta:
+        verbose_name = _("notice")
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["status", "next_attempt_at"]),

@@ -31,8 +31,19 @@ PERSONAL = {
 }
 
 
+def filled(user: User) -> KycCase:
+    """A draft with personal data."""
+    return services.fill_case(
+        user,
+        legal_name="Alice Beispiel",
+        birth_date=date(1990, 4, 5),
+        country="DE",
+        address="Weg 1, 10115 Berlin",
+    )
+
+
 def submitted_case(user: User) -> KycCase:
-    services.fill_case(user, **{**PERSONAL, "birth_date": date(1990, 4, 5)})
+    filled(user)
     for kind in KycDocument.Kind:
         services.add_document(user, kind=kind, content=files.picture())
     return services.submit_case(user)
@@ -95,7 +106,7 @@ def test_markup_in_a_name_is_refused(alice: User) -> None:
 def test_what_is_no_readable_document_is_refused_and_leaves_nothing(
     alice: User, private_folder: Path, content: bytes
 ) -> None:
-    services.fill_case(alice, **{**PERSONAL, "birth_date": date(1990, 4, 5)})
+    filled(alice)
     with pytest.raises(DocumentRefused):
         services.add_document(alice, kind=KycDocument.Kind.IDENTITY, content=content)
     assert not KycDocument.objects.exists()
@@ -184,7 +195,7 @@ def test_a_refusal_tells_the_customer_why_and_lets_them_try_again(alice: User, c
     page = browser_of(alice).get("/verify/")
     assert "older than three months" in page.text
     assert Notice.objects.filter(user=alice, kind="kyc.refused").count() == 2
-    assert services.fill_case(alice, **{**PERSONAL, "birth_date": date(1990, 4, 5)}).pk != case.pk
+    assert filled(alice).pk != case.pk
 
 
 def test_a_case_is_decided_once(alice: User, carol: User, dave: User) -> None:

@@ -47,6 +47,7 @@ class Migration(migrations.Migration):
                 ('actor', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
+                'verbose_name': 'audit record',
                 'ordering': ['-id'],
                 'indexes': [models.Index(fields=['subject_type', 'subject_id'], name='office_audi_subject_ac5002_idx')],
             },
@@ -70,6 +71,7 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='notices', to=settings.AUTH_USER_MODEL)),
             ],
             options={
+                'verbose_name': 'notice',
                 'ordering': ['-id'],
                 'indexes': [models.Index(fields=['status', 'next_attempt_at'], name='office_noti_status_ce4aef_idx'), models.Index(fields=['user', 'channel', '-id'], name='office_noti_user_id_6b3951_idx')],
             },

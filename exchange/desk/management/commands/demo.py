@@ -132,7 +132,7 @@ def send_to_alice(alice: User, *, asset: str, network: str, amount: Decimal) -> 
     code = network if network in offered else offered[0]
     address = ledger.deposit_address(user=alice, asset=asset, network=code)
     body = {
-        "asset": asset,
+        "coin": asset,
         "network": code,
         "amount": plain(amount),
         "address": address.address,
