@@ -1,9 +1,9 @@
 """What every part of the API shares: one shape of error, strict JSON, pages, throttles."""
 
 import json
+import re
 from decimal import Decimal
 from typing import IO, Any
-
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
@@ -19,7 +19,6 @@ from rest_framework.views import set_rollback
 
 from exchange.errors import BadNumber, DomainError
 from exchange.money import parse, plain
-
 
 LONGEST_NUMBER = 60
 
@@ -74,8 +73,10 @@ class StrictJSONParser(BaseParser):
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
         try:
+            text = stream.read().decode("utf-8")
+            _whole_characters(text)
             return json.loads(
-                stream.read().decode("utf-8"),
+                text,
                 object_pairs_hook=_once,
                 parse_constant=_no_constant,
                 parse_float=_number,
@@ -83,6 +84,13 @@ class StrictJSONParser(BaseParser):
             )
         except (ValueError, RecursionError) as error:
             raise exceptions.ParseError(_("This is not JSON as it is expected here: %s.") % error) from error
+
+
+def _whole_characters(text: str) -> None:
+    """Half of a surrogate pair is no character: neither the database nor an answer could carry it."""
+    halves = re.findall(r"\\u(d[89a-f][0-9a-f]{2})", re.sub(r"\\\\", "", text), re.IGNORECASE)
+    if halves:
+        json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -104,7 +112,7 @@ def _number(text: str) -> Any:
 
 
 @extend_schema_field({"type": "string", "pattern": r"^[0-9]{1,20}(\.[0-9]{1,18})?$", "example": "0.25"})
-class MoneyField(serializers.Field):  # type: ignore[type-arg]
+class MoneyField(serializers.Field):
     """An amount as plain decimal text, both ways; a JSON number is refused, because it may have lost digits already."""
 
     default_error_messages = {"bad": BadNumber.message, "zero": _lazy("Enter more than zero.")}

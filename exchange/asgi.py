@@ -17,4 +17,9 @@ from channels.routing import ProtocolTypeRouter  # noqa: E402
 
 from exchange.routing import sockets  # noqa: E402
 
-application = ProtocolTypeRouter({"http": WSGIMiddleware(wsgi, workers=8), "websocket": sockets})
+application = ProtocolTypeRouter(
+    {
+        "http": WSGIMiddleware(wsgi, workers=8),  # type: ignore[arg-type]
+        "websocket": sockets,
+    }
+)

@@ -131,7 +131,9 @@ class Hub:
                 await self._read()
             except asyncio.CancelledError:
                 raise
-            except Exception as error:  # the outermost loop: Redis may be away; pages see how old their book is
+            except (
+                Exception
+            ) as error:  # the outermost loop: Redis may be away; pages see how old their book is
                 log.warning("broadcast.reader_down", error=type(error).__name__)
                 await asyncio.sleep(1)
 
@@ -160,7 +162,9 @@ class Hub:
             await self._to_market(body["symbol"], encode(body))
         elif kind == "candle":
             text = encode(body)
-            wanted = [s for s in self.sockets if s.symbol == body["symbol"] and s.interval == body["interval"]]
+            wanted = [
+                s for s in self.sockets if s.symbol == body["symbol"] and s.interval == body["interval"]
+            ]
             await self._to_all(wanted, text)
 
     async def _on_book(self, body: dict[str, Any]) -> None:
@@ -176,7 +180,10 @@ class Hub:
                 "prev": before.seq if before else 0,
                 "seq": after.seq,
                 **_head(body),
-                **{side: difference(before.sides[side] if before else {}, after.sides[side]) for side in _SIDES},
+                **{
+                    side: difference(before.sides[side] if before else {}, after.sides[side])
+                    for side in _SIDES
+                },
             }
         )
         for socket in followers:
@@ -209,7 +216,7 @@ class Hub:
         """The newest trades, oldest first, before the first one that is new."""
         try:
             async with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as client:
-                rows = await client.lrange(trades_key(socket.symbol), 0, TAPE - 1)
+                rows: list[bytes] = await client.lrange(trades_key(socket.symbol), 0, TAPE - 1)  # type: ignore[misc]
         except (OSError, redis.RedisError):
             return
         trades = [json.loads(row) for row in reversed(rows)]

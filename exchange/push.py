@@ -31,7 +31,10 @@ def _send(user_id: int, event: dict[str, object]) -> None:
         layer = get_channel_layer()
         message = {"type": "private.event", "event": {**event, "seq": sequence}}
         async_to_sync(layer.group_send)(group_of(user_id), message)
-    except (OSError, RedisError) as error:  # Redis away: the page's next read brings what this event would have said
+    except (
+        OSError,
+        RedisError,
+    ) as error:  # Redis away: the page's next read brings what this event would have said
         log.warning("push.lost", user_id=user_id, error=type(error).__name__)
 
 

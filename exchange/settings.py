@@ -3,6 +3,7 @@
 import logging
 import sys
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import structlog
@@ -13,7 +14,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 
 
-def stop(sentence: str) -> None:
+def stop(sentence: str) -> NoReturn:
     """End the start with one sentence and exit status 2."""
     print(f"causeway: {sentence}", file=sys.stderr)
     raise SystemExit(2)
@@ -57,7 +58,9 @@ def database(name: str, url: str) -> dict[str, object]:
     """A Django database from postgresql://user:password@host:port/name?host=/socket/folder."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
-        stop(f"{name} must look like postgresql://user:password@host:5432/name; SQLite and others cannot hold amounts.")
+        stop(
+            f"{name} must look like postgresql://user:password@host:5432/name; SQLite and others cannot hold amounts."
+        )
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     return {
         "ENGINE": "django.db.backends.postgresql",
@@ -160,10 +163,28 @@ ORDER_SEND_BY_MS = number("ORDER_SEND_BY_MS", 4000, low=100, high=60000)
 ORDER_RESOLVE_MARGIN_MS = number("ORDER_RESOLVE_MARGIN_MS", 15000, low=100, high=600000)
 SWEEP_SECONDS = number("SWEEP_SECONDS", 2, low=1, high=60)
 # Listed at the first start, in this order, when the venue has more markets than a page can show.
-FIRST_MARKETS = names("FIRST_MARKETS") or (
-    "BTCUSDT ETHUSDT BNBUSDT SOLUSDT XRPUSDT DOGEUSDT ADAUSDT TRXUSDT LINKUSDT LTCUSDT AVAXUSDT DOTUSDT"
-    " ETHBTC BNBBTC SOLBTC BTCUSDC ETHUSDC BTCEUR ETHEUR BTCFDUSD"
-).split()
+FIRST_MARKETS = names("FIRST_MARKETS") or [
+    "BTCUSDT",
+    "ETHUSDT",
+    "BNBUSDT",
+    "SOLUSDT",
+    "XRPUSDT",
+    "DOGEUSDT",
+    "ADAUSDT",
+    "TRXUSDT",
+    "LINKUSDT",
+    "LTCUSDT",
+    "AVAXUSDT",
+    "DOTUSDT",
+    "ETHBTC",
+    "BNBBTC",
+    "SOLBTC",
+    "BTCUSDC",
+    "ETHUSDC",
+    "BTCEUR",
+    "ETHEUR",
+    "BTCFDUSD",
+]
 # Every customer gets a sub-account at the venue, so that deposits have an address of their own.
 DEPOSIT_SUB_ACCOUNTS = flag("DEPOSIT_SUB_ACCOUNTS", VENUE in ("paper", "live"))
 POLL_SECONDS = number("POLL_SECONDS", 10, low=1, high=600)
@@ -338,16 +359,20 @@ PRIVATE_DIR = DATA_DIR / "private"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
-STATICFILES_DIRS = [
+STATICFILES_DIRS: list[Path | tuple[str, Path]] = [
     BASE_DIR / "static",
     ("vendor", BASE_DIR / "node_modules" / "lightweight-charts" / "dist"),
     ("vendor", BASE_DIR / "node_modules" / "big.js"),
 ]
-STATICFILES_DIRS = [entry for entry in STATICFILES_DIRS if Path(entry[1] if isinstance(entry, tuple) else entry).is_dir()]
+STATICFILES_DIRS = [
+    entry for entry in STATICFILES_DIRS if Path(entry[1] if isinstance(entry, tuple) else entry).is_dir()
+]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
-        "BACKEND": "exchange.static.ModuleStorage" if PRODUCTION else "django.contrib.staticfiles.storage.StaticFilesStorage"
+        "BACKEND": "exchange.static.ModuleStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
 WHITENOISE_USE_FINDERS = not PRODUCTION
@@ -376,14 +401,20 @@ REST_FRAMEWORK = {
         "accounts.authentication.AppSessionAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated", "accounts.permissions.CanTrade"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "accounts.permissions.CanTrade",
+    ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["exchange.api.StrictJSONParser", "rest_framework.parsers.MultiPartParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "exchange.api.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["exchange.api.UserThrottle", "exchange.api.AnonThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"user": text("API_RATE_USER", "1200/min"), "anon": text("API_RATE_ANON", "300/min")},
+    "DEFAULT_THROTTLE_RATES": {
+        "user": text("API_RATE_USER", "1200/min"),
+        "anon": text("API_RATE_ANON", "300/min"),
+    },
     "EXCEPTION_HANDLER": "exchange.api.handle_error",
     "COERCE_DECIMAL_TO_STRING": True,
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
@@ -468,7 +499,9 @@ if PRODUCTION:
     if not SECURE_TLS:
         stop("SECURE_TLS is off; production refuses cookies that travel in clear.")
     if EMBEDDED_SERVERS:
-        stop("the embedded PostgreSQL and Valkey are for trying out; production wants DATABASE_URL and REDIS_URL of real servers.")
+        stop(
+            "the embedded PostgreSQL and Valkey are for trying out; production wants DATABASE_URL and REDIS_URL of real servers."
+        )
     if not EMAIL_HOST:
         stop("EMAIL_HOST is missing; customers could not be written to.")
     if VENUE != "paper" and not BINANCE_API_KEY:

@@ -35,7 +35,9 @@ class WithdrawalAdmin(DecisionAdmin):
     search_fields = ("user__email", "address", "tx_id", "client_id")
     list_select_related = ("user", "network")
     approve = Decision("approve", _("Approve"), decide=approve, permission="ledger.change_withdrawal")
-    refuse = Decision("refuse", _("Refuse"), decide=refuse, permission="ledger.change_withdrawal", is_grave=True)
+    refuse = Decision(
+        "refuse", _("Refuse"), decide=refuse, permission="ledger.change_withdrawal", is_grave=True
+    )
 
     def all_decisions(self) -> list[Decision]:
         return [self.approve, self.refuse]
@@ -55,7 +57,7 @@ class DepositAdmin(ReadOnly):
     list_select_related = ("user",)
 
 
-class EntryLines(admin.TabularInline):  # type: ignore[type-arg]
+class EntryLines(admin.TabularInline):
     model = Entry
     fields = ("account", "bucket", "amount", "asset", "seq", "balance_after")
     readonly_fields = fields

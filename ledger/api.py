@@ -57,7 +57,8 @@ class NetworkOut(serializers.ModelSerializer[Network]):
     class Meta:
         model = Network
         fields = [
-            "asset", "code", "name", "is_default", "deposit_enabled", "withdraw_enabled", "deposit_note", "withdraw_note",
+            "asset", "code", "name", "is_default", "deposit_enabled", "withdraw_enabled", "deposit_note",
+            "withdraw_note",
             "needs_tag", "withdraw_fee", "withdraw_min", "withdraw_max", "withdraw_multiple", "confirmations",
         ]  # fmt: skip
 
@@ -95,7 +96,9 @@ class WithdrawalIn(serializers.Serializer[Any]):
     tag = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
     amount = MoneyField(help_text="Taken from the balance, the fee included.")
     code = serializers.CharField(max_length=32, help_text="Of the authenticator, used once.")
-    nonce = serializers.RegexField(r"^[A-Za-z0-9_.:-]{1,64}$", help_text="Yours, unique for ever: a repeat is harmless.")
+    nonce = serializers.RegexField(
+        r"^[A-Za-z0-9_.:-]{1,64}$", help_text="Yours, unique for ever: a repeat is harmless."
+    )
 
 
 class WithdrawalOut(serializers.ModelSerializer[Withdrawal]):

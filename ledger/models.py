@@ -6,7 +6,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 
-def amount_field(**options: object) -> models.DecimalField:  # type: ignore[type-arg]
+def amount_field(**options: object) -> models.DecimalField:
     return models.DecimalField(max_digits=38, decimal_places=18, **options)  # type: ignore[arg-type]
 
 
@@ -33,12 +33,17 @@ class Account(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["type", "asset", "owner", "venue_account"], nulls_distinct=False, name="one_account_of_a_kind"
+                fields=["type", "asset", "owner", "venue_account"],
+                nulls_distinct=False,
+                name="one_account_of_a_kind",
             ),
             models.UniqueConstraint(fields=["id", "asset"], name="account_and_asset"),
-            models.CheckConstraint(condition=Q(type="USER") ^ Q(owner__isnull=True), name="only_customers_own_accounts"),
             models.CheckConstraint(
-                condition=Q(type="VENUE") ^ Q(venue_account__isnull=True), name="only_venue_accounts_name_a_venue_account"
+                condition=Q(type="USER") ^ Q(owner__isnull=True), name="only_customers_own_accounts"
+            ),
+            models.CheckConstraint(
+                condition=Q(type="VENUE") ^ Q(venue_account__isnull=True),
+                name="only_venue_accounts_name_a_venue_account",
             ),
         ]
 
@@ -104,7 +109,9 @@ class Entry(models.Model):
     balance_after = amount_field(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["account", "seq"], name="entry_sequence_of_an_account")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "seq"], name="entry_sequence_of_an_account")
+        ]
 
     def __str__(self) -> str:
         return f"{self.amount} {self.asset_id} {self.bucket}"
@@ -130,9 +137,12 @@ class Hold(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["cause", "cause_id"], name="one_hold_a_cause"),
             models.CheckConstraint(
-                condition=Q(remaining__gte=0) & Q(remaining__lte=F("amount")), name="hold_remaining_within_amount"
+                condition=Q(remaining__gte=0) & Q(remaining__lte=F("amount")),
+                name="hold_remaining_within_amount",
             ),
-            models.CheckConstraint(condition=Q(is_open=True) | Q(remaining=0), name="closed_hold_holds_nothing"),
+            models.CheckConstraint(
+                condition=Q(is_open=True) | Q(remaining=0), name="closed_hold_holds_nothing"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -190,7 +200,7 @@ class SubAccount(models.Model):
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, related_name="venue_sub_account")
     venue_account = models.ForeignKey("gate.VenueAccount", models.PROTECT, related_name="+")
     name = models.CharField(max_length=40, unique=True, help_text=_("What we asked the venue to call it."))
-    email = models.CharField(max_length=254, unique=True, null=True, help_text=_("What the venue calls it."))
+    email = models.CharField(max_length=254, blank=True, help_text=_("What the venue calls it."))
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -210,7 +220,9 @@ class DepositAddress(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["user", "network"], name="one_deposit_address_a_network"),
-            models.UniqueConstraint(fields=["network", "address", "tag"], name="deposit_address_belongs_to_one"),
+            models.UniqueConstraint(
+                fields=["network", "address", "tag"], name="deposit_address_belongs_to_one"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -244,7 +256,9 @@ class Deposit(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        constraints = [models.UniqueConstraint(fields=["venue_account", "venue_id"], name="one_deposit_a_venue_id")]
+        constraints = [
+            models.UniqueConstraint(fields=["venue_account", "venue_id"], name="one_deposit_a_venue_id")
+        ]
 
     def __str__(self) -> str:
         return f"{self.amount} {self.asset_id} {self.status}"
@@ -286,9 +300,12 @@ class Withdrawal(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["user", "nonce"], name="one_withdrawal_a_nonce"),
-            models.CheckConstraint(condition=Q(amount__gt=F("fee")) & Q(fee__gte=0), name="withdrawal_leaves_something"),
             models.CheckConstraint(
-                condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("user")), name="withdrawal_decided_by_another_person"
+                condition=Q(amount__gt=F("fee")) & Q(fee__gte=0), name="withdrawal_leaves_something"
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_by__isnull=True) | ~Q(decided_by=F("user")),
+                name="withdrawal_decided_by_another_person",
             ),
         ]
 

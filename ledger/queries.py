@@ -46,7 +46,7 @@ def available(user_id: int, asset: str) -> Decimal:
 def trial_balance() -> dict[str, Decimal]:
     """Assets whose entries do not sum to zero; empty when all is well."""
     sums = Entry.objects.order_by().values_list("asset_id").annotate(total=Sum("amount")).exclude(total=0)
-    return {asset: total for asset, total in sums}
+    return dict(sums)
 
 
 def statement(user_id: int, asset: str) -> QuerySet[Entry]:
@@ -144,7 +144,10 @@ def first_broken_row() -> str:
 
 
 _LAWS = (
-    ("trial balance of asset", "SELECT asset_id, sum(amount) FROM ledger_entry GROUP BY 1 HAVING sum(amount) <> 0"),
+    (
+        "trial balance of asset",
+        "SELECT asset_id, sum(amount) FROM ledger_entry GROUP BY 1 HAVING sum(amount) <> 0",
+    ),
     (
         "unbalanced transfer",
         "SELECT transfer_id, asset_id, sum(amount) FROM ledger_entry GROUP BY 1, 2 HAVING sum(amount) <> 0 ORDER BY 1",
@@ -189,7 +192,9 @@ def unfinished_withdrawals() -> QuerySet[Withdrawal]:
 
 def find_withdrawals(text: str, number: int | None = None) -> QuerySet[Withdrawal]:
     """Withdrawals with this number, address, transaction or id at the venue, newest first."""
-    named = Q(address=text) | Q(tx_id=text) | Q(client_id=text) | Q(venue_id=text) | Q(user__email__iexact=text)
+    named = (
+        Q(address=text) | Q(tx_id=text) | Q(client_id=text) | Q(venue_id=text) | Q(user__email__iexact=text)
+    )
     return Withdrawal.objects.filter(named | Q(pk=number)).select_related("user").order_by("-id")
 
 

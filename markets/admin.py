@@ -18,7 +18,7 @@ class NoneAddedOrRemoved:
 
 
 @admin.register(Market)
-class MarketAdmin(NoneAddedOrRemoved, admin.ModelAdmin):  # type: ignore[type-arg]
+class MarketAdmin(NoneAddedOrRemoved, admin.ModelAdmin):
     list_display = ("symbol", "status", "is_listed", "rank", "seen_at")
     list_filter = ("is_listed", "status")
     search_fields = ("symbol",)
@@ -26,14 +26,14 @@ class MarketAdmin(NoneAddedOrRemoved, admin.ModelAdmin):  # type: ignore[type-ar
     readonly_fields = ("symbol", "status", "order_types", "filters", "seen_at")
 
     def save_model(self, request: HttpRequest, obj: Market, form: Any, change: bool) -> None:
-        before = Market.objects.filter(pk=obj.pk).values("is_listed", "rank").first() or {}
+        before: dict[str, object] = Market.objects.filter(pk=obj.pk).values("is_listed", "rank").first() or {}
         super().save_model(request, obj, form, change)
         after = {"is_listed": obj.is_listed, "rank": obj.rank}
         office.record(request.user, "market.listed", "market", obj.pk, before=before, after=after)  # type: ignore[arg-type]
 
 
 @admin.register(Asset)
-class AssetAdmin(NoneAddedOrRemoved, admin.ModelAdmin):  # type: ignore[type-arg]
+class AssetAdmin(NoneAddedOrRemoved, admin.ModelAdmin):
     list_display = ("code", "name", "scale", "max_amount")
     search_fields = ("code", "name")
     readonly_fields = ("code", "scale")

@@ -25,7 +25,13 @@ class FilterViolation(DomainError):
     code = "filter"
 
     def __init__(
-        self, message: str | Promise, *, code: str, field: str, nearest: Decimal | None = None, **params: object
+        self,
+        message: str | Promise,
+        *,
+        code: str,
+        field: str,
+        nearest: Decimal | None = None,
+        **params: object,
     ) -> None:
         super().__init__(message, field=field, **params)
         self.code = code
@@ -65,7 +71,9 @@ class TooLow(FilterViolation):
 
 class TooHigh(FilterViolation):
     def __init__(self, code: str, field: str, most: Decimal) -> None:
-        super().__init__(_("Too large: at most %(limit)s."), code=code, field=field, nearest=most, limit=plain(most))
+        super().__init__(
+            _("Too large: at most %(limit)s."), code=code, field=field, nearest=most, limit=plain(most)
+        )
 
 
 class BelowMinNotional(FilterViolation):

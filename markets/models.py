@@ -11,7 +11,9 @@ class Asset(models.Model):
     max_amount = models.DecimalField(max_digits=38, decimal_places=18, default=10**15)
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=models.Q(scale__lte=18), name="asset_scale_at_most_18")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(scale__lte=18), name="asset_scale_at_most_18")
+        ]
 
     def __str__(self) -> str:
         return self.code
@@ -58,7 +60,9 @@ class Candle(models.Model):
     is_closed = models.BooleanField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["market", "interval", "open_at"], name="one_candle_a_bucket")]
+        constraints = [
+            models.UniqueConstraint(fields=["market", "interval", "open_at"], name="one_candle_a_bucket")
+        ]
 
     def __str__(self) -> str:
         return f"{self.market_id} {self.interval} {self.open_at:%Y-%m-%d %H:%M}"

@@ -1,4 +1,4 @@
-"""What is known of markets: the catalogue from the database, books and tickers as the markets process published them."""
+"""What is known of markets: the catalogue from the database, books and tickers as they were last published."""
 
 import time
 from collections.abc import Sequence
@@ -105,7 +105,9 @@ class Walk:
     is_complete: bool
 
 
-def walk(book: PublishedBook, side: str, *, quantity: Decimal | None = None, quote: Decimal | None = None) -> Walk:
+def walk(
+    book: PublishedBook, side: str, *, quantity: Decimal | None = None, quote: Decimal | None = None
+) -> Walk:
     """Walks the other side of the book for a quantity of base or an amount of quote."""
     levels = book.asks if side == "BUY" else book.bids
     got, spent, worst = Decimal(0), Decimal(0), None
@@ -116,7 +118,9 @@ def walk(book: PublishedBook, side: str, *, quantity: Decimal | None = None, quo
             break
         taken = min(wanted, offered)
         got, spent, worst = got + taken, spent + taken * price, price
-    is_complete = got >= quantity if quantity is not None else spent >= (quote or Decimal(0)) * (1 - Decimal("1e-30"))
+    is_complete = (
+        got >= quantity if quantity is not None else spent >= (quote or Decimal(0)) * (1 - Decimal("1e-30"))
+    )
     average = divide(spent, got) if got else None
     best = Decimal(levels[0][0]) if levels else None
     slippage = divide(abs(average - best) * BPS, best) if average is not None and best else None
@@ -175,7 +179,9 @@ def recent_trades(symbol: str, limit: int = 50) -> list[Trade]:
 
 
 # ------------------------------------------------------------------ candles
-def stored_candles(symbol: str, interval: str, *, before: datetime | None = None, limit: int = 500) -> list[Candle]:
+def stored_candles(
+    symbol: str, interval: str, *, before: datetime | None = None, limit: int = 500
+) -> list[Candle]:
     """Candles of the database, oldest first, the newest up to the limit."""
     if interval not in rules.INTERVALS:
         raise UnknownInterval(field="interval")

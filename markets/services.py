@@ -64,7 +64,9 @@ def _fields(symbol: SymbolInfo) -> dict[str, object]:
 
 def _update(market: Market, symbol: SymbolInfo) -> None:
     fields = _fields(symbol)
-    changed = {name: getattr(market, name) for name, value in fields.items() if getattr(market, name) != value}
+    changed = {
+        name: getattr(market, name) for name, value in fields.items() if getattr(market, name) != value
+    }
     if not changed:
         return
     for name, value in fields.items():
@@ -77,9 +79,13 @@ def _update(market: Market, symbol: SymbolInfo) -> None:
 
 
 def _list_first(symbols: Sequence[SymbolInfo]) -> None:
-    """What an installation offers before staff have decided anything: all markets of a small venue, or the named ones."""
+    """What is offered before staff have decided anything: all markets of a small venue, or the named ones."""
     trading = [symbol.symbol for symbol in symbols if symbol.status == "TRADING"]
-    wanted = trading if len(trading) <= LIST_ALL_UP_TO else [s for s in settings.FIRST_MARKETS if s in set(trading)]
+    wanted = (
+        trading
+        if len(trading) <= LIST_ALL_UP_TO
+        else [s for s in settings.FIRST_MARKETS if s in set(trading)]
+    )
     for rank, symbol in enumerate(_by_preference(wanted)):
         Market.objects.filter(symbol=symbol).update(is_listed=True, rank=rank)
 

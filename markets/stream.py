@@ -194,7 +194,9 @@ class MarketFeed:
         while not stopped.wait(TICK_SECONDS):
             try:
                 self.publish()
-            except Exception as error:  # the outermost loop: Redis away, everything is said again when it is back
+            except (
+                Exception
+            ) as error:  # the outermost loop: Redis away, everything is said again when it is back
                 log.warning("feed.not_published", error=type(error).__name__)
                 with self._lock:
                     self._changed.update(self.books)
@@ -246,7 +248,12 @@ class MarketFeed:
             "published_ms": time.time_ns() // 1_000_000,
             "state": str(book.state),
         }
-        top = {"type": "book", **head, "bids": book.bids.top(PUBLISHED_TOP), "asks": book.asks.top(PUBLISHED_TOP)}
+        top = {
+            "type": "book",
+            **head,
+            "bids": book.bids.top(PUBLISHED_TOP),
+            "asks": book.asks.top(PUBLISHED_TOP),
+        }
         if now - self._full_at.get(symbol, 0.0) < FULL_EVERY_SECONDS and book.state == State.LIVE:
             self._changed_later(symbol)
             return top, None
@@ -255,7 +262,9 @@ class MarketFeed:
 
     def _changed_later(self, symbol: str) -> None:
         """The full book is written at the next second's republication at the latest."""
-        self._republished_at = min(self._republished_at, self._clock() - REPUBLISH_SECONDS + FULL_EVERY_SECONDS)
+        self._republished_at = min(
+            self._republished_at, self._clock() - REPUBLISH_SECONDS + FULL_EVERY_SECONDS
+        )
 
     @staticmethod
     def _add_trades(pipe: Any, trades: list[TradeEvent]) -> None:

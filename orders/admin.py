@@ -23,7 +23,15 @@ class OrderAdmin(ReadOnly):
 
 @admin.register(VenueOrder)
 class VenueOrderAdmin(ReadOnly):
-    list_display = ("client_order_id", "order", "venue_order_id", "status", "sent_at", "answered_at", "checks")
+    list_display = (
+        "client_order_id",
+        "order",
+        "venue_order_id",
+        "status",
+        "sent_at",
+        "answered_at",
+        "checks",
+    )
     list_filter = ("status",)
     search_fields = ("client_order_id", "venue_order_id")
     list_select_related = ("order",)

@@ -18,7 +18,10 @@ from orders import queries, services
 from orders.models import FINAL, Fill, Order, Side, Status, TimeInForce, Type
 
 KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="The order's own id, unless client_order_id says it."
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="The order's own id, unless client_order_id says it.",
 )
 
 
@@ -66,7 +69,8 @@ class FillOut(serializers.ModelSerializer[Fill]):
     class Meta:
         model = Fill
         fields = [
-            "id", "order", "symbol", "side", "price", "quantity", "quote_quantity", "fee", "fee_asset", "is_maker", "at",
+            "id", "order", "symbol", "side", "price", "quantity", "quote_quantity", "fee", "fee_asset",
+            "is_maker", "at",
         ]  # fmt: skip
 
 
@@ -112,7 +116,10 @@ class Orders(ListAPIView[Order]):
         return found.filter(status=wanted.upper()) if wanted else found
 
     @extend_schema(
-        parameters=[OpenApiParameter("status", str, description="open, or one status"), OpenApiParameter("symbol", str)]
+        parameters=[
+            OpenApiParameter("status", str, description="open, or one status"),
+            OpenApiParameter("symbol", str),
+        ]
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
@@ -130,7 +137,9 @@ class OrderRow(APIView):
     def get(self, request: Request, order_id: int) -> Response:
         return Response(OrderOut(queries.order_of(request.user, order_id)).data)  # type: ignore[arg-type]
 
-    @extend_schema(responses=OrderOut, description="Asks for the order's end; the answer is its state afterwards.")
+    @extend_schema(
+        responses=OrderOut, description="Asks for the order's end; the answer is its state afterwards."
+    )
     def delete(self, request: Request, order_id: int) -> Response:
         order = services.cancel_order(user=request.user, order_id=order_id)  # type: ignore[arg-type]
         return Response(OrderOut(order).data)

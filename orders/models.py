@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 
-def amount_field(**options: object) -> models.DecimalField:  # type: ignore[type-arg]
+def amount_field(**options: object) -> models.DecimalField:
     return models.DecimalField(max_digits=38, decimal_places=18, **options)  # type: ignore[arg-type]
 
 
@@ -41,7 +41,9 @@ FINAL = (Status.FILLED, Status.CANCELED, Status.REJECTED, Status.EXPIRED)
 
 class Order(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
-    nonce = models.CharField(max_length=64, help_text=_("The customer's own id: unique for ever, a repeat is harmless."))
+    nonce = models.CharField(
+        max_length=64, help_text=_("The customer's own id: unique for ever, a repeat is harmless.")
+    )
     request_hash = models.CharField(max_length=64)
     market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+")
     side = models.CharField(max_length=4, choices=Side)
@@ -67,10 +69,12 @@ class Order(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["user", "nonce"], name="one_order_a_nonce"),
             models.CheckConstraint(
-                condition=Q(quantity__isnull=False) | Q(quote_quantity__isnull=False), name="order_asks_for_something"
+                condition=Q(quantity__isnull=False) | Q(quote_quantity__isnull=False),
+                name="order_asks_for_something",
             ),
             models.CheckConstraint(
-                condition=~Q(type="LIMIT") | (Q(price__gt=0) & Q(quantity__gt=0)), name="limit_order_has_price_and_quantity"
+                condition=~Q(type="LIMIT") | (Q(price__gt=0) & Q(quantity__gt=0)),
+                name="limit_order_has_price_and_quantity",
             ),
         ]
         indexes = [
@@ -150,7 +154,8 @@ class Fill(models.Model):
                 name="one_fill_an_allocation",
             ),
             models.CheckConstraint(
-                condition=Q(trade_id__isnull=False) | Q(allocation_id__isnull=False), name="fill_has_a_venue_key"
+                condition=Q(trade_id__isnull=False) | Q(allocation_id__isnull=False),
+                name="fill_has_a_venue_key",
             ),
         ]
 

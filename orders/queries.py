@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 def orders_of(user: "User") -> QuerySet[Order]:
     """The customer's orders, newest first."""
-    return Order.objects.filter(user=user).select_related("market", "market__base", "market__quote").order_by("-id")
+    return (
+        Order.objects.filter(user=user)
+        .select_related("market", "market__base", "market__quote")
+        .order_by("-id")
+    )
 
 
 def open_orders(user: "User") -> QuerySet[Order]:
@@ -40,7 +44,9 @@ def silent_venue_orders(now: datetime, patience: timedelta) -> QuerySet[VenueOrd
     """Venue orders still PENDING, or asked to be canceled and not closed, that nobody looked at for a moment."""
     quiet = Q(checked_at__isnull=True) | Q(checked_at__lt=now - patience)
     silent = Q(status=Status.PENDING) | Q(order__cancel_requested_at__isnull=False)
-    unfinished = VenueOrder.objects.exclude(status__in=FINAL).filter(silent, quiet, created_at__lt=now - patience)
+    unfinished = VenueOrder.objects.exclude(status__in=FINAL).filter(
+        silent, quiet, created_at__lt=now - patience
+    )
     return unfinished.order_by(F("checked_at").asc(nulls_first=True), "id")
 
 

@@ -8,7 +8,15 @@ from exchange.money import ceil_to_step, floor_to_step, multiply, round_down, ro
 
 OPENING = frozenset({"PENDING", "OPEN", "PARTIALLY_FILLED"})
 CLOSED = frozenset({"FILLED", "CANCELED", "REJECTED", "EXPIRED"})
-_RANK = {"PENDING": 0, "OPEN": 1, "PARTIALLY_FILLED": 2, "CANCELED": 3, "EXPIRED": 3, "REJECTED": 3, "FILLED": 4}
+_RANK = {
+    "PENDING": 0,
+    "OPEN": 1,
+    "PARTIALLY_FILLED": 2,
+    "CANCELED": 3,
+    "EXPIRED": 3,
+    "REJECTED": 3,
+    "FILLED": 4,
+}
 CLIENT_ID_PREFIX = "cw-"
 # Digits and consonants only: no word can come about that the venue's firewall takes for SQL.
 _ALPHABET = "".join(c for c in string.digits + string.ascii_lowercase if c not in "aeiouy")
@@ -48,7 +56,12 @@ def protection_price(side: str, best: Decimal, bps: int, tick: Decimal) -> Decim
 
 
 def hold_of(
-    side: str, *, quantity: Decimal | None, price: Decimal | None, quote_quantity: Decimal | None, quote_scale: int
+    side: str,
+    *,
+    quantity: Decimal | None,
+    price: Decimal | None,
+    quote_quantity: Decimal | None,
+    quote_scale: int,
 ) -> Decimal:
     """What an order can cost at most: quote for a BUY (rounded up to the asset's scale), base for a SELL."""
     if side == "SELL":

@@ -117,7 +117,9 @@ def texts() -> dict[str, str]:
         "farAbove": _("Your limit is {percent}% above the best offer."),
         "farBelow": _("Your limit is {percent}% below the best bid."),
         "movesPrice": _("This order would move the price by {percent}%."),
-        "beyondDepth": _("The known depth of the book does not reach that far: only part of it may be filled."),
+        "beyondDepth": _(
+            "The known depth of the book does not reach that far: only part of it may be filled."
+        ),
         "unknown": _(
             "No answer came. Look at your open orders before you send it again; sending the same again is safe."
         ),

@@ -30,7 +30,11 @@ def test_no_binary_float_stands_near_money(path: Path) -> None:
     if FLOATS_ALLOWED.match(name_of(path)):
         return
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    literals = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, float)]
+    literals = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, float)
+    ]
     calls = [
         node.lineno
         for node in ast.walk(tree)
@@ -62,5 +66,7 @@ def test_only_settings_reads_the_environment() -> None:
 @pytest.mark.parametrize("path", TEMPLATES, ids=name_of)
 def test_no_template_carries_inline_script_or_style(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    inline = re.findall(r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>|\sstyle=|\son[a-z]+=\"|<style", text)
+    inline = re.findall(
+        r"<script(?![^>]*\bsrc=)(?![^>]*application/json)[^>]*>|\sstyle=|\son[a-z]+=\"|<style", text
+    )
     assert inline == []

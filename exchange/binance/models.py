@@ -30,6 +30,11 @@ def dec(value: object) -> Decimal:
     return Decimal(str(value)) if value not in (None, "") else Decimal(0)
 
 
+def status_of(word: str) -> str:
+    """Our word for the venue's; one we do not know stays as it is."""
+    return STATUS.get(word, word)
+
+
 def levels(rows: list[list[str]]) -> Levels:
     return tuple((row[0], row[1]) for row in rows)
 
@@ -101,7 +106,8 @@ class Kline:
 
     @classmethod
     def from_wire(cls, row: list[Any]) -> "Kline":
-        return cls(int(row[0]), *(dec(row[i]) for i in range(1, 6)), int(row[6]), dec(row[7]), int(row[8]))
+        opened, high, low, close, volume = (dec(row[i]) for i in range(1, 6))
+        return cls(int(row[0]), opened, high, low, close, volume, int(row[6]), dec(row[7]), int(row[8]))
 
     @classmethod
     def from_event(cls, k: Wire) -> "Kline":
@@ -121,7 +127,9 @@ class PublicTrade:
 
     @classmethod
     def from_wire(cls, row: Wire) -> "PublicTrade":
-        return cls(int(row["id"]), dec(row["price"]), dec(row["qty"]), int(row["time"]), bool(row["isBuyerMaker"]))
+        return cls(
+            int(row["id"]), dec(row["price"]), dec(row["qty"]), int(row["time"]), bool(row["isBuyerMaker"])
+        )
 
 
 @dataclass(frozen=True)
@@ -228,7 +236,7 @@ class Report:
             side=body["side"],
             type=body["type"],
             time_in_force=body.get("timeInForce", ""),
-            status=STATUS.get(body["status"], body["status"]),
+            status=status_of(body["status"]),
             price=dec(body.get("price")),
             quantity=dec(body.get("origQty")),
             cumulative_quantity=dec(body.get("executedQty")),
@@ -250,7 +258,7 @@ class Report:
             side=event["S"],
             type=event["o"],
             time_in_force=event.get("f", ""),
-            status=STATUS.get(event["X"], event["X"]),
+            status=status_of(event["X"]),
             price=dec(event.get("p")),
             quantity=dec(event.get("q")),
             cumulative_quantity=dec(event.get("z")),

@@ -68,7 +68,13 @@ class Rest:
         return DepthSnapshot.from_wire(symbol, body)
 
     def klines(
-        self, symbol: str, interval: str, *, start_ms: int | None = None, end_ms: int | None = None, limit: int = 500
+        self,
+        symbol: str,
+        interval: str,
+        *,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        limit: int = 500,
     ) -> list[Kline]:
         """At most 1,000 candles, oldest first; the newest when no start is given. Weight 2."""
         pairs = [("symbol", symbol), ("interval", interval), ("limit", str(limit))]
@@ -137,7 +143,9 @@ class Rest:
 
     def deposit_address(self, asset: str, network: str) -> VenueAddress:
         """The pooled account's own address. IP weight 10."""
-        return VenueAddress.from_wire(self._wallet("capital/deposit/address", [("coin", asset), ("network", network)]))
+        return VenueAddress.from_wire(
+            self._wallet("capital/deposit/address", [("coin", asset), ("network", network)])
+        )
 
     def deposit_history(
         self, *, start_ms: int, end_ms: int, offset: int = 0, limit: int = 1000
@@ -157,7 +165,12 @@ class Rest:
         return str(self._send("POST", url, self._stamped(pairs))["id"])
 
     def withdraw_history(
-        self, *, client_id: str = "", start_ms: int | None = None, end_ms: int | None = None, limit: int = 1000
+        self,
+        *,
+        client_id: str = "",
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        limit: int = 1000,
     ) -> list[WithdrawRecord]:
         """Withdrawals of less than 90 days, seven with a client id. UID weight 18,000."""
         pairs = [("withdrawOrderId", client_id)] if client_id else []

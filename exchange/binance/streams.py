@@ -84,7 +84,9 @@ class _Connection:
     @contextmanager
     def _connected(self, url: str) -> Iterator[websocket.WebSocket]:
         self._restart.clear()
-        socket = websocket.create_connection(url, timeout=10, skip_utf8_validation=True, enable_multithread=True)
+        socket = websocket.create_connection(
+            url, timeout=10, skip_utf8_validation=True, enable_multithread=True
+        )
         socket.settimeout(TICK_SECONDS)
         try:
             yield socket

@@ -31,12 +31,16 @@ class VenueAccount(models.Model):
     is_primary = models.BooleanField(default=False)
     stream_state = models.CharField(max_length=10, choices=StreamState, default=StreamState.DOWN)
     stream_changed_at = models.DateTimeField(null=True)
-    stream_seen_at = models.DateTimeField(null=True, help_text=_("Last sign of life on the user data stream."))
+    stream_seen_at = models.DateTimeField(
+        null=True, help_text=_("Last sign of life on the user data stream.")
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["is_primary"], condition=Q(is_primary=True), name="one_primary_venue_account")
+            models.UniqueConstraint(
+                fields=["is_primary"], condition=Q(is_primary=True), name="one_primary_venue_account"
+            )
         ]
 
     def __str__(self) -> str:

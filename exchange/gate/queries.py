@@ -3,21 +3,21 @@
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
-from exchange.gate import services
+from exchange.gate import limits
 from exchange.gate.models import VenueAccount
 
 
 def status() -> dict[str, object]:
     """Weight used in this minute, seconds of a ban, the last answer's time, the clock's offset in milliseconds."""
     try:
-        seen = cache.get_many([services.WEIGHT_KEY, services.SEEN_KEY])
+        seen = cache.get_many([limits.WEIGHT_KEY, limits.SEEN_KEY])
     except (OSError, RedisError):
         seen = {}
     return {
-        "used_weight_1m": seen.get(services.WEIGHT_KEY, 0),
-        "blocked_for_s": round(services.blocked_for(), 1),
-        "answered_at_ms": seen.get(services.SEEN_KEY),
-        "clock_offset_ms": services.clock().offset_ms,
+        "used_weight_1m": seen.get(limits.WEIGHT_KEY, 0),
+        "blocked_for_s": round(limits.blocked_for(), 1),
+        "answered_at_ms": seen.get(limits.SEEN_KEY),
+        "clock_offset_ms": limits.clock().offset_ms,
     }
 
 

@@ -1,32 +1,39 @@
 """The one road to the venue: every call counts against the limits, and a ban stops every process."""
 
 import threading
-import time
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cache as once
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import structlog
 from django.conf import settings
-from django.core.cache import cache
 from django.db import connection, transaction
 from django.utils import timezone
-from redis.exceptions import RedisError
 
 from exchange.binance.errors import NotSent
 from exchange.binance.rest import Rest
 from exchange.binance.signing import Ed25519Key, HmacKey, Key
-from exchange.binance.transport import Clock, Usage
 from exchange.errors import DomainError
+from exchange.gate.limits import blocked_for, clock, observe
 from exchange.gate.models import Installation, VenueAccount
 
-log = structlog.get_logger()
 Answer = TypeVar("Answer")
 
-WEIGHT_KEY = "gate:weight"
-BLOCKED_KEY = "gate:blocked-until"
-SEEN_KEY = "gate:answered-at"
+__all__ = [
+    "Kind",
+    "Rest",
+    "WrongVenue",
+    "blocked_for",
+    "call",
+    "clock",
+    "ensure_primary_account",
+    "measure_clock",
+    "note_stream",
+    "note_stream_alive",
+    "primary_account",
+    "remember_venue",
+    "venue_key",
+]
 
 
 class Kind(StrEnum):
@@ -47,12 +54,15 @@ class WrongVenue(DomainError):
 
 
 _relays = threading.BoundedSemaphore(settings.GATE_MAX_RELAYS)
-_blocked_until = 0.0
 
 
-def call(account: VenueAccount | None, kind: Kind, customer_id: int | None, fn: Callable[[Rest], Answer]) -> Answer:
+def call(
+    account: VenueAccount | None, kind: Kind, customer_id: int | None, fn: Callable[[Rest], Answer]
+) -> Answer:
     """What `fn` gets from the venue; NotSent at once while a ban lasts or too many relays are under way."""
-    assert settings.GATE_INSIDE_TRANSACTIONS or not connection.in_atomic_block, "no venue call inside a transaction"
+    assert settings.GATE_INSIDE_TRANSACTIONS or not connection.in_atomic_block, (
+        "no venue call inside a transaction"
+    )
     if (wait := blocked_for()) > 0:
         raise NotSent("the venue asked us to wait", wait)
     bounded = kind in (Kind.PLACE, Kind.CANCEL)
@@ -63,39 +73,6 @@ def call(account: VenueAccount | None, kind: Kind, customer_id: int | None, fn: 
     finally:
         if bounded:
             _relays.release()
-
-
-def blocked_for() -> float:
-    """Seconds for which the venue wants to hear nothing from this address."""
-    until = _blocked_until
-    try:
-        until = max(until, float(cache.get(BLOCKED_KEY) or 0))
-    except (OSError, RedisError):
-        pass  # Redis away: this process's own memory still holds
-    return max(0.0, until - time.time())
-
-
-def observe(usage: Usage) -> None:
-    """Note what an answer said about the limits; a 429 or 418 blocks every process."""
-    global _blocked_until
-    if usage.http_status in (418, 429):
-        seconds = usage.retry_after or 60
-        _blocked_until = max(_blocked_until, time.time() + seconds)
-        log.warning("gate.blocked", status=usage.http_status, seconds=seconds)
-    try:
-        if usage.http_status in (418, 429):
-            cache.set(BLOCKED_KEY, _blocked_until, timeout=int(seconds) + 1)
-        if (weight := usage.used_weight.get("1m")) is not None:
-            cache.set(WEIGHT_KEY, weight, timeout=60)
-        cache.set(SEEN_KEY, int(time.time() * 1000), timeout=None)
-    except (OSError, RedisError):
-        pass  # the counters are for eyes; the venue's own headers come again with the next answer
-
-
-@once
-def clock() -> Clock:
-    """The venue's time as this process knows it."""
-    return Clock()
 
 
 @once
@@ -125,11 +102,11 @@ def _rest_of(kind: Kind) -> Rest:
     key = _withdraw_key() if kind == Kind.WITHDRAW else venue_key()
     if key is None:
         raise NotSent("no key for this is set")
-    return _rest(key)
+    return _rest(key)  # type: ignore[arg-type]
 
 
 @once
-def _rest(key: Key | None) -> Rest:
+def _rest(key: Any) -> Rest:
     return Rest(
         base_url=settings.BINANCE_REST_URL,
         sapi_url=settings.BINANCE_SAPI_URL,
@@ -172,7 +149,9 @@ def remember_venue() -> None:
 def note_stream(account: VenueAccount, state: VenueAccount.StreamState) -> None:
     """Everybody can see whether the account's user data stream is followed."""
     now = timezone.now()
-    VenueAccount.objects.filter(pk=account.pk).update(stream_state=state, stream_changed_at=now, stream_seen_at=now)
+    VenueAccount.objects.filter(pk=account.pk).update(
+        stream_state=state, stream_changed_at=now, stream_seen_at=now
+    )
 
 
 def note_stream_alive(account: VenueAccount) -> None:

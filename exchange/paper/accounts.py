@@ -12,6 +12,7 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from exchange.paper.book import Side
 from exchange.paper.errors import INSUFFICIENT, rejected
 
 UNIT = Decimal("0.00000001")
@@ -70,7 +71,7 @@ class Order:
     account_id: int
     symbol: str
     client_id: str
-    side: str
+    side: Side
     type: str
     tif: str
     price: Decimal
@@ -95,12 +96,15 @@ class Order:
         return self.quantity - self.executed - self.prevented
 
     def as_row(self) -> dict[str, Any]:
-        return {name: str(value) if isinstance(value, Decimal) else value for name, value in self.__dict__.items()}
+        return {
+            name: str(value) if isinstance(value, Decimal) else value for name, value in self.__dict__.items()
+        }
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Order":
         amounts = {"price", "quantity", "quote_quantity", "executed", "quote", "locked", "prevented"}
-        return cls(**{name: Decimal(value) if name in amounts else value for name, value in row.items()})
+        fields: dict[str, Any] = {n: Decimal(value) if n in amounts else value for n, value in row.items()}
+        return cls(**fields)
 
 
 @dataclass
@@ -148,9 +152,17 @@ class Account:
 
     def as_row(self) -> dict[str, Any]:
         balances = {asset: [str(found.free), str(found.locked)] for asset, found in self.balances.items()}
-        return {"id": self.account_id, "email": self.email, "balances": balances, "updated_ms": self.updated_ms}
+        return {
+            "id": self.account_id,
+            "email": self.email,
+            "balances": balances,
+            "updated_ms": self.updated_ms,
+        }
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Account":
-        balances = {asset: Balance(Decimal(free), Decimal(locked)) for asset, (free, locked) in row["balances"].items()}
+        balances = {
+            asset: Balance(Decimal(free), Decimal(locked))
+            for asset, (free, locked) in row["balances"].items()
+        }
         return cls(row["id"], row["email"], balances, updated_ms=row["updated_ms"])

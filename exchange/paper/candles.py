@@ -24,7 +24,15 @@ INTERVALS = {
 KEPT = [name for name in INTERVALS if name != "1s"]
 MONDAY = 4 * 86400
 # Waves of the path: period in seconds and how far a wave moves the price, as a part of it.
-WAVES = ((90, 0.0004), (600, 0.0012), (3600, 0.003), (21600, 0.008), (172800, 0.02), (1209600, 0.05), (9676800, 0.16))
+WAVES = (
+    (90, 0.0004),
+    (600, 0.0012),
+    (3600, 0.003),
+    (21600, 0.008),
+    (172800, 0.02),
+    (1209600, 0.05),
+    (9676800, 0.16),
+)
 SAMPLES = 8
 
 
@@ -55,8 +63,9 @@ def _dice(seed: str, wave: int, step: int) -> float:
 class Path:
     """A symbol's seeded price path; `anchor` is the time at which it has the price `price`."""
 
-    def __init__(self, seed: str, anchor: int, price: Decimal) -> None:
+    def __init__(self, seed: str, anchor: int, price: Decimal, *, daily_quote: float) -> None:
         self._seed, self.anchor, self._price = seed, anchor, float(price)
+        self._daily_quote = daily_quote
         self._zero = self._height(anchor)
 
     def _height(self, second: float) -> float:
@@ -74,8 +83,8 @@ class Path:
         return self._price * math.exp(self._height(second) - self._zero)
 
     def volume(self, opened: int, length: int) -> float:
-        """Plausible base volume, about twenty million units of quote a day."""
-        rate = 20_000_000 / 86400 / self._price
+        """Plausible base volume of a span."""
+        rate = self._daily_quote / 86400 / self._price
         return rate * length * (1.1 + _dice(self._seed + "volume", length, opened // length))
 
 
@@ -149,7 +158,9 @@ class Candles:
         last = self.last
         return Candle(opened * 1000, next_open(interval, opened) * 1000 - 1, last, last, last, last)
 
-    def trade(self, price: Decimal, quantity: Decimal, trade_id: int, at_ms: int, *, buyer_takes: bool) -> None:
+    def trade(
+        self, price: Decimal, quantity: Decimal, trade_id: int, at_ms: int, *, buyer_takes: bool
+    ) -> None:
         self.roll(at_ms)
         self.last = price
         for candle in self.open.values():
@@ -167,7 +178,11 @@ class Candles:
     def rows_to_store(self) -> list[tuple[str, str, int, list[Any]]]:
         closed, self.closed = self.closed, []
         found = [*closed, *self.open.items()]
-        return [(self.symbol, interval, candle.open_ms, candle.row()) for interval, candle in found if interval != "1s"]
+        return [
+            (self.symbol, interval, candle.open_ms, candle.row())
+            for interval, candle in found
+            if interval != "1s"
+        ]
 
     def rows(self, interval: str, start_ms: int | None, end_ms: int | None, limit: int) -> list[list[Any]]:
         """Candles oldest first; from the start when one is given, else the newest up to the end."""
@@ -232,7 +247,7 @@ class Candles:
 
 
 def _forward(interval: str, first: int, last: int, limit: int) -> list[int]:
-    opens = []
+    opens: list[int] = []
     while first <= last and len(opens) < limit:
         opens.append(first)
         first = next_open(interval, first)
@@ -249,4 +264,6 @@ def _backward(interval: str, last: int, limit: int) -> list[int]:
 def _from_row(row: list[Any]) -> Candle:
     amounts = [Decimal(row[index]) for index in (1, 2, 3, 4, 5, 7)]
     opening, high, low, close, volume, quote = amounts
-    return Candle(row[0], row[6], opening, high, low, close, volume, quote, row[8], Decimal(row[9]), Decimal(row[10]))
+    return Candle(
+        row[0], row[6], opening, high, low, close, volume, quote, row[8], Decimal(row[9]), Decimal(row[10])
+    )

@@ -48,7 +48,17 @@ class Feed:
         if stream.startswith("!miniTicker@arr"):
             return True
         plain = kind.removesuffix("@100ms")
-        known = {"trade", "aggTrade", "depth", "depth5", "depth10", "depth20", "miniTicker", "ticker", "bookTicker"}
+        known = {
+            "trade",
+            "aggTrade",
+            "depth",
+            "depth5",
+            "depth10",
+            "depth20",
+            "miniTicker",
+            "ticker",
+            "bookTicker",
+        }
         if plain.startswith("kline_"):
             return name.upper() in self._venue.markets and plain.removeprefix("kline_") in INTERVALS
         return name.upper() in self._venue.markets and plain in known
@@ -83,7 +93,9 @@ class Feed:
             for market in self._venue.markets.values():
                 self._each_second(market, wanted)
             if "!miniTicker@arr" in wanted:
-                self.publish("!miniTicker@arr", [mini_ticker(m.ticker()) for m in self._venue.markets.values()])
+                self.publish(
+                    "!miniTicker@arr", [mini_ticker(m.ticker()) for m in self._venue.markets.values()]
+                )
 
     def _depth(self, market: Market, changes: list[tuple[Any, ...]], wanted: set[str]) -> None:
         name = market.symbol.lower()
@@ -118,11 +130,25 @@ class Feed:
             return
         self._best[market.symbol] = (*bid, *ask)
         (b, bq), (a, aq) = bid[0], ask[0]
-        body = {"u": market.book.update_id, "s": market.symbol, "b": text(b), "B": text(bq), "a": text(a), "A": text(aq)}
+        body = {
+            "u": market.book.update_id,
+            "s": market.symbol,
+            "b": text(b),
+            "B": text(bq),
+            "a": text(a),
+            "A": text(aq),
+        }
         self.publish(stream, body)
 
     def _publish_trade(self, symbol: str, row: Event, wanted: set[str]) -> None:
-        common = {"E": now_ms(), "s": symbol, "p": row["price"], "q": row["qty"], "T": row["time"], "m": row["isBuyerMaker"]}
+        common = {
+            "E": now_ms(),
+            "s": symbol,
+            "p": row["price"],
+            "q": row["qty"],
+            "T": row["time"],
+            "m": row["isBuyerMaker"],
+        }
         name = symbol.lower()
         if f"{name}@trade" in wanted:
             self.publish(f"{name}@trade", {"e": "trade", "t": row["id"], "M": True, **common})
@@ -165,7 +191,12 @@ def full_ticker(row: Event) -> Event:
         "h": "highPrice", "l": "lowPrice", "v": "volume", "q": "quoteVolume", "O": "openTime", "C": "closeTime",
         "F": "firstId", "L": "lastId", "n": "count",
     }  # fmt: skip
-    return {"e": "24hrTicker", "E": row["closeTime"], "s": row["symbol"], **{key: row[name] for key, name in names.items()}}
+    return {
+        "e": "24hrTicker",
+        "E": row["closeTime"],
+        "s": row["symbol"],
+        **{key: row[name] for key, name in names.items()},
+    }
 
 
 def split(raw: str) -> Iterable[str]:

@@ -55,7 +55,10 @@ def parse(text: str, name: str) -> Decimal:
     """The venue's number of a parameter: plain digits, at most eight decimals, above zero."""
     whole, _, rest = text.partition(".")
     if not (whole.isascii() and whole.isdecimal() and (not rest or (rest.isascii() and rest.isdecimal()))):
-        raise ApiError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '^([0-9]{{1,20}})(\\.[0-9]{{1,20}})?$'.")
+        raise ApiError(
+            -1100,
+            f"Illegal characters found in parameter '{name}'; legal range is '^([0-9]{{1,20}})(\\.[0-9]{{1,20}})?$'.",
+        )
     if len(rest.rstrip("0")) > 8:
         raise ApiError(-1111, f"Parameter '{name}' has too much precision.")
     value = Decimal(text)

@@ -21,7 +21,9 @@ FREE_WHEN_TAKEN = {("POST", "/api/v3/order"), ("DELETE", "/api/v3/order"), ("DEL
 def weight_of(method: str, path: str, params: dict[str, str]) -> int:
     if path == "/api/v3/depth":
         limit = int(params.get("limit", "100") or 100) if params.get("limit", "100").isdecimal() else 100
-        return next(weight for most, weight in ((100, 5), (500, 25), (1000, 50), (10**9, 250)) if limit <= most)
+        return next(
+            weight for most, weight in ((100, 5), (500, 25), (1000, 50), (10**9, 250)) if limit <= most
+        )
     if path == "/api/v3/openOrders" and method == "GET":
         return 6 if params.get("symbol") else 80
     if path == "/api/v3/myTrades":
@@ -72,7 +74,9 @@ class Limits:
         day, today = self._day.get(account_id, (int(now // 86400), 0))
         today = today if day == int(now // 86400) else 0
         if len(recent) >= ORDERS_10S or today >= ORDERS_DAY:
-            raise ApiError(-1015, f"Too many new orders; current limit is {ORDERS_10S} orders per 10 SECOND.", 429, 10)
+            raise ApiError(
+                -1015, f"Too many new orders; current limit is {ORDERS_10S} orders per 10 SECOND.", 429, 10
+            )
         recent.append(now)
         self._day[account_id] = (int(now // 86400), today + 1)
 
@@ -95,9 +99,20 @@ class Limits:
 
 def _too_much(seconds: int) -> ApiError:
     words = f"Too much request weight used; current limit is {MINUTE_LIMIT} request weight per 1 MINUTE."
-    return ApiError(-1003, f"{words} Please use WebSocket Streams for live updates to avoid polling the API.", 429, seconds)
+    return ApiError(
+        -1003,
+        f"{words} Please use WebSocket Streams for live updates to avoid polling the API.",
+        429,
+        seconds,
+    )
 
 
 def _banned(seconds: int) -> ApiError:
     until = int((time.time() + seconds) * 1000)
-    return ApiError(-1003, f"Way too much request weight used; IP banned until {until}. Please use WebSocket Streams for live updates to avoid bans.", 418, seconds)
+    return ApiError(
+        -1003,
+        f"Way too much request weight used; IP banned until {until}. "
+        "Please use WebSocket Streams for live updates to avoid bans.",
+        418,
+        seconds,
+    )

@@ -66,7 +66,11 @@ class Maker:
             if best is None or abs(middle - best) > gap:
                 sign = -1 if side == "BUY" else 1
                 for step in range(1, 4):
-                    self._quote(side, middle + sign * step * max(tick, middle * Decimal("0.00004")), self._some_value())
+                    self._quote(
+                        side,
+                        middle + sign * step * max(tick, middle * Decimal("0.00004")),
+                        self._some_value(),
+                    )
 
     def _some_value(self) -> Decimal:
         return Decimal(repr(round(self._dice.lognormvariate(7.2, 1.1), 2))) / self._value
@@ -122,12 +126,19 @@ class Maker:
         if near:
             chosen = self._dice.choice(near)
             self._withdraw(chosen)
-            self._quote(side, chosen.price if side == "BUY" else chosen.price - self._market.filters.tick, self._some_value())
+            self._quote(
+                side,
+                chosen.price if side == "BUY" else chosen.price - self._market.filters.tick,
+                self._some_value(),
+            )
 
     def _refresh_far(self) -> None:
         sides: tuple[Side, Side] = ("BUY", "SELL")
         for side in sides:
-            own = sorted((o for o in self._mine.values() if o.side == side), key=lambda o: abs(float(o.price) - self._middle))
+            own = sorted(
+                (o for o in self._mine.values() if o.side == side),
+                key=lambda o: abs(float(o.price) - self._middle),
+            )
             for order in own[LEVELS:]:
                 self._withdraw(order)
             if len(own) < LEVELS:

@@ -23,6 +23,7 @@ FIRST_PRICES = {
     "AVAXUSDT": "19.75", "DOTUSDT": "3.720", "ETHBTC": "0.019130", "BNBBTC": "0.006980", "SOLBTC": "0.0015660",
     "LTCBTC": "0.000938",
 }  # fmt: skip
+DAILY_QUOTE = {"USDT": 20_000_000.0, "BTC": 250.0}
 
 
 def now_ms() -> int:
@@ -63,7 +64,8 @@ def recorded_shape() -> dict[str, list[tuple[Decimal, Decimal]]]:
         book = json.load(file)
     middle = (Decimal(book["bids"][0][0]) + Decimal(book["asks"][0][0])) / 2
     return {
-        side: [(Decimal(p) / middle - 1, Decimal(p) * Decimal(q)) for p, q in book[side]] for side in ("bids", "asks")
+        side: [(Decimal(p) / middle - 1, Decimal(p) * Decimal(q)) for p, q in book[side]]
+        for side in ("bids", "asks")
     }
 
 
@@ -78,7 +80,13 @@ class Market:
         known = store.fact(f"market:{self.symbol}")
         if known is None:
             first = FIRST_PRICES[self.symbol]
-            known = {"anchor": int(time.time()), "first": first, "last": first, "trade_id": 1000, "update_id": 1000}
+            known = {
+                "anchor": int(time.time()),
+                "first": first,
+                "last": first,
+                "trade_id": 1000,
+                "update_id": 1000,
+            }
             store.put_fact(f"market:{self.symbol}", known)
         self._known = known
         self.trade_id: int = known["trade_id"]
@@ -87,7 +95,7 @@ class Market:
         # Ids only grow: a restart begins well above what the last run can have reached since it was noted.
         self.book = Book(known["update_id"] + 1_000_000)
         self.sent_update_id = self.book.update_id
-        path = Path(self.symbol, known["anchor"], self.first_price)
+        path = Path(self.symbol, known["anchor"], self.first_price, daily_quote=DAILY_QUOTE[self.quote])
         self.candles = Candles(self.symbol, path, self.filters.tick, store, self.last)
 
     @property

@@ -37,7 +37,9 @@ class Replay:
         self.symbols = sorted({_symbol(line) for line in self.lines if line["t"] == "http"} - {""})
         self.snapshots: dict[str, str] = {}
         self.is_over = False
-        self._recorded = {_symbol(line): line["data"] for line in self.lines if line["t"] == "http" and _symbol(line)}
+        self._recorded = {
+            _symbol(line): line["data"] for line in self.lines if line["t"] == "http" and _symbol(line)
+        }
 
     async def run(self) -> None:
         """At its own pace (or faster), from the moment the first listener is there."""
@@ -65,7 +67,13 @@ class Replay:
                 raise ApiError(-1000, "An unknown error occurred while processing the request.", 503)
             return json.loads(raw)
         if path == "/api/v3/exchangeInfo":
-            return {"timezone": "UTC", "serverTime": 0, "rateLimits": [], "exchangeFilters": [], "symbols": self._info()}
+            return {
+                "timezone": "UTC",
+                "serverTime": 0,
+                "rateLimits": [],
+                "exchangeFilters": [],
+                "symbols": self._info(),
+            }
         return None
 
     def _info(self) -> list[dict[str, Any]]:
@@ -90,7 +98,14 @@ class Replay:
 
 
 def _quote(symbol: str) -> int:
-    return next((len(code) for code in ("BUSD", "USDT", "TRY", "BTC", "ETH", "BNB", "RUB", "USD") if symbol.endswith(code)), 3)
+    return next(
+        (
+            len(code)
+            for code in ("BUSD", "USDT", "TRY", "BTC", "ETH", "BNB", "RUB", "USD")
+            if symbol.endswith(code)
+        ),
+        3,
+    )
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:

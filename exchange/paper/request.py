@@ -23,7 +23,10 @@ class Request:
 
     @property
     def params(self) -> dict[str, str]:
-        return {**dict(parse_qsl(self.body, keep_blank_values=True)), **dict(parse_qsl(self.query, keep_blank_values=True))}
+        return {
+            **dict(parse_qsl(self.body, keep_blank_values=True)),
+            **dict(parse_qsl(self.query, keep_blank_values=True)),
+        }
 
     @property
     def payload(self) -> str:

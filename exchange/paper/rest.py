@@ -36,7 +36,9 @@ def route(method: str, path: str, needs: str = "") -> Callable[[Callable[..., An
 
 
 def allowed(key: ApiKey, needs: str) -> bool:
-    return needs == "read" or (needs == "trade" and key.can_trade) or (needs == "withdraw" and key.can_withdraw)
+    return (
+        needs == "read" or (needs == "trade" and key.can_trade) or (needs == "withdraw" and key.can_withdraw)
+    )
 
 
 def market_of(venue: Venue, params: Params) -> Market:
@@ -51,7 +53,9 @@ def market_of(venue: Venue, params: Params) -> Market:
 def number(params: Params, name: str, default: int, most: int) -> int:
     raw = params.get(name) or str(default)
     if not raw.isdecimal():
-        raise ApiError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'.")
+        raise ApiError(
+            -1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'."
+        )
     return min(int(raw), most)
 
 
@@ -82,7 +86,13 @@ def exchange_info(venue: Venue, params: Params) -> Any:
         raise errors.BAD_SYMBOL
     rows = [row for row in rows if not wanted or row["symbol"] in wanted]
     limits = venue.info["rateLimits"]
-    return {"timezone": "UTC", "serverTime": now_ms(), "rateLimits": limits, "exchangeFilters": [], "symbols": rows}
+    return {
+        "timezone": "UTC",
+        "serverTime": now_ms(),
+        "rateLimits": limits,
+        "exchangeFilters": [],
+        "symbols": rows,
+    }
 
 
 @route("GET", "/api/v3/depth")
@@ -180,10 +190,18 @@ def find_order(venue: Venue, params: Params, account: Account, unknown: ApiError
     market = market_of(venue, params)
     raw, client_id = params.get("orderId"), params.get("origClientOrderId")
     if not raw and not client_id:
-        raise ApiError(-1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!")
-    number_ = int(raw) if raw and raw.isdecimal() else account.by_client_id.get((market.symbol, client_id or ""))
+        raise ApiError(
+            -1102, "Param 'origClientOrderId' or 'orderId' must be sent, but both were empty/null!"
+        )
+    number_ = (
+        int(raw) if raw and raw.isdecimal() else account.by_client_id.get((market.symbol, client_id or ""))
+    )
     order = account.orders.get(number_ or -1)
-    if order is None or order.symbol != market.symbol or venue.hidden_until.get(order.client_id, 0) > now_ms():
+    if (
+        order is None
+        or order.symbol != market.symbol
+        or venue.hidden_until.get(order.client_id, 0) > now_ms()
+    ):
         raise unknown
     return market, order
 
@@ -347,7 +365,11 @@ def true_state(venue: Venue) -> dict[str, Any]:
             {
                 "id": account.account_id,
                 "email": account.email,
-                "balances": {a: [text(b.free), text(b.locked)] for a, b in account.balances.items() if b.free or b.locked},
+                "balances": {
+                    a: [text(b.free), text(b.locked)]
+                    for a, b in account.balances.items()
+                    if b.free or b.locked
+                },
                 "open_orders": [order.client_id for order in account.open_orders()],
                 "orders": len(account.orders),
                 "trades": len(account.trades),

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -50,8 +51,8 @@ class Server:
     async def _stop(self, app: web.Application) -> None:
         for task in self._tasks:
             task.cancel()
-        for socket in set(self.sockets):
-            await socket.close(code=1001)
+        for channel in set(self.sockets):
+            await channel.close(code=1001)
         self.venue.note()
         self.venue.settle()
 
@@ -67,7 +68,11 @@ class Server:
         )
         headers: dict[str, str] = {}
         try:
-            fault = self.venue.take_fault("place") if (request.method, request.path) == ("POST", "/api/v3/order") else None
+            fault = (
+                self.venue.take_fault("place")
+                if (request.method, request.path) == ("POST", "/api/v3/order")
+                else None
+            )
             if fault and (early := await self._before(fault, incoming)):
                 return early
             body = self._answer(request, headers)
@@ -75,7 +80,9 @@ class Server:
             self.venue.settle()
             if error.retry_after is not None:
                 headers["Retry-After"] = str(error.retry_after)
-            return web.json_response({"code": error.code, "msg": error.message}, status=error.status, headers=headers)
+            return web.json_response(
+                {"code": error.code, "msg": error.message}, status=error.status, headers=headers
+            )
         self.venue.settle()
         if fault:
             return await self._after(fault, incoming)
@@ -137,23 +144,23 @@ class Server:
 
     # ------------------------------------------------------------------ market streams
     async def streams(self, incoming: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(heartbeat=20)
-        await socket.prepare(incoming)
-        self.sockets.add(socket)
+        channel = web.WebSocketResponse(heartbeat=20)
+        await channel.prepare(incoming)
+        self.sockets.add(channel)
         is_wrapped = incoming.path.startswith("/stream")
         names = incoming.query.get("streams", "") if is_wrapped else incoming.match_info.get("names", "")
         listener = Listener(wrapped=is_wrapped)
         hub = self.replay.feed if self.replay else self.venue.feed
         listener.streams.update(split(names))
         hub.listeners.add(listener)
-        writer = asyncio.create_task(_write(socket, listener))
+        writer = asyncio.create_task(_write(channel, listener))
         try:
-            await self._control(socket, listener)
+            await self._control(channel, listener)
         finally:
             hub.listeners.discard(listener)
-            self.sockets.discard(socket)
+            self.sockets.discard(channel)
             writer.cancel()
-        return socket
+        return channel
 
     async def _control(self, socket: web.WebSocketResponse, listener: Listener) -> None:
         """SUBSCRIBE and its kind; more than five messages a second end the connection."""
@@ -186,21 +193,21 @@ class Server:
 
     # ------------------------------------------------------------------ WebSocket API
     async def socket_api(self, incoming: web.Request) -> web.StreamResponse:
-        socket = web.WebSocketResponse(heartbeat=20)
-        await socket.prepare(incoming)
-        self.sockets.add(socket)
+        channel = web.WebSocketResponse(heartbeat=20)
+        await channel.prepare(incoming)
+        self.sockets.add(channel)
         session = socketapi.Session(self.venue, incoming.remote or "")
-        writer = asyncio.create_task(_drain(socket, session.queue))
+        writer = asyncio.create_task(_drain(channel, session.queue))
         try:
-            async for message in socket:
+            async for message in channel:
                 if message.type == WSMsgType.TEXT:
                     session.receive(message.data)
                     self.venue.settle()
         finally:
             session.close()
-            self.sockets.discard(socket)
+            self.sockets.discard(channel)
             writer.cancel()
-        return socket
+        return channel
 
     # ------------------------------------------------------------------ the control door
     async def state(self, incoming: web.Request) -> web.StreamResponse:
@@ -223,8 +230,8 @@ class Server:
         if asked.get("do") == "silence":
             self.venue.feed.silent_until = now_ms() + int(asked.get("ms", 10_000))
         elif asked.get("do") == "disconnect":
-            for socket in set(self.sockets):
-                await socket.close(code=1001)
+            for channel in set(self.sockets):
+                await channel.close(code=1001)
         elif asked.get("do") == "status":
             self.venue.markets[asked["symbol"]].info["status"] = asked["status"]
         else:
@@ -237,6 +244,12 @@ def _reset(incoming: web.Request) -> web.Response:
     if incoming.transport is not None:
         incoming.transport.abort()
     return web.Response(status=500)
+
+
+def serve(venue: Venue, listening: socket.socket, replay: Replay | None = None) -> None:
+    """Serves on the socket until a signal ends the process."""
+    app = Server(venue, replay).application()
+    web.run_app(app, sock=listening, print=None, shutdown_timeout=1, access_log=None, handle_signals=True)
 
 
 async def _asked(incoming: web.Request) -> dict[str, Any]:

@@ -57,7 +57,11 @@ class Session:
             used = self.venue.limits.spend(self.address, 2)
             result = self._call(method, params)
         except ApiError as error:
-            body = {"id": request_id, "status": error.status, "error": {"code": error.code, "msg": error.message}}
+            body = {
+                "id": request_id,
+                "status": error.status,
+                "error": {"code": error.code, "msg": error.message},
+            }
         else:
             limit = {**self.venue.info["rateLimits"][0], "count": used}
             body = {"id": request_id, "status": 200, "result": result, "rateLimits": [limit]}
@@ -68,7 +72,13 @@ class Session:
             self.key = self._signed(params)
             if not self.key.public_key:
                 raise ApiError(-4056, "HMAC_SHA256 API key is not supported.")
-            return {"apiKey": self.key.key, "authorizedSince": 0, "connectedSince": 0, "serverTime": 0, "userDataStream": False}
+            return {
+                "apiKey": self.key.key,
+                "authorizedSince": 0,
+                "connectedSince": 0,
+                "serverTime": 0,
+                "userDataStream": False,
+            }
         if method == "userDataStream.subscribe.signature":
             return self._subscribe(self._signed(params))
         if method == "userDataStream.subscribe":

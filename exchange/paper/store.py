@@ -52,7 +52,8 @@ class Store:
     def put_candles(self, rows: list[tuple[str, str, int, list[Any]]]) -> None:
         self._base.execute("BEGIN IMMEDIATE")
         self._base.executemany(
-            "INSERT OR REPLACE INTO candles VALUES (?, ?, ?, ?)", [(*row[:3], json.dumps(row[3])) for row in rows]
+            "INSERT OR REPLACE INTO candles VALUES (?, ?, ?, ?)",
+            [(*row[:3], json.dumps(row[3])) for row in rows],
         )
         self._base.execute("COMMIT")
 

@@ -38,7 +38,8 @@ def read_ticket(market: Market, params: Params) -> Order:
     client_id = params.get("newClientOrderId") or new_client_id()
     if not _CLIENT_ID.fullmatch(client_id):
         raise ApiError(
-            -1100, "Illegal characters found in parameter 'newClientOrderId'; legal range is '^[a-zA-Z0-9-_]{1,36}$'."
+            -1100,
+            "Illegal characters found in parameter 'newClientOrderId'; legal range is '^[a-zA-Z0-9-_]{1,36}$'.",
         )
     stp = params.get("selfTradePreventionMode") or market.info["defaultSelfTradePreventionMode"]
     if stp not in _STP:
@@ -50,7 +51,7 @@ def read_ticket(market: Market, params: Params) -> Order:
         account_id=0,
         symbol=market.symbol,
         client_id=client_id,
-        side=side,
+        side="BUY" if side == "BUY" else "SELL",
         type=kind,
         tif=tif or "GTC",
         price=price,
@@ -68,14 +69,20 @@ def _unsupported(kind: str) -> ApiError:
 
 
 def _amounts(kind: str, tif: str, params: Params) -> tuple[Decimal, Decimal, Decimal]:
-    values = {name: parse(params[name], name) for name in ("price", "quantity", "quoteOrderQty") if params.get(name)}
+    values = {
+        name: parse(params[name], name) for name in ("price", "quantity", "quoteOrderQty") if params.get(name)
+    }
     if kind == "MARKET":
         if tif:
             raise errors.not_required("timeInForce")
         if "price" in values:
             raise errors.not_required("price")
         if ("quantity" in values) == ("quoteOrderQty" in values):
-            raise errors.mandatory("quantity") if not values else ApiError(-1128, "Combination of optional parameters invalid.")
+            raise (
+                errors.mandatory("quantity")
+                if not values
+                else ApiError(-1128, "Combination of optional parameters invalid.")
+            )
         return ZERO, values.get("quantity", ZERO), values.get("quoteOrderQty", ZERO)
     if "quoteOrderQty" in values:
         raise errors.not_required("quoteOrderQty")
@@ -95,7 +102,9 @@ class Trading:
     def __init__(self, venue: "Venue") -> None:
         self._venue = venue
 
-    def place(self, account: Account, market: Market, params: Params, *, is_test: bool = False) -> tuple[Order, list[Any]]:
+    def place(
+        self, account: Account, market: Market, params: Params, *, is_test: bool = False
+    ) -> tuple[Order, list[Any]]:
         """The order after its first moment, with its trades."""
         order = read_ticket(market, params)
         self._check(account, market, order)
@@ -126,7 +135,7 @@ class Trading:
         notional = order.quote_quantity or order.quantity * (reference if is_market else order.price)
         market.filters.check_notional(notional, is_market=is_market)
         market.filters.check_count(sum(1 for _order in account.open_orders(order.symbol)))
-        if order.type == "LIMIT_MAKER" and market.book.would_take(order.side, order.price):  # type: ignore[arg-type]
+        if order.type == "LIMIT_MAKER" and market.book.would_take(order.side, order.price):
             raise errors.rejected(errors.WOULD_TAKE)
 
     def _lock(self, account: Account, market: Market, order: Order) -> None:
@@ -134,12 +143,16 @@ class Trading:
         if order.type == "MARKET":
             self._cover(account, market, order)
             return
-        asset, amount = (market.quote, up(order.price * order.quantity)) if order.side == "BUY" else (market.base, order.quantity)
+        asset, amount = (
+            (market.quote, up(order.price * order.quantity))
+            if order.side == "BUY"
+            else (market.base, order.quantity)
+        )
         account.lock(asset, amount)
         order.locked = amount
 
     def _cover(self, account: Account, market: Market, order: Order) -> None:
-        side: Side = order.side  # type: ignore[assignment]
+        side: Side = order.side
         if order.quote_quantity:
             order.quantity = self._quantity_for(market, order)
         quote = wanted = ZERO
@@ -158,7 +171,7 @@ class Trading:
     def _quantity_for(market: Market, order: Order) -> Decimal:
         """As much base as the total pays for on the book as it stands, to the step."""
         left, quantity, step = order.quote_quantity, ZERO, market.filters.step
-        for maker in market.book.facing(order.side, None):  # type: ignore[arg-type]
+        for maker in market.book.facing(order.side, None):
             part = min(maker.remaining, left / maker.price // step * step)
             quantity += part
             left -= part * maker.price
@@ -169,7 +182,7 @@ class Trading:
 
     def _match(self, account: Account, market: Market, order: Order) -> list[dict[str, Any]]:
         limit = order.price if order.type != "MARKET" else None
-        side: Side = order.side  # type: ignore[assignment]
+        side: Side = order.side
         if order.tif == "FOK" and not self._can_fill(market, order, limit):
             return []
         fills = []
@@ -185,7 +198,7 @@ class Trading:
 
     @staticmethod
     def _can_fill(market: Market, order: Order, limit: Decimal | None) -> bool:
-        facing = market.book.facing(order.side, limit)  # type: ignore[arg-type]
+        facing = market.book.facing(order.side, limit)
         return sum((maker.remaining for maker in facing), ZERO) >= order.quantity
 
     def _trade(self, account: Account, market: Market, order: Order, match: Match) -> dict[str, Any]:
@@ -245,7 +258,11 @@ class Trading:
             "isMaker": is_maker,
         }
         account.trades.append(fill)
-        self._venue.store.put("trade", f"{account.account_id}:{market.symbol}:{row['id']}:{order.order_id}", [account.account_id, fill])
+        self._venue.store.put(
+            "trade",
+            f"{account.account_id}:{market.symbol}:{row['id']}:{order.order_id}",
+            [account.account_id, fill],
+        )
         self._report(account, order, "TRADE", fill=fill)
         return fill
 
@@ -278,11 +295,13 @@ class Trading:
             order.expiry_reason = "INSUFFICIENT_LIQUIDITY"
             self._end(account, market, order, "EXPIRED", "EXPIRED")
         elif order.tif in ("IOC", "FOK"):
-            order.expiry_reason = "UNFILLED_IOC_QUANTITY_EXPIRED" if order.tif == "IOC" else "UNFILLED_FOK_ORDER_EXPIRED"
+            order.expiry_reason = (
+                "UNFILLED_IOC_QUANTITY_EXPIRED" if order.tif == "IOC" else "UNFILLED_FOK_ORDER_EXPIRED"
+            )
             self._end(account, market, order, "EXPIRED", "EXPIRED")
         else:
             market.book.rest(
-                Resting(order.order_id, order.side, order.price, order.remaining, account.account_id)  # type: ignore[arg-type]
+                Resting(order.order_id, order.side, order.price, order.remaining, account.account_id)
             )
 
     def cancel(self, account: Account, market: Market, order: Order, cancel_id: str = "") -> dict[str, Any]:
@@ -293,14 +312,18 @@ class Trading:
         self._finish(account, order, market)
         return wire.canceled(order, cancel_id)
 
-    def _end(self, account: Account, market: Market, order: Order, status: str, kind: str, cancel_id: str = "") -> None:
+    def _end(
+        self, account: Account, market: Market, order: Order, status: str, kind: str, cancel_id: str = ""
+    ) -> None:
         if order.locked:
             account.unlock(market.quote if order.side == "BUY" else market.base, order.locked)
             order.locked = ZERO
         order.status, order.updated_ms = status, now_ms()
         self._report(account, order, kind, cancel_id=cancel_id)
 
-    def _report(self, account: Account, order: Order, kind: str, *, fill: Any = None, cancel_id: str = "") -> None:
+    def _report(
+        self, account: Account, order: Order, kind: str, *, fill: Any = None, cancel_id: str = ""
+    ) -> None:
         event = wire.execution_report(
             order, kind, at_ms=now_ms(), execution_id=self._venue.next_id(), fill=fill, cancel_id=cancel_id
         )

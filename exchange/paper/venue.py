@@ -64,7 +64,11 @@ class Venue:
         rights = {"trade": {"can_trade": True}, "withdraw": {"can_withdraw": True}}
         found = [
             ApiKey(
-                row["key"], MAIN, secret=row.get("secret", ""), public_key=row.get("public_key", ""), **rights[name]
+                row["key"],
+                MAIN,
+                secret=row.get("secret", ""),
+                public_key=row.get("public_key", ""),
+                **rights[name],
             )
             for name, row in made.items()
         ]
@@ -87,7 +91,9 @@ class Venue:
         """Customers' open orders are back on the book, earliest first, before anybody else quotes."""
         for account in self.accounts.values():
             for order in sorted(account.open_orders(), key=lambda found: found.order_id):
-                resting = Resting(order.order_id, order.side, order.price, order.remaining, account.account_id)  # type: ignore[arg-type]
+                resting = Resting(
+                    order.order_id, order.side, order.price, order.remaining, account.account_id
+                )
                 self.markets[order.symbol].book.rest(resting)
 
     def _open_makers(self) -> dict[str, Maker]:
@@ -96,7 +102,9 @@ class Venue:
         makers = {}
         for symbol, market in self.markets.items():
             value = btc if market.quote == "BTC" else Decimal(1)
-            makers[symbol] = Maker(market, shape, next_id=self.next_id, traded=self._maker_traded, value_of_quote=value)
+            makers[symbol] = Maker(
+                market, shape, next_id=self.next_id, traded=self._maker_traded, value_of_quote=value
+            )
         self.makers = makers
         for maker in makers.values():
             maker.open()
@@ -146,7 +154,9 @@ class Venue:
         """Prices, ids and candles the next start goes on from."""
         for market in self.markets.values():
             market.note(self.store)
-        self.store.put_candles([row for market in self.markets.values() for row in market.candles.rows_to_store()])
+        self.store.put_candles(
+            [row for market in self.markets.values() for row in market.candles.rows_to_store()]
+        )
 
     def take_fault(self, on: str) -> dict[str, Any] | None:
         """The first fault set for this kind of call, used up by one."""
@@ -158,7 +168,10 @@ class Venue:
 
 
 def _new_keys() -> dict[str, dict[str, str]]:
-    return {name: {"key": secrets.token_hex(32), "secret": secrets.token_hex(32)} for name in ("trade", "withdraw")}
+    return {
+        name: {"key": secrets.token_hex(32), "secret": secrets.token_hex(32)}
+        for name in ("trade", "withdraw")
+    }
 
 
 def keys_from(file: Path) -> dict[str, dict[str, str]]:

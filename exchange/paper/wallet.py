@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     from exchange.paper.venue import Venue
 
 Row = dict[str, Any]
-EVM, TRON, BASE58 = "^(0x)[0-9A-Fa-f]{40}$", "^T[1-9A-HJ-NP-Za-km-z]{33}$", "^[13][a-km-zA-HJ-NP-Z1-9]{25,34}$|^(bc1q).{38}$"
+EVM, TRON, BASE58 = (
+    "^(0x)[0-9A-Fa-f]{40}$",
+    "^T[1-9A-HJ-NP-Za-km-z]{33}$",
+    "^[13][a-km-zA-HJ-NP-Z1-9]{25,34}$|^(bc1q).{38}$",
+)
+LITECOIN = "^(L|M)[A-Za-z0-9]{33}$|^(ltc1)[0-9A-Za-z]{39}$"
 # coin: name, networks as (code, name, address regex, memo regex, confirmations, fee, minimum)
 COINS: dict[str, tuple[str, list[tuple[str, str, str, str, int, str, str]]]] = {
     "USDT": ("TetherUS", [
@@ -32,7 +37,7 @@ COINS: dict[str, tuple[str, list[tuple[str, str, str, str, int, str, str]]]] = {
     "ADA": ("Cardano", [("ADA", "Cardano", "^(addr1)[0-9a-z]{20,120}$", "", 30, "0.8", "2")]),
     "DOGE": ("Dogecoin", [("DOGE", "Dogecoin", "^(D|A|9)[a-km-zA-HJ-NP-Z1-9]{33}$", "", 50, "4", "10")]),
     "TRX": ("TRON", [("TRX", "Tron", TRON, "", 1, "1", "2")]),
-    "LTC": ("Litecoin", [("LTC", "Litecoin", "^(L|M)[A-Za-z0-9]{33}$|^(ltc1)[0-9A-Za-z]{39}$", "", 4, "0.0001", "0.002")]),
+    "LTC": ("Litecoin", [("LTC", "Litecoin", LITECOIN, "", 4, "0.0001", "0.002")]),
     "LINK": ("ChainLink", [("ETH", "Ethereum (ERC20)", EVM, "", 6, "0.3", "0.6")]),
     "AVAX": ("Avalanche", [("AVAXC", "AVAX C-Chain", EVM, "", 12, "0.008", "0.016")]),
     "DOT": ("Polkadot", [("DOT", "Polkadot", "^(1)[0-9a-z-A-Z]{44,50}$", "", 1, "0.08", "1.5")]),
@@ -60,14 +65,24 @@ class Wallet:
             return networks[0]
         found = next((row for row in networks if row[0] == network), None)
         if found is None:
-            raise ApiError(-4018, "We do not have the currency on this network." if coin in COINS else "Invalid coin.")
+            raise ApiError(
+                -4018, "We do not have the currency on this network." if coin in COINS else "Invalid coin."
+            )
         return found
 
     def address(self, account: Account, coin: str, network: str) -> Row:
         """One address an account, network and coin family, always the same."""
         code, _name, regex, memo, *_rest = self.network(coin, network)
         address = _address_of(f"{self._venue.seed}:{account.account_id}:{code}", regex)
-        tag = str(int(hashlib.sha256(f"{self._venue.seed}:{account.account_id}".encode()).hexdigest()[:8], 16) % 10**9 + 1) if memo else ""
+        tag = (
+            str(
+                int(hashlib.sha256(f"{self._venue.seed}:{account.account_id}".encode()).hexdigest()[:8], 16)
+                % 10**9
+                + 1
+            )
+            if memo
+            else ""
+        )
         return {"coin": coin, "address": address, "tag": tag, "url": ""}
 
     # ------------------------------------------------------------------ deposits
@@ -252,7 +267,11 @@ class Wallet:
         return {"tranId": row["tranId"], "clientTranId": client_id}
 
     def transfer_history(self, params: dict[str, str]) -> Row:
-        rows = [row for row in self.transfers.values() if params.get("clientTranId") in (None, "", row["clientTranId"])]
+        rows = [
+            row
+            for row in self.transfers.values()
+            if params.get("clientTranId") in (None, "", row["clientTranId"])
+        ]
         return {"result": rows[-500:], "totalCount": len(rows)}
 
     def _keep(self, kind: str, rows: dict[str, Row], row: Row) -> None:
@@ -288,12 +307,14 @@ def _address_of(seed: str, regex: str) -> str:
     if regex.startswith("^(addr1)"):
         return "addr1" + digest[:53]
     for start, total in (("T", 34), ("r", 30), ("D", 34), ("L", 34), ("1", 47 if "44,50" in regex else 34)):
-        if regex.startswith(f"^{start}") or regex.startswith(f"^({start}") or (start == "1" and regex.startswith("^[13]")):
+        if regex.startswith((f"^{start}", f"^({start}")) or (start == "1" and regex.startswith("^[13]")):
             return start + letters[: total - 1]
     return letters[:44]
 
 
-def _coin(account: Account, coin: str, name: str, networks: list[tuple[str, str, str, str, int, str, str]]) -> Row:
+def _coin(
+    account: Account, coin: str, name: str, networks: list[tuple[str, str, str, str, int, str, str]]
+) -> Row:
     balance = account.balance(coin)
     return {
         "coin": coin,

@@ -1,5 +1,6 @@
 """The only writers of the books and of what comes in and goes out."""
 
+from ledger.models import Hold
 from ledger.services.deposits import deposit_address, poll_deposits
 from ledger.services.fills import FillPosting, post_fill, post_orphan_fill
 from ledger.services.holds import hold, release
@@ -13,7 +14,10 @@ from ledger.services.withdrawals import (
     request_withdrawal,
 )
 
+Cause = Hold.Cause
+
 __all__ = [
+    "Cause",
     "FillPosting",
     "Line",
     "Posted",

@@ -1,7 +1,8 @@
-"""Deposits: an address of one's own, every record of the venue seen once, credited once, swept to the trading account."""
+"""Deposits: an address of one's own, every record of the venue seen once, credited once, and swept."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -13,7 +14,6 @@ from accounts import services as accounts
 from accounts.models import User
 from exchange import push
 from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
-from exchange.binance.rest import Rest
 from exchange.binance.wallet import DepositRecord
 from exchange.database import transaction_with_retry
 from exchange.errors import Unavailable
@@ -34,6 +34,7 @@ DAY_MS = 86_400_000
 WINDOW_MS = 89 * DAY_MS  # the venue answers for less than 90 days
 PAGE = 1000
 LONGEST_PAGES = 50
+Read = Callable[..., list[DepositRecord]]
 
 
 # ------------------------------------------------------------------ addresses
@@ -51,14 +52,16 @@ def deposit_address(*, user: User, asset: str, network: str) -> DepositAddress:
     try:
         return _own_address(user, route, account)
     except VenueError as error:
-        log.warning("deposit.no_address", user_id=user.pk, asset=asset, network=network, reason=str(error)[:120])
+        log.warning(
+            "deposit.no_address", user_id=user.pk, asset=asset, network=network, reason=str(error)[:120]
+        )
         raise Unavailable() from error
 
 
 def _own_address(user: User, route: Network, account: VenueAccount) -> DepositAddress:
     sub_account = _sub_account_of(user, account) if settings.DEPOSIT_SUB_ACCOUNTS else None
 
-    def ask(rest: Rest) -> tuple[str, str]:
+    def ask(rest: gate.Rest) -> tuple[str, str]:
         if sub_account and sub_account.email:
             found = rest.sub_deposit_address(sub_account.email, route.asset_id, route.code)
         else:
@@ -76,7 +79,9 @@ def _keep_address(
     try:
         with transaction.atomic():
             return DepositAddress.objects.get_or_create(
-                user=user, network=route, defaults={"sub_account": sub_account, "address": address, "tag": tag}
+                user=user,
+                network=route,
+                defaults={"sub_account": sub_account, "address": address, "tag": tag},
             )[0]
     except IntegrityError as error:
         raise NoOwnAddress(field="network") from error
@@ -120,28 +125,30 @@ def poll_deposits() -> int:
 def _records(account: VenueAccount) -> Iterator[tuple[SubAccount | None, DepositRecord]]:
     """Of the pooled account and of every sub-account with an address; windows overlap, so nothing falls between."""
     end_ms = gate.clock().now_ms()
-    start_ms = end_ms - WINDOW_MS
-    pooled: Callable[[Rest, int], list[DepositRecord]] = lambda rest, offset: rest.deposit_history(  # noqa: E731
-        start_ms=start_ms, end_ms=end_ms, offset=offset, limit=PAGE
-    )
+    span = {"start_ms": end_ms - WINDOW_MS, "end_ms": end_ms, "limit": PAGE}
+
+    def pooled(rest: gate.Rest, offset: int) -> list[DepositRecord]:
+        return rest.deposit_history(offset=offset, **span)
+
     for record in _paged(account, pooled):
         yield None, record
-    for sub_account in SubAccount.objects.filter(addresses__isnull=False, email__isnull=False).distinct():
-        email = str(sub_account.email)
-        own: Callable[[Rest, int], list[DepositRecord]] = (  # noqa: E731
-            lambda rest, offset, email=email: rest.sub_deposit_history(
-                email, start_ms=start_ms, end_ms=end_ms, offset=offset, limit=PAGE
-            )
+    for sub_account in SubAccount.objects.filter(addresses__isnull=False).exclude(email="").distinct():
+        yield from (
+            (sub_account, record) for record in _paged(account, _own_history(sub_account.email, span))
         )
-        for record in _paged(account, own):
-            yield sub_account, record
 
 
-def _paged(account: VenueAccount, read: Callable[[Rest, int], list[DepositRecord]]) -> Iterator[DepositRecord]:
+def _own_history(email: str, span: dict[str, int]) -> Read:
+    def own(rest: gate.Rest, offset: int) -> list[DepositRecord]:
+        return rest.sub_deposit_history(email, offset=offset, **span)
+
+    return own
+
+
+def _paged(account: VenueAccount, read: Read) -> Iterator[DepositRecord]:
     for page in range(LONGEST_PAGES):
         # Half a page of overlap: rows that arrive while we read shift the others, and none may slip away.
-        offset = page * PAGE // 2
-        rows = gate.call(account, gate.Kind.WALLET, None, lambda rest, offset=offset: read(rest, offset))
+        rows = gate.call(account, gate.Kind.WALLET, None, partial(read, offset=page * PAGE // 2))
         yield from rows
         if len(rows) < PAGE:
             return
@@ -228,6 +235,7 @@ def _where_it_lies(deposit: Deposit, amount: Decimal) -> Line:
 
 
 def _tell(deposit: Deposit, amount: Decimal) -> None:
+    assert deposit.user_id is not None
     user = User.objects.get(pk=deposit.user_id)
     words = {"amount": plain(amount), "asset": deposit.asset_id}
     office.notify(
@@ -276,7 +284,10 @@ def _event(deposit: Deposit) -> dict[str, object]:
 # ------------------------------------------------------------------ from the sub-account to the trading account
 def _sweep_to_trading(account: VenueAccount) -> None:
     waiting = Deposit.objects.filter(
-        status=Deposit.Status.CREDITED, sub_account__isnull=False, swept_at__isnull=True, venue_account=account
+        status=Deposit.Status.CREDITED,
+        sub_account__isnull=False,
+        swept_at__isnull=True,
+        venue_account=account,
     )
     for deposit in waiting.select_related("sub_account", "asset").order_by("id")[:100]:
         try:

@@ -142,6 +142,11 @@ def post_orphan_fill(
     )
     LedgerException.objects.get_or_create(
         key=f"orphan:{key}",
-        defaults={"source": "fill of an unknown order", "asset_id": base, "amount": quantity, "detail": detail},
+        defaults={
+            "source": "fill of an unknown order",
+            "asset_id": base,
+            "amount": quantity,
+            "detail": detail,
+        },
     )
     return posted

@@ -47,7 +47,10 @@ def release(*, user_id: int, cause: Hold.Cause, cause_id: int) -> Decimal:
         key=f"{cause}:{cause_id}",
         kind=Transfer.Kind.RELEASE,
         reference=f"{cause}:{cause_id}",
-        lines=[held(user_id, locked.asset, -locked.remaining), available(user_id, locked.asset, locked.remaining)],
+        lines=[
+            held(user_id, locked.asset, -locked.remaining),
+            available(user_id, locked.asset, locked.remaining),
+        ],
         holds=[CloseHold(locked.hold_id)],
     )
     return locked.remaining

@@ -29,7 +29,9 @@ def _store(coin: CoinConfig) -> int:
         Network.objects.update_or_create(
             asset_id=coin.asset, code=config.network, defaults={**_fields(config), "seen_at": now}
         )
-    gone = Network.objects.filter(asset_id=coin.asset).exclude(code__in=[item.network for item in coin.networks])
+    gone = Network.objects.filter(asset_id=coin.asset).exclude(
+        code__in=[item.network for item in coin.networks]
+    )
     gone.update(deposit_enabled=False, withdraw_enabled=False)
     if coin.name:
         Asset.objects.filter(code=coin.asset, name="").update(name=coin.name[:80])

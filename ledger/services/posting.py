@@ -101,7 +101,9 @@ def post(
     InsufficientFunds, NotApproved, BadPosting.
     """
     lines = [line for line in lines if line.amount]
-    request_hash = _digest([kind, reference, facts if facts is not None else [_plain(line) for line in lines]])
+    request_hash = _digest(
+        [kind, reference, facts if facts is not None else [_plain(line) for line in lines]]
+    )
 
     def attempt() -> Posted:
         return _post(scope, key, request_hash, kind, lines, holds, reference, approval_id, reverses_id)
@@ -129,7 +131,8 @@ def _post(
 ) -> Posted:
     ids = _account_ids(lines, holds)
     sent_lines = [
-        {"account": ids[line.account], "bucket": str(line.bucket), "amount": plain(line.amount)} for line in lines
+        {"account": ids[line.account], "bucket": str(line.bucket), "amount": plain(line.amount)}
+        for line in lines
     ]
     sent_holds = [_hold_change(change, ids) for change in holds]
     try:
@@ -163,7 +166,9 @@ def _refusal(error: DatabaseError) -> Exception:
 def account_ids(names: Sequence[AccountName]) -> dict[AccountName, int]:
     """The accounts' ids, opened where they did not exist, in one round trip."""
     unique = list(dict.fromkeys(names))
-    columns = [[getattr(name, field) for name in unique] for field in ("type", "asset", "owner", "venue_account")]
+    columns = [
+        [getattr(name, field) for name in unique] for field in ("type", "asset", "owner", "venue_account")
+    ]
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT ledger_open_account(t, a, o, v)"
@@ -175,7 +180,9 @@ def account_ids(names: Sequence[AccountName]) -> dict[AccountName, int]:
 
 
 def _account_ids(lines: Sequence[Line], holds: Sequence[HoldChange]) -> dict[AccountName, int]:
-    return account_ids([*(line.account for line in lines), *(h.account for h in holds if isinstance(h, NewHold))])
+    return account_ids(
+        [*(line.account for line in lines), *(h.account for h in holds if isinstance(h, NewHold))]
+    )
 
 
 def _hold_change(change: HoldChange, ids: dict[AccountName, int]) -> dict[str, object]:

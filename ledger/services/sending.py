@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from exchange.binance.errors import NotSent, Rejected, Unknown
-from exchange.binance.rest import Rest
 from exchange.binance.wallet import WithdrawRecord
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
@@ -38,7 +37,10 @@ def send_next_withdrawal() -> bool:
         return True
     try:
         venue_id = gate.call(
-            withdrawal.venue_account, gate.Kind.WITHDRAW, withdrawal.user_id, lambda rest: _apply(rest, withdrawal)
+            withdrawal.venue_account,
+            gate.Kind.WITHDRAW,
+            withdrawal.user_id,
+            lambda rest: _apply(rest, withdrawal),
         )
     except NotSent as error:
         _put_back(withdrawal.pk, str(error))
@@ -53,7 +55,7 @@ def send_next_withdrawal() -> bool:
     return True
 
 
-def _apply(rest: Rest, withdrawal: Withdrawal) -> str:
+def _apply(rest: gate.Rest, withdrawal: Withdrawal) -> str:
     return rest.withdraw(
         asset=withdrawal.asset_id,
         network=withdrawal.network.code,
@@ -67,13 +69,17 @@ def _apply(rest: Rest, withdrawal: Withdrawal) -> str:
 @transaction.atomic
 def _take() -> Withdrawal | None:
     """The oldest approved row, marked SENDING before anything leaves; a frozen customer's waits for staff again."""
-    waiting = Withdrawal.objects.filter(status=Status.APPROVED).select_for_update(skip_locked=True, of=("self",))
+    waiting = Withdrawal.objects.filter(status=Status.APPROVED).select_for_update(
+        skip_locked=True, of=("self",)
+    )
     withdrawal = waiting.select_related("user", "network", "venue_account").order_by("id").first()
     if withdrawal is None:
         return None
     if withdrawal.user.is_frozen:
         withdrawal.status, withdrawal.decided_by = Status.REQUESTED, None
-        office.record(None, "withdrawal.stopped", "withdrawal", withdrawal.pk, reason="the customer is frozen")
+        office.record(
+            None, "withdrawal.stopped", "withdrawal", withdrawal.pk, reason="the customer is frozen"
+        )
     else:
         withdrawal.status, withdrawal.sending_at = Status.SENDING, timezone.now()
     withdrawal.save()

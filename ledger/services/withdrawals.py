@@ -104,7 +104,9 @@ def _record(draft: Withdrawal) -> Withdrawal:
         cause=Hold.Cause.WITHDRAWAL,
         cause_id=draft.pk,
     )
-    office.record(draft.user, "withdrawal.requested", "withdrawal", draft.pk, after={"amount": plain(draft.amount)})
+    office.record(
+        draft.user, "withdrawal.requested", "withdrawal", draft.pk, after={"amount": plain(draft.amount)}
+    )
     words = {"amount": plain(draft.amount), "asset": draft.asset_id, "address": draft.address}
     office.notify(
         draft.user,

@@ -5,7 +5,6 @@ from django.utils import timezone
 
 from exchange.database import transaction_with_retry
 from ledger import services as ledger
-from ledger.models import Hold
 from orders.errors import Told
 from orders.models import Order, Status, VenueOrder
 from orders.services import events
@@ -27,7 +26,7 @@ def finish(order: Order, status: str, code: str = "", sentence: str = "") -> Non
     order.status, order.finished_at = status, timezone.now()
     order.reason_code, order.reason = code[:40], sentence[:300]
     order.save()
-    ledger.release(user_id=order.user_id, cause=Hold.Cause.ORDER, cause_id=order.pk)
+    ledger.release(user_id=order.user_id, cause=ledger.Cause.ORDER, cause_id=order.pk)
     paid = order.market.quote_id if order.side == "BUY" else order.market.base_id
     events.tell(order, paid)
 

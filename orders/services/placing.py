@@ -1,5 +1,6 @@
 """Placing an order: one transaction records and holds, plain code after it relays, once."""
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from datetime import timedelta
@@ -18,7 +19,6 @@ from exchange.binance.models import PlaceOrder
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
 from ledger import services as ledger
-from ledger.models import Hold
 from markets import queries as markets
 from markets.models import Market
 from orders import rules
@@ -53,10 +53,9 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
 
 
 def _know_the_time() -> None:
-    try:
+    # The offset known so far serves; the venue judges the timestamp anyway.
+    with contextlib.suppress(VenueError):
         gate.measure_clock()
-    except VenueError:
-        pass  # the offset known so far serves; the venue judges the timestamp anyway
 
 
 @transaction_with_retry
@@ -97,7 +96,7 @@ def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Ord
         user_id=user.pk,
         asset=plan.hold_asset,
         amount=plan.hold_amount,
-        cause=Hold.Cause.ORDER,
+        cause=ledger.Cause.ORDER,
         cause_id=order.pk,
     )
     events.tell(order, plan.hold_asset)

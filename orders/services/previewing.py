@@ -5,7 +5,9 @@ from decimal import Decimal
 
 from django.conf import settings
 
+from exchange.money import floor_to_step
 from markets import queries as markets
+from markets.rules import step_size
 from orders import rules
 from orders.models import Side
 from orders.services.tickets import Ticket, plan_of
@@ -33,12 +35,17 @@ def preview(ticket: Ticket) -> Preview:
     market = markets.market(ticket.symbol)
     plan = plan_of(market, ticket)
     book = markets.published_book(ticket.symbol)
-    walk = markets.walk(book, ticket.side, quantity=plan.quantity, quote=plan.quote_quantity) if book else None
+    walk = (
+        markets.walk(book, ticket.side, quantity=plan.quantity, quote=plan.quote_quantity) if book else None
+    )
+    average: Decimal | None = None
+    quantity, quote = Decimal(0), Decimal(0)
     if ticket.price is not None and ticket.quantity is not None:
         average, quantity, quote = ticket.price, ticket.quantity, ticket.price * ticket.quantity
-    else:
-        average = walk.average if walk else None
-        quantity, quote = (walk.quantity, walk.quote) if walk else (Decimal(0), Decimal(0))
+    elif walk:
+        average = None if walk.average is None else _shown(walk.average)
+        quantity = floor_to_step(walk.quantity, step_size(market.filters))
+        quote = _shown(walk.quote)
     received = market.base if ticket.side == Side.BUY else market.quote
     gained = quantity if ticket.side == Side.BUY else quote
     return Preview(
@@ -50,7 +57,12 @@ def preview(ticket: Ticket) -> Preview:
         fee_asset=received.code,
         held=plan.hold_amount,
         held_asset=plan.hold_asset,
-        slippage_bps=walk.slippage_bps if walk else None,
+        slippage_bps=round(walk.slippage_bps, 2) if walk and walk.slippage_bps is not None else None,
         is_complete=walk.is_complete if walk else False,
         limit_price=plan.price,
     )
+
+
+def _shown(estimate: Decimal) -> Decimal:
+    """Eight decimals are enough for an estimate."""
+    return round(estimate, 8)

@@ -43,13 +43,17 @@ def reconcile(*, venue_order_id: int) -> None:
 
 
 def _note_check(venue_order: VenueOrder) -> None:
-    VenueOrder.objects.filter(pk=venue_order.pk).update(checked_at=timezone.now(), checks=venue_order.checks + 1)
+    VenueOrder.objects.filter(pk=venue_order.pk).update(
+        checked_at=timezone.now(), checks=venue_order.checks + 1
+    )
 
 
 def _not_found(venue_order: VenueOrder) -> None:
     """-2013 is no proof at once: the query's source may lag, and a request on its way may still be accepted."""
     if venue_order.status != Status.PENDING:
-        log.error("order.lost_at_venue", order=venue_order.order_id, client_order_id=venue_order.client_order_id)
+        log.error(
+            "order.lost_at_venue", order=venue_order.order_id, client_order_id=venue_order.client_order_id
+        )
         return
     last_moment = venue_order.timestamp_ms + venue_order.recv_window_ms + settings.ORDER_RESOLVE_MARGIN_MS
     if gate.clock().now_ms() <= last_moment or timezone.now() <= venue_order.send_by:

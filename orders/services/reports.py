@@ -1,4 +1,4 @@
-"""The one road for facts: the answer, the user stream and reconciliation all end here, in any order, any number of times."""
+"""The one road for facts: answer, user stream and reconciliation end here, in any order, any number of times."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -175,7 +175,10 @@ def _fetch_missing(venue_account: VenueAccount, venue_order_id: int, report: Rep
     number = report.venue_order_id
     try:
         trades = gate.call(
-            venue_account, gate.Kind.QUERY, None, lambda rest: rest.my_trades(report.symbol, venue_order_id=number)
+            venue_account,
+            gate.Kind.QUERY,
+            None,
+            lambda rest: rest.my_trades(report.symbol, venue_order_id=number),
         )
     except VenueError as error:
         log.warning("order.trades_missing", order=venue_order_id, reason=str(error)[:120])

@@ -58,7 +58,9 @@ class Plan:
 def check_shape(ticket: Ticket) -> None:
     """Refuses a ticket whose fields do not make an order, naming the field."""
     if not _NONCE.fullmatch(ticket.nonce):
-        raise BadTicket(_("Use 1 to 64 letters, digits, dots, dashes or underscores."), field="client_order_id")
+        raise BadTicket(
+            _("Use 1 to 64 letters, digits, dots, dashes or underscores."), field="client_order_id"
+        )
     if ticket.side not in Side.values:
         raise BadTicket(_("Say BUY or SELL."), field="side")
     if ticket.type == Type.LIMIT:
@@ -87,7 +89,9 @@ def _check_market(ticket: Ticket) -> None:
     if (ticket.quantity is None) == (ticket.quote_quantity is None):
         raise BadTicket(_("Give the amount or the total, one of them."), field="quantity")
     if not (ticket.quantity or ticket.quote_quantity):
-        raise BadTicket(_("Enter more than zero."), field="quantity" if ticket.quantity is not None else "quote_quantity")
+        raise BadTicket(
+            _("Enter more than zero."), field="quantity" if ticket.quantity is not None else "quote_quantity"
+        )
 
 
 def plan_of(market: Market, ticket: Ticket) -> Plan:
@@ -113,7 +117,9 @@ def _limit_plan(market: Market, ticket: Ticket, book: markets.PublishedBook | No
         quantity=ticket.quantity,
         reference=book.middle if book else None,
     )
-    return _plan(market, ticket, type="LIMIT", tif=ticket.time_in_force, price=ticket.price, quantity=ticket.quantity)
+    return _plan(
+        market, ticket, type="LIMIT", tif=ticket.time_in_force, price=ticket.price, quantity=ticket.quantity
+    )
 
 
 def _market_plan(market: Market, ticket: Ticket, book: markets.PublishedBook) -> Plan:

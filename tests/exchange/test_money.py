@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from exchange import money
 from exchange.errors import BadNumber
 
-NOT_NUMBERS = [
+NOT_NUMBERS: list[object] = [
     "", " ", "-1", "+1", "-0", "1e3", "1E400", "NaN", "Infinity", ".5", "5.", "1,5", "1 000", "0x10", "１２", "٣",
     "1.0000000000000000001", "123456789012345678901", "1\n", " 1", "1_000", None, 1, 1.5, True, Decimal(1), b"1", [],
 ]  # fmt: skip

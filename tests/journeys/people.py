@@ -150,7 +150,9 @@ class StaffMember:
     def code_mailed_to(self, email: str) -> str:
         notice = eventually(lambda: self.find_id("office/notice", email), what=f"a mail to {email}")
         found = re.search(
-            r"^\s*([A-Z0-9]{3,4}-?[A-Z0-9]{3,4})\s*$", self.read(f"/admin/office/notice/{notice}/change/"), re.M
+            r"^\s*([A-Z0-9]{3,4}-?[A-Z0-9]{3,4})\s*$",
+            self.read(f"/admin/office/notice/{notice}/change/"),
+            re.M,
         )
         assert found, "the mail holds no code"
         return found.group(1)

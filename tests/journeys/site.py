@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import psycopg
+import requests
 
 from exchange.local.environment import free_port
 from exchange.local.places import CHECKOUT, DEMO_PEOPLE
@@ -61,6 +62,13 @@ class Site:
     def database(self) -> psycopg.Connection:
         """A session as the application's role."""
         return psycopg.connect(self.environment["DATABASE_URL"], autocommit=True)
+
+    def paper_deposit(self, coin: str, network: str, amount: str, address: str, tag: str) -> None:
+        """Money arrives at the address on its chain, by the paper venue's control door."""
+        asked = {"coin": coin, "network": network, "amount": amount, "address": address, "tag": tag}
+        door = f"{self.environment['BINANCE_SAPI_URL']}/paper/deposit"
+        answer = requests.post(door, json=asked, timeout=10)
+        assert answer.status_code == 200, answer.text
 
     def trial_balance(self) -> dict[str, Decimal]:
         """The assets whose entries do not sum to zero."""

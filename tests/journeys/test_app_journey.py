@@ -78,9 +78,9 @@ def trade(erin: AppCustomer) -> None:
     assert erin.available("BTC") == bought > 0
     assert erin.available("USDT") == 5000 - paid
 
-    resting = erin.place(limit_buy("10000", "0.01"))
+    resting = erin.place(limit_buy("20000", "0.01"))
     eventually(lambda: erin.order_if(resting["id"], "OPEN"), what="the limit order to rest")
-    assert erin.balance("USDT")["held"] == "100"
+    assert erin.balance("USDT")["held"] == "200"
     erin.delete(f"orders/{resting['id']}/")
     eventually(lambda: erin.order_if(resting["id"], "CANCELED"), what="the limit order to be canceled")
     assert erin.balance("USDT")["held"] == "0"

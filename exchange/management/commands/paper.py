@@ -6,12 +6,11 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from exchange.paper.replay import Replay
-from exchange.paper.server import Server
+from exchange.paper.server import serve
 from exchange.paper.venue import Venue, keys_from
 
 
@@ -23,7 +22,9 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, required=True, help="0 chooses a free one")
         parser.add_argument("--data-dir", type=Path, default=None, help="default: DATA_DIR/paper")
         parser.add_argument("--keys", type=Path, default=None, help="JSON with a trade and a withdraw key")
-        parser.add_argument("--replay", default="", help="FILE or FILE:SPEED, a recorded session to send again")
+        parser.add_argument(
+            "--replay", default="", help="FILE or FILE:SPEED, a recorded session to send again"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         listening = self.listen(options["port"])
@@ -33,10 +34,10 @@ class Command(BaseCommand):
             for key in venue.keys.values():
                 rights = "withdraw" if key.can_withdraw else "trade"
                 self.stdout.write(f"{rights} key {key.key} secret {key.secret}")
-        app = Server(venue, self.replay(options["replay"])).application()
+        replay = self.replay(options["replay"])
         self.stdout.write(f"paper venue ready on http://127.0.0.1:{listening.getsockname()[1]}")
         self.stdout.flush()
-        web.run_app(app, sock=listening, print=None, shutdown_timeout=1, access_log=None, handle_signals=True)
+        serve(venue, listening, replay)
 
     @staticmethod
     def listen(port: int) -> socket.socket:

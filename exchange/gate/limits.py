@@ -1,0 +1,48 @@
+"""What the venue said about its limits, shared by all processes; and its time as this process knows it."""
+
+import contextlib
+import time
+from functools import cache as once
+
+import structlog
+from django.core.cache import cache
+from redis.exceptions import RedisError
+
+from exchange.binance.transport import Clock, Usage
+
+log = structlog.get_logger()
+
+WEIGHT_KEY = "gate:weight"
+BLOCKED_KEY = "gate:blocked-until"
+SEEN_KEY = "gate:answered-at"
+_blocked_until = 0.0
+
+
+def blocked_for() -> float:
+    """Seconds for which the venue wants to hear nothing from this address."""
+    until = _blocked_until
+    with contextlib.suppress(OSError, RedisError):  # Redis away: this process's own memory still holds
+        until = max(until, float(cache.get(BLOCKED_KEY) or 0))
+    return max(0.0, until - time.time())
+
+
+def observe(usage: Usage) -> None:
+    """Note what an answer said about the limits; a 429 or 418 blocks every process."""
+    global _blocked_until
+    if usage.http_status in (418, 429):
+        seconds = usage.retry_after or 60
+        _blocked_until = max(_blocked_until, time.time() + seconds)
+        log.warning("gate.blocked", status=usage.http_status, seconds=seconds)
+    # The counters are for eyes, and the venue's headers come again with the next answer.
+    with contextlib.suppress(OSError, RedisError):
+        if usage.http_status in (418, 429):
+            cache.set(BLOCKED_KEY, _blocked_until, timeout=int(seconds) + 1)
+        if (weight := usage.used_weight.get("1m")) is not None:
+            cache.set(WEIGHT_KEY, weight, timeout=60)
+        cache.set(SEEN_KEY, int(time.time() * 1000), timeout=None)
+
+
+@once
+def clock() -> Clock:
+    """The venue's time as this process knows it."""
+    return Clock()
