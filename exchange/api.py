@@ -1,7 +1,6 @@
 """What every part of the API shares: one shape of error, strict JSON, pages, throttles."""
 
 import json
-import re
 from decimal import Decimal
 from typing import IO, Any
 
@@ -74,23 +73,19 @@ class StrictJSONParser(BaseParser):
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
         try:
             text = stream.read().decode("utf-8")
-            _whole_characters(text)
-            return json.loads(
+            found = json.loads(
                 text,
                 object_pairs_hook=_once,
                 parse_constant=_no_constant,
                 parse_float=_number,
                 parse_int=_number,
             )
+            if "\\ud" in text.lower():
+                # Half of a surrogate pair is no character: neither the database nor an answer could carry it.
+                json.dumps(found, ensure_ascii=False, default=str).encode("utf-8")
         except (ValueError, RecursionError) as error:
             raise exceptions.ParseError(_("This is not JSON as it is expected here: %s.") % error) from error
-
-
-def _whole_characters(text: str) -> None:
-    """Half of a surrogate pair is no character: neither the database nor an answer could carry it."""
-    halves = re.findall(r"\\u(d[89a-f][0-9a-f]{2})", re.sub(r"\\\\", "", text), re.IGNORECASE)
-    if halves:
-        json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8")
+        return found
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
