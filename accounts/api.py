@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any
 
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -17,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import queries, services
-from accounts.forms import countries, plain_text
+from accounts.forms import countries, not_too_large, plain_text
 from accounts.models import ApiToken, KycCase, KycDocument, User
 from accounts.permissions import InPerson
 from accounts.rules import is_plausible_age
@@ -77,6 +78,9 @@ class DocumentOut(serializers.ModelSerializer):
 class DocumentIn(serializers.Serializer):
     kind = serializers.ChoiceField(choices=KycDocument.Kind.choices)
     file = serializers.FileField()
+
+    def validate_file(self, value: UploadedFile) -> UploadedFile:
+        return not_too_large(value)
 
 
 class CaseOut(serializers.ModelSerializer):

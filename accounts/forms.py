@@ -6,10 +6,12 @@ from datetime import date
 from babel import Locale, UnknownLocaleError
 from django import forms
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from accounts.documents import MOST_BYTES
 from accounts.models import KycDocument
 from accounts.rules import is_plausible_age
 
@@ -41,6 +43,13 @@ def plain_text(value: str) -> str:
     if _CONTROL.search(value):
         raise forms.ValidationError(_("Use letters, digits and usual punctuation only."), code="characters")
     return re.sub(r"[ \u00a0\u3000]+", " ", value).strip()
+
+
+def not_too_large(file: UploadedFile) -> UploadedFile:
+    """The upload, before it is read; refuses one that would be refused afterwards."""
+    if (file.size or 0) > MOST_BYTES:
+        raise forms.ValidationError(_("This file is larger than 8 MB."), code="size")
+    return file
 
 
 class PersonalForm(forms.Form):
@@ -89,6 +98,9 @@ class DocumentForm(forms.Form):
         help_text=_("JPEG, PNG or PDF, at most 8 MB."),
         widget=forms.FileInput(attrs={"accept": "image/jpeg,image/png,application/pdf"}),
     )
+
+    def clean_file(self) -> UploadedFile:
+        return not_too_large(self.cleaned_data["file"])
 
 
 class TokenForm(forms.Form):

@@ -4,11 +4,12 @@ import json
 from decimal import Decimal
 from typing import IO, Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from drf_spectacular.utils import extend_schema_field
+from redis.exceptions import RedisError
 from rest_framework import exceptions, serializers
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.parsers import BaseParser
@@ -16,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 from rest_framework.views import set_rollback
 
-from exchange.errors import BadNumber, DomainError
+from exchange.errors import BadNumber, DomainError, TooLarge, Unavailable
 from exchange.money import parse, plain
 
 LONGEST_NUMBER = 60
@@ -28,6 +29,10 @@ def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    elif isinstance(error, RequestDataTooBig):
+        error = TooLarge()
+    elif isinstance(error, RedisError):  # limits and used codes cannot be looked up: nothing may pass unchecked
+        error = Unavailable()
     if isinstance(error, DomainError):
         set_rollback()
         body = {"code": error.code, "message": str(error), "field": error.field}

@@ -5,6 +5,7 @@ DomainError
  ├─ NotAllowed         403
  ├─ Conflict           409   the same key with another body, or a state that has moved on
  ├─ BadNumber          400
+ ├─ TooLarge           413
  └─ Unavailable        503   the platform or the venue cannot do it at the moment; nothing was done
 """
 
@@ -48,6 +49,12 @@ class Conflict(DomainError):
     code = "conflict"
     status = 409
     message = _("This was already decided otherwise.")
+
+
+class TooLarge(DomainError):
+    code = "too_large"
+    status = 413
+    message = _("This is larger than anything we take.")
 
 
 class Unavailable(DomainError):

@@ -5,13 +5,16 @@ import uuid
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from django import forms
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
+from redis.exceptions import RedisError
 
-from exchange.errors import DomainError
+from exchange.errors import DomainError, Unavailable
 from exchange.money import parse
 
 if TYPE_CHECKING:
@@ -94,15 +97,22 @@ def refuse(form: forms.BaseForm, error: DomainError) -> None:
 
 
 class RefusalPages:
-    """Middleware: a refusal that no view caught becomes a page with its sentence and status."""
+    """Middleware: a refusal that no view caught becomes a page with its sentence and status.
+
+    An address with a NUL in it is nobody's: the database knows no such text, and nothing is asked of it.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "\0" in unquote(request.get_full_path()):
+            raise SuspiciousOperation("NUL in the address")
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if isinstance(error, RedisError):  # limits on tries cannot be looked up: nothing may pass unchecked
+            error = Unavailable()
         if not isinstance(error, DomainError):
             return None
         return render(request, "refusal.html", {"refusal": error}, status=error.status)
