@@ -2,15 +2,12 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 API = [include(f"{app}.api_urls") for app in ("accounts", "markets", "ledger", "orders")]
 PAGES = [include(f"{app}.urls") for app in ("markets", "accounts", "ledger", "orders")]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("exchange.schema")),
-    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="api_docs"),
     *(path("api/v1/", routes) for routes in API),
     path("accounts/", include("allauth.urls")),
     path("_allauth/", include("allauth.headless.urls")),

@@ -36,6 +36,7 @@ class FilterViolation(DomainError):
         super().__init__(message, field=field, **params)
         self.code = code
         self.nearest = None if nearest is None else plain(nearest)
+        self.params["nearest"] = self.nearest
 
 
 class OffTick(FilterViolation):
@@ -47,7 +48,6 @@ class OffTick(FilterViolation):
             nearest=nearest,
             step=plain(tick),
         )
-        self.params["nearest"] = plain(nearest)
 
 
 class OffStep(FilterViolation):
@@ -59,52 +59,59 @@ class OffStep(FilterViolation):
             nearest=nearest,
             step=plain(step),
         )
-        self.params["nearest"] = plain(nearest)
 
 
 class TooLow(FilterViolation):
-    def __init__(self, code: str, field: str, least: Decimal) -> None:
+    def __init__(self, code: str, field: str, least: Decimal, nearest: Decimal) -> None:
         super().__init__(
-            _("Too small: at least %(limit)s."), code=code, field=field, nearest=least, limit=plain(least)
+            _("Too small: at least %(limit)s."), code=code, field=field, nearest=nearest, limit=plain(least)
         )
 
 
 class TooHigh(FilterViolation):
-    def __init__(self, code: str, field: str, most: Decimal) -> None:
+    def __init__(self, code: str, field: str, most: Decimal, nearest: Decimal) -> None:
         super().__init__(
-            _("Too large: at most %(limit)s."), code=code, field=field, nearest=most, limit=plain(most)
+            _("Too large: at most %(limit)s."), code=code, field=field, nearest=nearest, limit=plain(most)
         )
 
 
 class BelowMinNotional(FilterViolation):
-    def __init__(self, field: str, least: Decimal, value: Decimal) -> None:
+    def __init__(self, field: str, least: Decimal, value: Decimal, nearest: Decimal | None) -> None:
         super().__init__(
             _("The order's value is %(value)s; it must be at least %(limit)s."),
             code="below_min_notional",
             field=field,
+            nearest=nearest,
             limit=plain(least),
             value=plain(value),
         )
 
 
 class AboveMaxNotional(FilterViolation):
-    def __init__(self, field: str, most: Decimal, value: Decimal) -> None:
+    def __init__(self, field: str, most: Decimal, value: Decimal, nearest: Decimal | None) -> None:
         super().__init__(
             _("The order's value is %(value)s; it may be at most %(limit)s."),
             code="above_max_notional",
             field=field,
+            nearest=nearest,
             limit=plain(most),
             value=plain(value),
         )
 
 
 class FarFromMarket(FilterViolation):
-    def __init__(self, low: Decimal, high: Decimal, nearest: Decimal) -> None:
+    """`high` is None when the filter has no upper bound."""
+
+    def __init__(self, low: Decimal, high: Decimal | None, nearest: Decimal) -> None:
+        if high is None:
+            message = _("The price is too far from the market: at least %(low)s.")
+        else:
+            message = _("The price is too far from the market: from %(low)s to %(high)s.")
         super().__init__(
-            _("The price is too far from the market: from %(low)s to %(high)s."),
+            message,
             code="far_from_market",
             field="price",
             nearest=nearest,
             low=plain(low),
-            high=plain(high),
+            high="" if high is None else plain(high),
         )

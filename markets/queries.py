@@ -10,6 +10,7 @@ import structlog
 from django.db.models import QuerySet
 from redis.exceptions import RedisError
 
+from exchange.money import EXACT, multiply
 from markets import feed, rules
 from markets.errors import UnknownInterval, UnknownMarket
 from markets.models import Candle, Market
@@ -17,7 +18,7 @@ from markets.models import Candle, Market
 log = structlog.get_logger()
 PUBLISHED_LEVELS = 1000
 _WIDE = Context(prec=40, rounding=ROUND_HALF_EVEN)
-BPS = Decimal(10_000)
+ZERO, BPS = Decimal(0), Decimal(10_000)
 
 
 def divide(amount: Decimal, by: Decimal) -> Decimal:
@@ -33,7 +34,7 @@ def listed() -> QuerySet[Market]:
 
 def market(symbol: str) -> Market:
     """A listed market; raises UnknownMarket."""
-    found = listed().filter(symbol=symbol).first()
+    found = None if "\0" in symbol else listed().filter(symbol=symbol).first()
     if found is None:
         raise UnknownMarket(field="symbol")
     return found
@@ -110,21 +111,29 @@ def walk(
 ) -> Walk:
     """Walks the other side of the book for a quantity of base or an amount of quote."""
     levels = book.asks if side == "BUY" else book.bids
-    got, spent, worst = Decimal(0), Decimal(0), None
+    wanted = quantity if quote is None else quote
+    assert wanted is not None, "a walk is for a quantity or for a total"
+    left, got, spent, worst = wanted, ZERO, ZERO, None
     for price_text, quantity_text in levels:
-        price, offered = Decimal(price_text), Decimal(quantity_text)
-        wanted = quantity - got if quantity is not None else divide((quote or Decimal(0)) - spent, price)
-        if wanted <= 0:
+        if not left:
             break
-        taken = min(wanted, offered)
-        got, spent, worst = got + taken, spent + taken * price, price
-    is_complete = (
-        got >= quantity if quantity is not None else spent >= (quote or Decimal(0)) * (1 - Decimal("1e-30"))
-    )
-    average = divide(spent, got) if got else None
-    best = Decimal(levels[0][0]) if levels else None
-    slippage = divide(abs(average - best) * BPS, best) if average is not None and best else None
-    return Walk(got, spent, average, worst, slippage, is_complete)
+        worst = Decimal(price_text)
+        taken, paid = _take(worst, Decimal(quantity_text), left, is_total=quote is not None)
+        got, spent = EXACT.add(got, taken), EXACT.add(spent, paid)
+        left = EXACT.subtract(left, taken if quote is None else paid)
+    if worst is None or not got:
+        return Walk(got, spent, None, None, None, not left)
+    average, best = divide(spent, got), Decimal(levels[0][0])
+    return Walk(got, spent, average, worst, divide(abs(average - best) * BPS, best), not left)
+
+
+def _take(price: Decimal, offered: Decimal, left: Decimal, *, is_total: bool) -> tuple[Decimal, Decimal]:
+    """How much of one level is taken and what it costs, when so much quantity, or so much of the total, is left."""
+    worth = multiply(price, offered)
+    if not is_total:
+        taken = min(left, offered)
+        return taken, multiply(price, taken)
+    return (offered, worth) if worth <= left else (divide(left, price), left)
 
 
 # ------------------------------------------------------------------ tickers and trades

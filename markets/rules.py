@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any
 
-from exchange.money import ceil_to_step, floor_to_step, is_multiple
+from exchange.money import MAX_DECIMALS, ceil_to_step, decimals, floor_to_step, is_multiple, multiply
 from markets.errors import (
     AboveMaxNotional,
     BelowMinNotional,
@@ -17,7 +17,9 @@ from markets.errors import (
 )
 
 Filter = Mapping[str, Any]
-ZERO = Decimal(0)
+SCALE = 8
+ZERO, SMALLEST = Decimal(0), Decimal("1e-18")
+_UP, _DOWN = Context(prec=60, rounding=ROUND_CEILING), Context(prec=60, rounding=ROUND_FLOOR)
 INTERVALS = {
     "1s": 1, "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "2h": 7200, "4h": 14400,
     "6h": 21600, "8h": 28800, "12h": 43200, "1d": 86400, "3d": 259200, "1w": 604800, "1M": 2592000,
@@ -26,6 +28,7 @@ INTERVALS = {
 
 @dataclass(frozen=True)
 class _Order:
+    filters: Sequence[Filter]
     side: str
     type: str
     price: Decimal | None
@@ -42,12 +45,16 @@ class _Order:
         return "quantity" if self.quantity is not None else "quote_quantity"
 
     @property
+    def worth(self) -> Decimal | None:
+        """What one of it counts as: a market order has no price of its own, the reference stands in."""
+        return self.reference if self.is_market else self.price
+
+    @property
     def notional(self) -> Decimal | None:
-        """Price × quantity; for a market order with the reference as price, or the total itself."""
+        """Price × quantity, or the total itself."""
         if self.quote_quantity is not None:
             return self.quote_quantity
-        price = self.reference if self.is_market else self.price
-        return None if price is None or self.quantity is None else price * self.quantity
+        return None if self.worth is None or self.quantity is None else multiply(self.worth, self.quantity)
 
 
 def check(
@@ -60,9 +67,13 @@ def check(
     quote_quantity: Decimal | None = None,
     reference: Decimal | None = None,
 ) -> None:
-    """Raises the first FilterViolation, naming field and nearest valid value."""
-    order = _Order(side, type, price, quantity, quote_quantity, reference)
-    for item in filters:
+    """Raises the first FilterViolation, naming field and nearest valid value.
+
+    Filters that count what the whole venue account has open or holds (MAX_NUM_…, MAX_POSITION, MAX_ASSET) are the
+    house's, not the customer's: the venue's own refusal of them is relayed.
+    """
+    order = _Order(tuple(filters), side, type, price, quantity, quote_quantity, reference)
+    for item in order.filters:
         rule = _RULES.get(str(item.get("filterType")))
         if rule is not None:
             rule(item, order)
@@ -73,16 +84,24 @@ def number(item: Filter, name: str) -> Decimal:
     return Decimal(str(item.get(name, 0) or 0))
 
 
+def _within_steps(value: Decimal, step: Decimal, low: Decimal, high: Decimal, *, up: bool) -> Decimal:
+    """The value moved onto a step, and then as little as possible to stand between the bounds."""
+    found = ceil_to_step(value, step) if up else floor_to_step(value, step)
+    if high and found > high:
+        found = floor_to_step(high, step)
+    return ceil_to_step(low, step) if found < low else found
+
+
 def _price(item: Filter, order: _Order) -> None:
     if order.price is None:
         return
     low, high, tick = number(item, "minPrice"), number(item, "maxPrice"), number(item, "tickSize")
+    nearest = _within_steps(order.price, tick, low, high, up=order.side == "SELL")
     if low and order.price < low:
-        raise TooLow("price_too_low", "price", low)
+        raise TooLow("price_too_low", "price", low, nearest)
     if high and order.price > high:
-        raise TooHigh("price_too_high", "price", high)
+        raise TooHigh("price_too_high", "price", high, nearest)
     if not is_multiple(order.price, tick):
-        nearest = floor_to_step(order.price, tick) if order.side == "BUY" else ceil_to_step(order.price, tick)
         raise OffTick(tick, nearest)
 
 
@@ -90,12 +109,13 @@ def _lot(item: Filter, order: _Order) -> None:
     if order.quantity is None:
         return
     low, high, step = number(item, "minQty"), number(item, "maxQty"), number(item, "stepSize")
+    nearest = _within_steps(order.quantity, step, low, high, up=False)
     if low and order.quantity < low:
-        raise TooLow("quantity_too_small", "quantity", low)
+        raise TooLow("quantity_too_small", "quantity", low, nearest)
     if high and order.quantity > high:
-        raise TooHigh("quantity_too_large", "quantity", high)
+        raise TooHigh("quantity_too_large", "quantity", high, nearest)
     if not is_multiple(order.quantity, step):
-        raise OffStep(step, floor_to_step(order.quantity, step))
+        raise OffStep(step, nearest)
 
 
 def _market_lot(item: Filter, order: _Order) -> None:
@@ -112,34 +132,49 @@ def _notional(item: Filter, order: _Order) -> None:
     if not order.is_market or item.get("applyMinToMarket", True):
         _least(order, number(item, "minNotional"))
     if not order.is_market or item.get("applyMaxToMarket", False):
-        most, value = number(item, "maxNotional"), order.notional
-        if most and value is not None and value > most:
-            raise AboveMaxNotional(order.amount_field, most, value)
+        _most(order, number(item, "maxNotional"))
 
 
 def _least(order: _Order, least: Decimal) -> None:
     value = order.notional
     if least and value is not None and value < least:
-        raise BelowMinNotional(order.amount_field, least, value)
+        raise BelowMinNotional(order.amount_field, least, value, _amount_worth(order, least, up=True))
+
+
+def _most(order: _Order, most: Decimal) -> None:
+    value = order.notional
+    if most and value is not None and value > most:
+        raise AboveMaxNotional(order.amount_field, most, value, _amount_worth(order, most, up=False))
+
+
+def _amount_worth(order: _Order, total: Decimal, *, up: bool) -> Decimal | None:
+    """The amount whose value is just within the bound; None without a price to reckon with."""
+    if order.quote_quantity is not None:
+        return total
+    if not order.worth:
+        return None
+    step = step_size(order.filters) or SMALLEST
+    rounded = (_UP if up else _DOWN).divide(total, order.worth)
+    return ceil_to_step(rounded, step) if up else floor_to_step(rounded, step)
 
 
 def _percent(item: Filter, order: _Order) -> None:
-    _within(order, number(item, "multiplierDown"), number(item, "multiplierUp"))
+    _near(order, number(item, "multiplierDown"), number(item, "multiplierUp"))
 
 
 def _percent_by_side(item: Filter, order: _Order) -> None:
     who = "bid" if order.side == "BUY" else "ask"
-    _within(order, number(item, f"{who}MultiplierDown"), number(item, f"{who}MultiplierUp"))
+    _near(order, number(item, f"{who}MultiplierDown"), number(item, f"{who}MultiplierUp"))
 
 
-def _within(order: _Order, down: Decimal, up: Decimal) -> None:
+def _near(order: _Order, down: Decimal, up: Decimal) -> None:
     if order.price is None or order.reference is None:
         return
-    low, high = order.reference * down, order.reference * up
-    if down and order.price < low:
-        raise FarFromMarket(low, high, low)
-    if up and order.price > high:
-        raise FarFromMarket(low, high, high)
+    low, high, tick = multiply(order.reference, down), multiply(order.reference, up), tick_size(order.filters)
+    is_low, is_high = bool(down) and order.price < low, bool(up) and order.price > high
+    if is_low or is_high:
+        first, last = ceil_to_step(low, tick), floor_to_step(high, tick)
+        raise FarFromMarket(first, last if up else None, first if is_low else last)
 
 
 _RULES: dict[str, Callable[[Filter, _Order], None]] = {
@@ -171,3 +206,11 @@ def step_size(filters: Sequence[Filter]) -> Decimal:
 def min_notional(filters: Sequence[Filter]) -> Decimal:
     """The smallest value of an order, in quote; zero when there is no rule."""
     return max(_value(filters, "NOTIONAL", "minNotional"), _value(filters, "MIN_NOTIONAL", "minNotional"))
+
+
+def scales(filters: Sequence[Filter], base_precision: int, quote_precision: int) -> tuple[int, int]:
+    """Decimals that amounts of base and quote need: the finest fill is one step at one tick."""
+    step, tick = step_size(filters), tick_size(filters)
+    base = max(SCALE, base_precision, decimals(step))
+    quote = max(SCALE, quote_precision, decimals(multiply(step, tick)))
+    return min(base, MAX_DECIMALS), min(quote, MAX_DECIMALS)

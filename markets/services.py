@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from exchange.binance.errors import VenueError
@@ -17,34 +17,60 @@ from markets.models import Asset, Candle, Market
 
 log = structlog.get_logger()
 LIST_ALL_UP_TO = 50
+GONE = "GONE"
 
 
 def synchronise_catalogue() -> int:
     """Asks the venue for its markets and keeps what it says; gives how many it has."""
     info = gate.call(None, gate.Kind.MARKET_DATA, None, lambda rest: rest.exchange_info())
+    if not any(symbol.is_spot for symbol in info.symbols):
+        log.warning("catalogue.empty")  # a venue that lists nothing has a bad moment: nothing is closed for it
+        return 0
     return store_catalogue(info)
 
 
-@transaction.atomic
+@transaction.atomic(durable=True)
 def store_catalogue(info: ExchangeInfo) -> int:
-    """Assets and markets are as listed; a market gone from the list is closed, its history stays. Changes are logged
-    and on record for staff."""
+    """Assets and markets are as the venue lists them; a market that is gone is closed, its history stays.
+
+    What changed of a market that customers see is on record for staff.
+    """
+    _one_at_a_time()
     symbols = [symbol for symbol in info.symbols if symbol.is_spot]
-    codes = {code for symbol in symbols for code in (symbol.base, symbol.quote)}
-    Asset.objects.bulk_create([Asset(code=code) for code in sorted(codes)], ignore_conflicts=True)
+    _store_assets(symbols)
     known = Market.objects.in_bulk()
-    first_time = not known
-    fresh = [_market(symbol) for symbol in symbols if symbol.symbol not in known]
-    Market.objects.bulk_create(fresh)
+    fresh = [symbol for symbol in symbols if symbol.symbol not in known]
+    Market.objects.bulk_create([_market(symbol) for symbol in fresh])
     for symbol in symbols:
         if symbol.symbol in known:
             _update(known[symbol.symbol], symbol)
-    gone = set(known) - {symbol.symbol for symbol in symbols}
-    Market.objects.filter(symbol__in=gone).exclude(status="GONE").update(status="GONE")
-    if first_time:
-        _list_first(symbols)
-    Market.objects.filter(symbol__in=[s.symbol for s in symbols]).update(seen_at=timezone.now())
+    names = {symbol.symbol for symbol in symbols}
+    Market.objects.filter(symbol__in=set(known) - names).exclude(status=GONE).update(status=GONE)
+    Market.objects.filter(symbol__in=names).update(seen_at=timezone.now())
+    _list_fresh(symbols, fresh, is_first_time=not known)
     return len(symbols)
+
+
+def _one_at_a_time() -> None:
+    """Several processes read the catalogue when the site starts; the lock goes with the transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('markets.catalogue'))")
+
+
+def _store_assets(symbols: Iterable[SymbolInfo]) -> None:
+    """Every asset has a row whose scale holds the finest amount its markets can make; a scale never shrinks."""
+    needed: dict[str, int] = {}
+    for symbol in symbols:
+        base, quote = rules.scales(symbol.filters, symbol.base_precision, symbol.quote_precision)
+        needed[symbol.base] = max(needed.get(symbol.base, 0), base)
+        needed[symbol.quote] = max(needed.get(symbol.quote, 0), quote)
+    known = dict(Asset.objects.values_list("code", "scale"))
+    Asset.objects.bulk_create(
+        [Asset(code=code, scale=needed[code]) for code in sorted(set(needed) - set(known))]
+    )
+    for code in sorted(set(needed) & set(known)):
+        if needed[code] > known[code]:
+            Asset.objects.filter(code=code).update(scale=needed[code])
 
 
 def _market(symbol: SymbolInfo) -> Market:
@@ -78,15 +104,18 @@ def _update(market: Market, symbol: SymbolInfo) -> None:
         office.record(None, "market.changed", "market", market.symbol, before=changed, after=after)
 
 
-def _list_first(symbols: Sequence[SymbolInfo]) -> None:
-    """What is offered before staff have decided anything: all markets of a small venue, or the named ones."""
+def _list_fresh(symbols: Sequence[SymbolInfo], fresh: Sequence[SymbolInfo], *, is_first_time: bool) -> None:
+    """What is offered before staff have decided anything: every market of a small venue, of others the named ones."""
     trading = [symbol.symbol for symbol in symbols if symbol.status == "TRADING"]
-    wanted = (
-        trading
-        if len(trading) <= LIST_ALL_UP_TO
-        else [s for s in settings.FIRST_MARKETS if s in set(trading)]
-    )
-    for rank, symbol in enumerate(_by_preference(wanted)):
+    if len(trading) <= LIST_ALL_UP_TO:
+        wanted = [symbol.symbol for symbol in fresh if symbol.status == "TRADING"]
+    elif is_first_time:
+        named = set(trading) & set(settings.FIRST_MARKETS)
+        wanted = sorted(named) or sorted(trading)[: len(settings.FIRST_MARKETS)]
+    else:
+        wanted = []
+    listed_already = Market.objects.filter(is_listed=True).count()
+    for rank, symbol in enumerate(_by_preference(wanted), start=listed_already):
         Market.objects.filter(symbol=symbol).update(is_listed=True, rank=rank)
 
 
