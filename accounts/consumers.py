@@ -32,7 +32,9 @@ class MySocket(AsyncJsonWebsocketConsumer):
             await self.close(SIGN_IN)
             return
         await self.channel_layer.group_add(push.group_of(self.user_id), self.channel_name)
-        await self.send_json({"type": "hello", "seq": await database_sync_to_async(push.last_sequence)(self.user_id)})
+        await self.send_json(
+            {"type": "hello", "seq": await database_sync_to_async(push.last_sequence)(self.user_id)}
+        )
         self.checking = asyncio.create_task(self.check())
 
     async def disconnect(self, code: int) -> None:

@@ -17,7 +17,7 @@ class AccountFrozen(NotAllowed):
 
 class SecondFactorMissing(NotAllowed):
     code = "second_factor_missing"
-    message = _("Set up an authenticator app first; a withdrawal needs its code.")
+    message = _("Set up a second factor first; a withdrawal needs a code of your authenticator.")
 
 
 class WrongCode(DomainError):

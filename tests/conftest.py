@@ -9,6 +9,7 @@ import redis
 from django.conf import settings
 from django.db import connection, connections
 from django.test.utils import override_settings
+from psycopg.pq import TransactionStatus
 from pytest_django.plugin import DjangoDbBlocker
 
 from exchange.local import suite
@@ -61,8 +62,23 @@ def books_balance(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     from ledger import queries as books
 
-    if not connection.needs_rollback:  # a transaction the test broke on purpose leaves nothing to ask about
+    if not _is_broken():
         assert not books.trial_balance()
+
+
+def _is_broken() -> bool:
+    """A transaction the test broke on purpose leaves nothing to ask about."""
+    session = connection.connection
+    failed = session is not None and session.info.transaction_status == TransactionStatus.INERROR
+    return failed or connection.needs_rollback
+
+
+@pytest.fixture(autouse=True)
+def plain_relays(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Orders are relayed by the thread that places them; a test inside one transaction cannot leave it for the venue."""
+    inside = "committed_db" not in request.fixturenames
+    with override_settings(GATE_INSIDE_TRANSACTIONS=inside, RELAY_THREADS=0):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -49,8 +49,9 @@ def request_withdrawal(
     request_hash = _hash([route.pk, address, tag, plain(amount)])
     if first := Withdrawal.objects.filter(user=user, nonce=nonce).first():
         return _same(first, request_hash)
-    accounts.require_can_withdraw(user)
+    accounts.require_can_trade(user)
     _check(route, address, tag, amount)
+    accounts.require_can_withdraw(user)
     accounts.require_second_factor(user, code)
     draft = Withdrawal(
         user=user,

@@ -24,7 +24,7 @@ class Command(BaseCommand):
         gate.remember_venue()
         while True:
             sent = self._send()
-            time.sleep(0.1 if sent else 1)
+            time.sleep(0 if sent else 1)
 
     def _send(self) -> bool:
         close_old_connections()

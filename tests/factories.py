@@ -1,0 +1,86 @@
+"""The cast and the things tests need, made through services wherever a service makes them."""
+
+import json
+import time
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+from accounts.models import User
+from exchange.gate import services as gate
+from exchange.gate.models import VenueAccount
+from ledger import services as ledger
+from ledger.models import Account, Entry, Transfer
+from ledger.services.posting import available, system
+from markets import feed
+from markets.models import Asset, Market
+
+FILTERS: list[dict[str, Any]] = [
+    {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000.00", "tickSize": "0.01"},
+    {"filterType": "LOT_SIZE", "minQty": "0.00001", "maxQty": "9000.0", "stepSize": "0.00001"},
+    {"filterType": "NOTIONAL", "minNotional": "5.0", "applyMinToMarket": True, "maxNotional": "9000000.0"},
+]
+
+
+def make_user(name: str = "alice", **fields: Any) -> User:
+    """A verified customer, unless the fields say otherwise."""
+    return User.objects.create_user(f"{name}@example.com", "a long password", **{"tier": 1, **fields})
+
+
+def make_market(base: str = "BTC", quote: str = "USDT", *, filters: Any = None, **fields: Any) -> Market:
+    for code in (base, quote):
+        Asset.objects.get_or_create(code=code)
+    return Market.objects.create(
+        symbol=base + quote,
+        base_id=base,
+        quote_id=quote,
+        filters=FILTERS if filters is None else filters,
+        **{"status": "TRADING", "is_listed": True, "allows_quote_quantity": True, **fields},
+    )
+
+
+def venue_account() -> VenueAccount:
+    return gate.ensure_primary_account()
+
+
+def fund(user: User, asset: str, amount: str) -> None:
+    """The customer has that much, as if by a deposit."""
+    Asset.objects.get_or_create(code=asset)
+    value = Decimal(amount)
+    ledger.post(
+        scope="test",
+        key=uuid4().hex,
+        kind=Transfer.Kind.DEPOSIT,
+        lines=[
+            system(Account.Type.VENUE, asset, -value, venue_account().pk),
+            available(user.pk, asset, value),
+        ],
+    )
+
+
+def publish_book(
+    symbol: str = "BTCUSDT",
+    *,
+    bids: Iterable[tuple[str, str]] = (("40000.00", "5"), ("39990.00", "10")),
+    asks: Iterable[tuple[str, str]] = (("40010.00", "5"), ("40020.00", "10")),
+    state: str = "LIVE",
+    age_ms: int = 0,
+) -> None:
+    """The markets process says so."""
+    now = time.time_ns() // 1_000_000 - age_ms
+    body = {"symbol": symbol, "epoch": 1, "u": 1, "event_ms": now, "published_ms": now, "state": state}
+    feed.client().set(feed.book_key(symbol), json.dumps({**body, "bids": list(bids), "asks": list(asks)}))
+
+
+def balance(user: User, asset: str) -> tuple[Decimal, Decimal]:
+    """Available and held, as text would show them."""
+    from ledger import queries as books
+
+    found = next((row for row in books.balances(user.pk) if row.asset == asset), None)
+    return (found.available.normalize(), found.held.normalize()) if found else (Decimal(0), Decimal(0))
+
+
+def held_by_the_house(kind: Account.Type, asset: str) -> Decimal:
+    entries = Entry.objects.filter(account__type=kind, asset_id=asset)
+    return sum((entry.amount for entry in entries), Decimal(0))

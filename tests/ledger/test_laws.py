@@ -1,0 +1,186 @@
+"""What the database itself refuses, whoever asks: here, somebody with the application's role and a will."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from accounts.models import User
+from exchange.database import sqlstate_of
+from ledger.models import Entry, Transfer
+from ledger.services.posting import account_ids, customer
+from tests.factories import fund, make_user, venue_account
+
+
+@pytest.fixture
+def alice(db: None) -> Iterator[User]:
+    user = make_user()
+    fund(user, "USDT", "100")
+    yield user
+
+
+def attempt(sql: str, *values: Any) -> str:
+    """The SQLSTATE with which the statement is refused; empty when it is not."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql, values)
+    except DatabaseError as error:
+        return sqlstate_of(error)
+    return ""
+
+
+DENIED = "42501"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE ledger_entry SET amount = amount * 2",
+        "DELETE FROM ledger_entry",
+        "TRUNCATE ledger_entry",
+        "UPDATE ledger_transfer SET reference = 'other'",
+        "DELETE FROM ledger_transfer",
+        "UPDATE ledger_balance SET available = available + 1",
+        "UPDATE ledger_balance SET available = 'NaN'",
+        "UPDATE ledger_balance SET available = -1",
+        "DELETE FROM ledger_balance",
+        "UPDATE ledger_hold SET remaining = 0",
+        "DELETE FROM ledger_hold",
+        "UPDATE office_auditrecord SET action = 'nothing'",
+        "DELETE FROM office_auditrecord",
+        "INSERT INTO ledger_entry (transfer_id, account_id, asset_id, bucket, amount)"
+        " SELECT transfer_id, account_id, asset_id, bucket, 1 FROM ledger_entry LIMIT 1",
+        "INSERT INTO ledger_transfer (scope, key, request_hash, kind, reference, created_at)"
+        " VALUES ('x', 'x', '', 'DEPOSIT', '', now())",
+        "SELECT ledger_apply_holds('[]')",
+        "ALTER TABLE ledger_entry DISABLE TRIGGER ALL",
+        "DROP TRIGGER ledger_entry_balanced ON ledger_entry",
+    ],
+)
+def test_the_application_cannot_write_the_books_by_hand(alice: User, sql: str) -> None:
+    assert attempt(sql) == DENIED
+
+
+def lines_of(alice: User, *pairs: tuple[str, str, str]) -> str:
+    """Lines by (owner, bucket, amount); owner "alice" or a type of the house's accounts."""
+    found = []
+    for owner, bucket, amount in pairs:
+        name = customer(alice.pk, "USDT") if owner == "alice" else house_account(owner)
+        found.append({"account": account_ids([name])[name], "bucket": bucket, "amount": amount})
+    return json.dumps(found)
+
+
+def house_account(kind: str) -> Any:
+    from ledger.services.posting import AccountName
+
+    return AccountName(kind, "USDT", venue_account=venue_account().pk if kind == "VENUE" else None)
+
+
+def post_raw(lines: str, *, kind: str = "DEPOSIT", holds: str = "[]", key: str = "k") -> str:
+    return attempt(
+        "SELECT * FROM ledger_post('attack', %s, %s, %s, '', %s::jsonb, %s::jsonb, NULL, NULL)",
+        key,
+        hashlib.sha256(lines.encode()).hexdigest(),
+        kind,
+        lines,
+        holds,
+    )
+
+
+CHECK, BAD_LINES, NOT_APPROVED, KEY_REUSED = "23514", "CW002", "CW003", "CW001"
+
+
+@pytest.mark.parametrize(
+    ("pairs", "state"),
+    [
+        ([("alice", "A", "5"), ("FEES", "S", "-4")], CHECK),
+        ([("alice", "A", "5")], BAD_LINES),
+        ([], BAD_LINES),
+        ([("alice", "A", "NaN"), ("FEES", "S", "NaN")], BAD_LINES),
+        ([("alice", "A", "0"), ("FEES", "S", "0")], BAD_LINES),
+        ([("alice", "A", "0.000000001"), ("FEES", "S", "-0.000000001")], BAD_LINES),
+        ([("alice", "A", "1e16"), ("FEES", "S", "-1e16")], BAD_LINES),
+        ([("alice", "S", "5"), ("FEES", "S", "-5")], BAD_LINES),
+        ([("alice", "A", "-5"), ("FEES", "A", "5")], BAD_LINES),
+        ([("alice", "A", "-101"), ("FEES", "S", "101")], CHECK),
+        ([("alice", "A", "-5"), ("alice", "H", "5")], BAD_LINES),
+        ([("alice", "X", "-5"), ("FEES", "S", "5")], BAD_LINES),
+    ],
+    ids=[
+        "unbalanced", "one line", "no lines", "NaN", "zero", "finer than the scale", "above the maximum",
+        "house bucket on a customer", "customer bucket on the house", "overdraft", "held without a hold", "no such bucket",
+    ],
+)  # fmt: skip
+def test_lines_that_break_a_law_are_refused_and_leave_nothing(
+    alice: User, pairs: list[tuple[str, str, str]], state: str
+) -> None:
+    before = Transfer.objects.count()
+    assert post_raw(lines_of(alice, *pairs)) == state
+    assert Transfer.objects.count() == before
+
+
+def test_an_account_of_another_asset_cannot_take_part_in_a_balance(alice: User) -> None:
+    fund(alice, "BTC", "1")
+    names = [customer(alice.pk, "BTC"), house_account("FEES")]
+    ids = account_ids(names)
+    lines = [
+        {"account": ids[names[0]], "bucket": "A", "amount": "5"},
+        {"account": ids[names[1]], "bucket": "S", "amount": "-5"},
+    ]
+    assert post_raw(json.dumps(lines)) == CHECK
+
+
+def test_a_key_is_used_once_and_a_repeat_changes_nothing(alice: User) -> None:
+    lines = lines_of(alice, ("alice", "A", "-5"), ("FEES", "S", "5"))
+    assert [post_raw(lines), post_raw(lines)] == ["", ""]
+    other = lines_of(alice, ("alice", "A", "-6"), ("FEES", "S", "6"))
+    assert post_raw(other) == KEY_REUSED
+    assert Entry.objects.filter(transfer__scope="attack").count() == 2
+
+
+@pytest.mark.parametrize("kind", ["ADJUSTMENT", "REVERSAL"])
+def test_a_correction_needs_a_granted_approval(alice: User, kind: str) -> None:
+    lines = lines_of(alice, ("alice", "A", "5"), ("EQUITY", "S", "-5"))
+    assert post_raw(lines, kind=kind) == NOT_APPROVED
+
+
+def test_an_approval_is_for_exactly_its_lines_and_for_once(alice: User) -> None:
+    from exchange.office import services as office
+
+    carol, dave = make_user("carol", is_staff=True), make_user("dave", is_staff=True)
+    lines = lines_of(alice, ("alice", "A", "5"), ("EQUITY", "S", "-5"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT ledger_lines_hash(%s::jsonb)", [lines])
+        digest = cursor.fetchone()[0]
+    asked = office.ask_approval("adjustment", {"lines": lines}, "goodwill", carol, payload_hash=digest)
+    office.grant(asked.pk, by=dave)
+    other = lines_of(alice, ("alice", "A", "50"), ("EQUITY", "S", "-50"))
+    sql = "SELECT * FROM ledger_post('adjust', %s, 'h', 'ADJUSTMENT', '', %s::jsonb, '[]', %s, NULL)"
+    assert attempt(sql, "1", other, asked.pk) == NOT_APPROVED
+    assert attempt(sql, "2", lines, asked.pk) == ""
+    assert attempt(sql, "3", lines, asked.pk) in (NOT_APPROVED, "23505")
+
+
+def test_a_transfer_is_closed_once_it_is_committed(committed_db: str, owner: Any) -> None:
+    user = make_user()
+    fund(user, "USDT", "1")
+    transfer = Transfer.objects.get()
+    entries = list(transfer.entries.order_by("id"))
+    with pytest.raises(Exception, match="closed"):
+        owner.execute(
+            "INSERT INTO ledger_entry (transfer_id, account_id, asset_id, bucket, amount)"
+            " VALUES (%s, %s, 'USDT', 'S', 1), (%s, %s, 'USDT', 'S', -1)",
+            [transfer.pk, entries[0].account_id, transfer.pk, entries[0].account_id],
+        )
+
+
+@pytest.mark.parametrize(
+    "sql", ["UPDATE ledger_entry SET amount = 1", "DELETE FROM ledger_entry", "TRUNCATE ledger_entry"]
+)
+def test_not_even_the_owner_changes_an_entry(committed_db: str, owner: Any, sql: str) -> None:
+    fund(make_user(), "USDT", "1")
+    with pytest.raises(Exception, match="append-only"):
+        owner.execute(sql)
