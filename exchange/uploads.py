@@ -1,7 +1,6 @@
 """No request may be larger than what any form of ours needs, whatever its reader does with it."""
 
-from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import IO
 
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadedfile import UploadedFile
@@ -16,10 +15,10 @@ class Bounded(FileUploadHandler):
 
     def handle_raw_input(
         self,
-        input_data: BinaryIO,
-        META: Mapping[str, Any],
+        input_data: IO[bytes],
+        META: dict[str, str],
         content_length: int,
-        boundary: bytes,
+        boundary: str,
         encoding: str | None = None,
     ) -> None:
         if content_length > MOST_BYTES:

@@ -24,7 +24,7 @@ class DeskSite(AdminSite):
         """Staff sign in where customers do: with the same limits on tries and the same second factor."""
         return super().login(request, extra_context)
 
-    def password_change(
+    def password_change(  # type: ignore[override]  # a redirect instead of a page
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Where everybody changes it: the change is told by mail and ends all other sessions."""

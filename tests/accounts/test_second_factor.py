@@ -2,12 +2,14 @@
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.core.cache import cache
+from django.db import connections
 from django.test import Client
 
 from accounts import services
@@ -140,3 +142,23 @@ def test_a_new_password_leaves_the_second_factor_on(
     client.post("/accounts/login/", {"login": alice.email, "password": new})
     assert client.get("/security/").status_code == 302
     assert Authenticator.objects.filter(pk=factor.pk).exists()
+
+
+@pytest.mark.parametrize("kind", ["totp", "recovery"])
+def test_a_code_sent_by_many_at_once_passes_for_one(committed_db: str, kind: str) -> None:
+    alice = make_user("alice")
+    TOTP.activate(alice, SECRET)
+    code = code_of(SECRET) if kind == "totp" else RecoveryCodes.activate(alice).get_unused_codes()[0]
+
+    def use(_number: int) -> bool:
+        try:
+            services.require_second_factor(alice, code)
+        except (WrongCode, TooManyCodes):
+            return False
+        finally:
+            connections.close_all()
+        return True
+
+    with ThreadPoolExecutor(12) as pool:
+        passed = list(pool.map(use, range(12)))
+    assert sum(passed) == 1
