@@ -6,13 +6,17 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 import redis
+import responses
 from django.conf import settings
 from django.db import connection, connections
 from django.test.utils import override_settings
 from psycopg.pq import TransactionStatus
 from pytest_django.plugin import DjangoDbBlocker
 
+from exchange.gate import limits
+from exchange.gate import services as gate
 from exchange.local import suite
+from tests.venue import REST, Venue
 
 
 @pytest.fixture(scope="session")
@@ -102,3 +106,25 @@ def browser_beside_django(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
     """Playwright keeps an event loop in the test's thread, beside which Django refuses its synchronous calls."""
     if request.node.get_closest_marker("browser") is not None:
         monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+
+
+@pytest.fixture
+def venue() -> Iterator[Venue]:
+    """The venue at its wire; requests nobody prepared an answer for fail like a broken line."""
+    keys = {
+        "BINANCE_API_KEY": "key",
+        "BINANCE_API_SECRET": "secret",
+        "BINANCE_REST_URL": REST,
+        "BINANCE_SAPI_URL": REST,
+    }
+    with override_settings(**keys), responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        forget_the_venue()
+        yield Venue(mock)
+    forget_the_venue()
+
+
+def forget_the_venue() -> None:
+    """The gate of this process knows neither keys nor addresses nor bans of another test."""
+    for known in (gate.venue_key, gate._withdraw_key, gate._rest, limits.clock):
+        known.cache_clear()
+    limits._blocked_until = 0.0

@@ -1,0 +1,117 @@
+"""The venue at its wire: answers in Binance's own words, given to the real client by `responses`."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
+import responses
+
+REST = "http://venue.test"
+Body = dict[str, Any]
+Answer = tuple[int, dict[str, str], str]
+
+
+def order_body(asked: Body, **changes: Any) -> Body:
+    """The answer to a new order that rests."""
+    return {
+        "symbol": asked["symbol"],
+        "orderId": 4711,
+        "orderListId": -1,
+        "clientOrderId": asked.get("newClientOrderId") or asked.get("origClientOrderId"),
+        "transactTime": 1_700_000_000_000,
+        "price": asked.get("price", "0.00000000"),
+        "origQty": asked.get("quantity", "0.00000000"),
+        "executedQty": "0.00000000",
+        "origQuoteOrderQty": asked.get("quoteOrderQty", "0.00000000"),
+        "cummulativeQuoteQty": "0.00000000",
+        "status": "NEW",
+        "timeInForce": asked.get("timeInForce", "GTC"),
+        "type": asked.get("type", "LIMIT"),
+        "side": asked.get("side", "BUY"),
+        "workingTime": 1_700_000_000_000,
+        "fills": [],
+        "selfTradePreventionMode": "EXPIRE_MAKER",
+        **changes,
+    }
+
+
+def fill_body(
+    trade_id: int, price: str, quantity: str, commission: str = "0.00000000", asset: str = "BTC"
+) -> Body:
+    return {
+        "price": price,
+        "qty": quantity,
+        "commission": commission,
+        "commissionAsset": asset,
+        "tradeId": trade_id,
+    }
+
+
+def trade_body(order_id: int, trade_id: int, price: str, quantity: str, quote: str, **changes: Any) -> Body:
+    """A row of myTrades."""
+    return {
+        "symbol": "BTCUSDT",
+        "id": trade_id,
+        "orderId": order_id,
+        "orderListId": -1,
+        "price": price,
+        "qty": quantity,
+        "quoteQty": quote,
+        "commission": "0.00000000",
+        "commissionAsset": "BTC",
+        "time": 1_700_000_000_000,
+        "isBuyer": True,
+        "isMaker": False,
+        "isBestMatch": True,
+        **changes,
+    }
+
+
+def error(code: int, message: str, status: int = 400) -> tuple[int, Body]:
+    return status, {"code": code, "msg": message}
+
+
+class Venue:
+    """Remembers every request; a test says what is answered by method and path."""
+
+    def __init__(self, mock: responses.RequestsMock) -> None:
+        self._mock = mock
+        self.asked: list[tuple[str, str, Body]] = []
+        self.on("GET", "/api/v3/time", lambda asked: (200, {"serverTime": time.time_ns() // 1_000_000}))
+
+    def on(self, method: str, path: str, answer: Callable[[Body], Any] | Any) -> None:
+        """Answers with (status, body), what a function of the request's parameters gives, or raises an exception."""
+
+        def reply(request: requests.PreparedRequest) -> Answer:
+            asked = dict(parse_qsl(urlsplit(str(request.url)).query))
+            self.asked.append((method, path, asked))
+            found = answer(asked) if callable(answer) and not isinstance(answer, type) else answer
+            if isinstance(found, BaseException):
+                raise found
+            status, body, *headers = found
+            text = body if isinstance(body, str) else json.dumps(body)
+            return status, dict(headers[0]) if headers else {}, text
+
+        self._mock.remove(method, re.compile(re.escape(REST + path) + r"(\?.*)?$"))
+        self._mock.add_callback(method, re.compile(re.escape(REST + path) + r"(\?.*)?$"), callback=reply)
+
+    def count(self, method: str, path: str) -> int:
+        return sum(
+            1 for seen_method, seen_path, _asked in self.asked if (seen_method, seen_path) == (method, path)
+        )
+
+    def places(self, **changes: Any) -> None:
+        """New orders are taken and rest, unless the changes say otherwise."""
+        self.on("POST", "/api/v3/order", lambda asked: (200, order_body(asked, **changes)))
+
+    def knows(self, **changes: Any) -> None:
+        """Asking for an order finds it."""
+        self.on("GET", "/api/v3/order", lambda asked: (200, order_body(asked, **changes)))
+
+    def knows_none(self) -> None:
+        self.on("GET", "/api/v3/order", error(-2013, "Order does not exist."))
+        self.on("GET", "/api/v3/openOrders", (200, []))
