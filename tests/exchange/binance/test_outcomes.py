@@ -1,0 +1,146 @@
+"""Every way in which the venue can answer wrongly is one of three; real sockets that refuse, hang, break and babble."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from decimal import Decimal
+
+import pytest
+
+from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
+from exchange.binance.models import PlaceOrder
+from exchange.binance.rest import NoWallet, Rest
+from exchange.binance.signing import HmacKey
+from exchange.binance.transport import Clock, Usage
+
+ORDER = PlaceOrder(
+    symbol="BTCUSDT", side="BUY", type="LIMIT", time_in_force="GTC", client_order_id="x", timestamp_ms=1,
+    recv_window_ms=5000, price=Decimal("1E+2"), quantity=Decimal("0.00000100"),
+)  # fmt: skip
+
+
+@contextmanager
+def server(answer: bytes | None, *, hang: bool = False) -> Iterator[tuple[str, list[bytes]]]:
+    """Reads one request a connection, then says the bytes (None: cuts the line)."""
+    heard: list[bytes] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def serve() -> None:
+        while not over.is_set():
+            with suppress(OSError):
+                line, _peer = listening.accept()
+                with line:
+                    heard.append(line.recv(65536))
+                    if hang:
+                        over.wait(5)
+                    elif answer is not None:
+                        line.sendall(answer)
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", heard
+    finally:
+        over.set()
+        listening.close()
+
+
+def http(status: str, body: str, *headers: str) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body.encode())}", "Connection: close", *headers]
+    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+def rest(url: str, seen: list[Usage] | None = None) -> Rest:
+    clock = Clock()
+    clock.measure(lambda: 1_700_000_000_000)
+    observer = seen.append if seen is not None else None
+    return Rest(base_url=url, key=HmacKey("key", "secret"), clock=clock, timeout=0.5, observer=observer)
+
+
+def outcome(url: str) -> VenueError:
+    with pytest.raises(VenueError) as wrong:
+        rest(url).place(ORDER)
+    return wrong.value
+
+
+def test_a_refused_connection_was_never_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    assert isinstance(outcome(f"http://127.0.0.1:{port}"), NotSent)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        b"",
+        b"garbage\r\n\r\n",
+        http("200 OK", "<html>"),
+        http("500 Oops", "{}"),
+        http("504 Timeout", ""),
+        http("302 Found", "", "Location: http://127.0.0.1:9/"),
+        http("403 Forbidden", "<html>"),
+        http("408 Timeout", '{"code":-1007,"msg":"Timeout"}'),
+        http("400 Bad", '{"code":-1000,"msg":"An unknown error occurred."}'),
+    ],
+    ids=lambda answer: str(answer)[:24],
+)
+def test_what_may_have_been_executed_is_unknown_and_sent_once(answer: bytes | None) -> None:
+    with server(answer) as (url, heard):
+        assert isinstance(outcome(url), Unknown)
+        assert len(heard) == 1
+
+
+def test_a_venue_that_hangs_is_unknown() -> None:
+    with server(None, hang=True) as (url, heard):
+        assert isinstance(outcome(url), Unknown)
+        assert len(heard) == 1
+
+
+@pytest.mark.parametrize(("status", "seconds"), [("429 Too Many", 7), ("418 Teapot", 120)])
+def test_a_limit_says_how_long_to_wait(status: str, seconds: int) -> None:
+    with server(http(status, '{"code":-1003,"msg":"x"}', f"Retry-After: {seconds}")) as (url, _heard):
+        wrong = outcome(url)
+    assert isinstance(wrong, NotSent)
+    assert wrong.retry_after == seconds
+
+
+def test_a_definite_no_keeps_its_code_and_words() -> None:
+    with server(http("400 Bad", '{"code":-2010,"msg":"Market is closed."}')) as (url, _heard):
+        wrong = outcome(url)
+    assert isinstance(wrong, Rejected)
+    assert (wrong.code, wrong.message) == (-2010, "Market is closed.")
+
+
+def test_amounts_are_sent_as_plain_decimals() -> None:
+    with server(http("400 Bad", '{"code":-1,"msg":""}')) as (url, heard):
+        outcome(url)
+    assert b"price=100&quantity=0.000001&" in heard[0]
+    assert b"timestamp=1&signature=" in heard[0]
+
+
+def test_the_limits_headers_are_handed_on() -> None:
+    seen: list[Usage] = []
+    headers = ("X-MBX-USED-WEIGHT-1M: 42", "x-mbx-order-count-10s: 3")
+    with server(http("200 OK", '{"serverTime":5}', *headers)) as (url, _heard):
+        assert rest(url, seen).time() == 5
+    assert (seen[0].used_weight, seen[0].order_count) == ({"1m": 42}, {"10s": 3})
+
+
+def test_a_read_is_tried_again_and_a_read_with_a_wrong_time_is_signed_again() -> None:
+    with server(http("503 Busy", "")) as (url, heard):
+        with pytest.raises(Unknown):
+            rest(url).time()
+        assert len(heard) == 3
+
+
+def test_the_key_is_in_no_error() -> None:
+    with server(http("500 Oops", "")) as (url, _heard):
+        assert "secret" not in repr(outcome(url)) + str(outcome(url))
+
+
+def test_a_venue_without_a_wallet_says_so() -> None:
+    with pytest.raises(NoWallet):
+        rest("http://127.0.0.1:9").capital_config()
