@@ -26,7 +26,7 @@ class MarketAdmin(NoneAddedOrRemoved, admin.ModelAdmin):
     readonly_fields = ("symbol", "status", "order_types", "filters", "seen_at")
 
     def save_model(self, request: HttpRequest, obj: Market, form: Any, change: bool) -> None:
-        before: dict[str, object] = Market.objects.filter(pk=obj.pk).values("is_listed", "rank").first() or {}
+        before: Any = Market.objects.filter(pk=obj.pk).values("is_listed", "rank").first() or {}
         super().save_model(request, obj, form, change)
         after = {"is_listed": obj.is_listed, "rank": obj.rank}
         office.record(request.user, "market.listed", "market", obj.pk, before=before, after=after)  # type: ignore[arg-type]

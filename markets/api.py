@@ -19,7 +19,7 @@ from exchange.errors import Unavailable
 from markets import queries, rules, services
 from markets.models import Market
 
-DEEPEST, MOST_CANDLES, MOST_TRADES = 1000, 1000, 100
+DEEPEST, MOST_TRADES = 1000, 100
 LIMIT = OpenApiParameter("limit", int)
 
 
@@ -96,7 +96,7 @@ class CandleOut(serializers.Serializer[Any]):
 
 class CandleQuery(serializers.Serializer[Any]):
     interval = serializers.ChoiceField(choices=list(rules.INTERVALS), default="1h")
-    limit = serializers.IntegerField(min_value=1, max_value=MOST_CANDLES, default=500)
+    limit = serializers.IntegerField(min_value=1, max_value=services.MOST_CANDLES, default=500)
     before = serializers.DateTimeField(required=False, help_text="Only candles that open before this.")
 
 

@@ -5,12 +5,14 @@ list, because that is where nearly every change happens.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 Level = tuple[str, str]
 MOST_LEVELS = 1000
+# Kept below the published ones: what moves up when better levels go is then still known.
+SPARE_LEVELS = 200
 MOST_BUFFERED = 2000
 
 
@@ -42,11 +44,15 @@ class Side:
         self._sign = sign
         self._keys: list[float] = []
         self._levels: list[Level] = []
+        # The worst level down to which nothing is missing; None when the whole side is known.
+        self._edge: float | None = None
 
-    def load(self, levels: Iterable[Level]) -> None:
+    def load(self, levels: Iterable[Level], *, is_whole: bool = False) -> None:
+        """The side is what a snapshot says; beyond a snapshot's last level nothing is known unless it was the whole."""
         ordered = sorted((self._sign * float(level[0]), level) for level in levels if not is_zero(level[1]))
         self._keys = [key for key, _level in ordered]
         self._levels = [level for _key, level in ordered]
+        self._edge = None if is_whole or not ordered else ordered[0][0]
         self._prune()
 
     def apply(self, levels: Iterable[Level]) -> None:
@@ -67,13 +73,19 @@ class Side:
 
     def _prune(self) -> None:
         """The worst levels go, by rank: never by comparing texts."""
-        excess = len(self._keys) - MOST_LEVELS
+        excess = len(self._keys) - MOST_LEVELS - SPARE_LEVELS
         if excess > 0:
             del self._keys[:excess], self._levels[:excess]
+            self._edge = self._keys[0] if self._edge is None else max(self._edge, self._keys[0])
 
     def top(self, count: int = MOST_LEVELS) -> list[Level]:
         """The best levels, best first."""
         return self._levels[: -count - 1 : -1]
+
+    @property
+    def known(self) -> int | None:
+        """How many of the best levels are known without a hole; None when all there are."""
+        return None if self._edge is None else len(self._keys) - bisect_left(self._keys, self._edge)
 
     @property
     def best(self) -> float | None:
@@ -107,7 +119,7 @@ class LocalBook:
         self.state = State.STALE
 
     def on_diff(self, diff: Diff) -> bool:
-        """True when the book asks for a snapshot because of this event."""
+        """The event is applied, or waits for a snapshot; True when it makes the book ask for one."""
         if self.state != State.LIVE:
             self._buffer.append(diff)
             del self._buffer[:-MOST_BUFFERED]
@@ -119,28 +131,49 @@ class LocalBook:
             return True
         return False
 
-    def on_snapshot(self, last_update_id: int, bids: Iterable[Level], asks: Iterable[Level]) -> bool:
+    def on_snapshot(
+        self, last_update_id: int, bids: Sequence[Level], asks: Sequence[Level], *, limit: int = MOST_LEVELS
+    ) -> bool:
         """True when the book is live; False when the snapshot does not meet the events and another one is needed."""
         if self.state == State.STALE:
             return False
         self._buffer = [diff for diff in self._buffer if diff.last > last_update_id]
         if self._buffer and self._buffer[0].first > last_update_id + 1:
             return False
-        self.bids.load(bids)
-        self.asks.load(asks)
+        self.bids.load(bids, is_whole=len(bids) < limit)
+        self.asks.load(asks, is_whole=len(asks) < limit)
         self.last_update_id = last_update_id
         pending, self._buffer = self._buffer, []
         self.state = State.LIVE
         try:
             for diff in pending:
                 self._apply(diff)
+            if self.is_crossed:
+                raise Gap
         except Gap:
             self._start_over(*pending)
             return False
         return True
 
+    def adopt(self, deeper: "LocalBook") -> bool:
+        """Takes over a deeper book of the same events; False when that one is behind and nothing has changed."""
+        if deeper.state != State.LIVE or deeper.last_update_id < self.last_update_id:
+            return False
+        self.bids, self.asks, self.last_update_id = deeper.bids, deeper.asks, deeper.last_update_id
+        self.event_ms = max(self.event_ms, deeper.event_ms)
+        return True
+
+    def start_over(self) -> None:
+        """What is known may be wrong: only a new snapshot makes the book live again."""
+        self._start_over()
+
+    def knows(self, count: int) -> bool:
+        """True while the best `count` levels of both sides are without a hole."""
+        return all(side.known is None or side.known >= count for side in (self.bids, self.asks))
+
     def _start_over(self, *diffs: Diff) -> None:
-        self.state = State.SYNCING
+        if self.state != State.STALE:
+            self.state = State.SYNCING
         self.resyncs += 1
         self._buffer = [diff for diff in diffs if diff.last > self.last_update_id]
 
@@ -149,8 +182,11 @@ class LocalBook:
             return
         if diff.first > self.last_update_id + 1:
             raise Gap
-        self.bids.apply(diff.bids)
-        self.asks.apply(diff.asks)
+        try:
+            self.bids.apply(diff.bids)
+            self.asks.apply(diff.asks)
+        except ValueError as error:  # a price that is no number: half of the event is applied
+            raise Gap from error
         self.last_update_id, self.event_ms = diff.last, diff.event_ms
         if self.is_crossed:
             raise Gap

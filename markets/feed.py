@@ -13,10 +13,9 @@ from django.conf import settings
 
 from exchange.broadcast import CHANNEL, book_key, trades_key
 
-__all__ = ["ALIVE", "CHANNEL", "TICKERS", "TRADES_KEPT", "book_key", "client", "load", "trades_key"]
+__all__ = ["CHANNEL", "TICKERS", "TRADES_KEPT", "book_key", "client", "load", "trades_key"]
 
 TICKERS = f"{settings.REDIS_PREFIX}:tickers"
-ALIVE = f"{settings.REDIS_PREFIX}:markets:alive"
 TRADES_KEPT = 100
 
 

@@ -3,6 +3,9 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+# Our word beside the venue's own: its list does not have the market any more.
+GONE = "GONE"
+
 
 class Asset(models.Model):
     code = models.CharField(primary_key=True, max_length=32)

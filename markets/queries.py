@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from exchange.money import EXACT, multiply
 from markets import feed, rules
 from markets.errors import UnknownInterval, UnknownMarket
-from markets.models import Candle, Market
+from markets.models import GONE, Candle, Market
 
 log = structlog.get_logger()
 PUBLISHED_LEVELS = 1000
@@ -30,6 +30,11 @@ def divide(amount: Decimal, by: Decimal) -> Decimal:
 def listed() -> QuerySet[Market]:
     """Markets shown to customers, in their order."""
     return Market.objects.filter(is_listed=True).select_related("base", "quote").order_by("rank", "symbol")
+
+
+def followed() -> QuerySet[Market]:
+    """Markets whose streams are followed: the listed ones that the venue still has."""
+    return listed().exclude(status=GONE)
 
 
 def market(symbol: str) -> Market:

@@ -24,6 +24,8 @@ INTERVALS = {
     "1s": 1, "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "2h": 7200, "4h": 14400,
     "6h": 21600, "8h": 28800, "12h": 43200, "1d": 86400, "3d": 259200, "1w": 604800, "1M": 2592000,
 }  # fmt: skip
+# The intervals whose newest candle is kept up to date by the stream.
+LIVE_INTERVALS = ("1m", "5m", "15m", "1h", "4h", "1d", "1w")
 
 
 @dataclass(frozen=True)

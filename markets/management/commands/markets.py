@@ -1,6 +1,7 @@
 """`manage.py markets`: follows the venue's market streams and publishes what they say."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -8,16 +9,19 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
-from exchange.binance.models import DepthSnapshot, Kline
+from exchange.binance.errors import VenueError
+from exchange.binance.models import DepthSnapshot
 from exchange.binance.streams import MarketStream
 from exchange.gate import services as gate
 from markets import queries, services
-from markets.stream import MarketFeed, streams_of
+from markets.stream import STREAMS_A_MARKET, Following, Publisher, streams_of
 
 log = structlog.get_logger()
-STORE_SECONDS = 5
-DEEP_BOOKS_UP_TO = 60
-DEEP, SHALLOW = 1000, 100
+KEEP_UP_SECONDS = 5
+CATALOGUE_SECONDS = 300
+IDLE_SECONDS = 0.05
+# The venue allows 1,024 streams on a connection.
+MOST_MARKETS = 1024 // STREAMS_A_MARKET
 
 
 class Command(BaseCommand):
@@ -27,50 +31,82 @@ class Command(BaseCommand):
         gate.remember_venue()
         self.stopped = threading.Event()
         self.symbols: list[str] = []
-        self.feed = MarketFeed(fetch_snapshot=self.snapshot, store_candles=self.store)
+        self.following = Following(fetch_snapshot=self.snapshot)
+        self.publisher = Publisher(self.following)
         self.stream = MarketStream(
             base_url=settings.BINANCE_STREAM_URL,
             streams=self.streams,
-            on_open=self.feed.opened,
-            on_frame=self.feed.frame,
-            on_down=self.feed.down,
+            on_open=self.following.opened,
+            on_frame=self.following.frame,
+            on_down=self.following.down,
         )
-        for work in (self.feed.publish_forever, self.feed.snapshots_forever, self.keep_up):
-            threading.Thread(target=work, args=(self.stopped,), name=work.__name__, daemon=True).start()
+        for work in (self.publish, self.fetch_snapshots, self.keep_up, self.keep_catalogue):
+            threading.Thread(target=work, name=work.__name__, daemon=True).start()
         self.stream.run()
 
     def streams(self) -> list[str]:
         """Asked before each connection: the catalogue may be new, or have changed."""
         close_old_connections()
         if not self.symbols:
-            self.refresh_catalogue()
-        self.feed.follow(self.symbols)
+            self.catalogue()
+            self.symbols = self.listed()
+        self.following.follow(self.symbols)
         return streams_of(self.symbols)
 
-    def refresh_catalogue(self) -> None:
-        services.synchronise_catalogue()
-        self.symbols = self.listed()
+    @staticmethod
+    def catalogue() -> None:
+        """As the venue tells it now; when it cannot be asked, what the database knows is good enough to begin."""
+        try:
+            services.synchronise_catalogue()
+        except VenueError as error:
+            log.warning("catalogue.not_read", reason=str(error)[:120])
 
     @staticmethod
     def listed() -> list[str]:
-        return list(queries.listed().exclude(status="GONE").values_list("symbol", flat=True))
-
-    def snapshot(self, symbol: str) -> DepthSnapshot:
-        limit = DEEP if len(self.symbols) <= DEEP_BOOKS_UP_TO else SHALLOW
-        return gate.call(None, gate.Kind.MARKET_DATA, None, lambda rest: rest.depth(symbol, limit))
+        symbols = list(queries.followed().values_list("symbol", flat=True))
+        if len(symbols) > MOST_MARKETS:
+            log.warning("markets.too_many", listed=len(symbols), followed=MOST_MARKETS)
+        return symbols[:MOST_MARKETS]
 
     @staticmethod
-    def store(symbol: str, interval: str, klines: list[Kline]) -> None:
-        services.store_candles(symbol, interval, klines)
+    def snapshot(symbol: str, limit: int) -> DepthSnapshot:
+        return gate.call(None, gate.Kind.MARKET_DATA, None, lambda rest: rest.depth(symbol, limit))
 
-    def keep_up(self, stopped: threading.Event) -> None:
+    def publish(self) -> None:
+        self.publisher.run(self.stopped)
+
+    def fetch_snapshots(self) -> None:
+        while not self.stopped.is_set():
+            if not self.following.fetch_one():
+                self.stopped.wait(IDLE_SECONDS)
+
+    def keep_up(self) -> None:
         """Candles to the database; a market that staff list or delist is followed within seconds."""
-        while not stopped.wait(STORE_SECONDS):
-            try:
-                close_old_connections()
-                self.feed.store_candles()
-                if self.symbols and (now := self.listed()) != self.symbols:
-                    self.symbols = now
-                    self.stream.restart()
-            except Exception:  # the outermost loop: the database may be away for a while
-                log.exception("markets.not_kept_up")
+        self.for_ever(KEEP_UP_SECONDS, self.store_candles, self.follow_listed)
+
+    def keep_catalogue(self) -> None:
+        """What the venue lists anew or halts is known here within minutes, also without the sweeps."""
+        self.for_ever(CATALOGUE_SECONDS, self.catalogue)
+
+    def for_ever(self, seconds: float, *works: Callable[[], None]) -> None:
+        while not self.stopped.wait(seconds):
+            close_old_connections()
+            for work in works:
+                try:
+                    work()
+                except Exception as error:  # the outermost loop: the database may be away for a while
+                    log.warning("markets.not_kept_up", work=work.__name__, error=type(error).__name__)
+
+    def store_candles(self) -> None:
+        series = self.following.unstored()
+        try:
+            services.store_candles(series)
+        except Exception:
+            for (symbol, interval), klines in series.items():
+                self.following.not_stored(symbol, interval, klines)
+            raise
+
+    def follow_listed(self) -> None:
+        if self.symbols and (now := self.listed()) != self.symbols:
+            self.symbols = now
+            self.stream.restart()
