@@ -505,7 +505,8 @@ if PRODUCTION:
         stop("SECURE_TLS is off; production refuses cookies that travel in clear.")
     if EMBEDDED_SERVERS:
         stop(
-            "the embedded PostgreSQL and Valkey are for trying out; production wants DATABASE_URL and REDIS_URL of real servers."
+            "the embedded PostgreSQL and Valkey are for trying out; "
+            "production wants DATABASE_URL and REDIS_URL of real servers."
         )
     if not EMAIL_HOST:
         stop("EMAIL_HOST is missing; customers could not be written to.")

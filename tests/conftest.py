@@ -79,7 +79,7 @@ def _is_broken() -> bool:
 
 @pytest.fixture(autouse=True)
 def plain_relays(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Orders are relayed by the thread that places them; a test inside one transaction cannot leave it for the venue."""
+    """Orders are relayed by the thread that places them; a test in one transaction cannot leave it."""
     inside = "committed_db" not in request.fixturenames
     with override_settings(GATE_INSIDE_TRANSACTIONS=inside, RELAY_THREADS=0):
         yield

@@ -73,8 +73,8 @@ def publish_book(
     feed.client().set(feed.book_key(symbol), json.dumps({**body, "bids": list(bids), "asks": list(asks)}))
 
 
-def balance(user: User, asset: str) -> tuple[Decimal, Decimal]:
-    """Available and held, as text would show them."""
+def balance(user: User, asset: str) -> tuple[Any, Any]:
+    """Available and held as Decimals, to be compared with plain numbers."""
     from ledger import queries as books
 
     found = next((row for row in books.balances(user.pk) if row.asset == asset), None)

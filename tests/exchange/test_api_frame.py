@@ -109,7 +109,7 @@ def test_the_schema_describes_everything_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         GENERATOR_STATS.reset()
-        schema = SchemaGenerator().get_schema(request=None, public=True)
+        schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     complaints = {**GENERATOR_STATS._warn_cache, **GENERATOR_STATS._error_cache}
     assert complaints == {}
     assert {"/api/v1/markets/{symbol}/book/", "/api/v1/orders/", "/api/v1/withdrawals/"} <= set(

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,10 +15,10 @@ from tests.factories import fund, make_user, venue_account
 
 
 @pytest.fixture
-def alice(db: None) -> Iterator[User]:
+def alice(db: None) -> User:
     user = make_user()
     fund(user, "USDT", "100")
-    yield user
+    return user
 
 
 def attempt(sql: str, *values: Any) -> str:
@@ -111,7 +110,8 @@ CHECK, BAD_LINES, NOT_APPROVED, KEY_REUSED = "23514", "CW002", "CW003", "CW001"
     ],
     ids=[
         "unbalanced", "one line", "no lines", "NaN", "zero", "finer than the scale", "above the maximum",
-        "house bucket on a customer", "customer bucket on the house", "overdraft", "held without a hold", "no such bucket",
+        "house bucket on a customer", "customer bucket on the house",
+        "overdraft", "held without a hold", "no such bucket",
     ],
 )  # fmt: skip
 def test_lines_that_break_a_law_are_refused_and_leave_nothing(

@@ -258,7 +258,7 @@ def test_any_life_of_holds_and_fills_agrees_with_a_model(
         elif step == "release" and cause in held:
             free += ledger.release(user_id=alice.pk, cause=ORDER, cause_id=cause)
             del held[cause]
-        if "release" == step:
+        if step == "release":
             assert not books.trial_balance()
     assert balance(alice, "USDT") == (free.normalize(), sum(held.values(), Decimal(0)).normalize())
     assert balance(alice, "BTC")[0] == bought.normalize()

@@ -32,7 +32,8 @@ CONFIG = [
         "name": "TetherUS",
         "networkList": [
             {
-                "network": "TRX", "name": "Tron (TRC20)", "isDefault": True, "depositEnable": True, "withdrawEnable": True,
+                "network": "TRX", "name": "Tron (TRC20)", "isDefault": True, "depositEnable": True,
+                "withdrawEnable": True,
                 "addressRegex": "^T[1-9A-HJ-NP-Za-km-z]{33}$", "memoRegex": "", "withdrawFee": "1", "withdrawMin": "10",
                 "withdrawMax": "9999999", "withdrawIntegerMultiple": "0.000001", "minConfirm": 1, "unLockConfirm": 0,
             }
@@ -205,7 +206,8 @@ def unused_code(user: User) -> str:
 
 def request(user: User, **changes: Any) -> Withdrawal:
     wanted: dict[str, Any] = {
-        "asset": "USDT", "network": "TRX", "address": ADDRESS, "tag": "", "amount": Decimal(100), "code": "-", "nonce": "n1",
+        "asset": "USDT", "network": "TRX", "address": ADDRESS, "tag": "", "amount": Decimal(100), "code": "-",
+        "nonce": "n1",
     }  # fmt: skip
     if Authenticator.objects.filter(user=user).exists():
         wanted["code"] = unused_code(user)

@@ -8,7 +8,6 @@ import pytest
 import requests
 from django.test import override_settings
 
-
 from accounts.models import User
 from exchange.binance.models import Report
 from ledger.errors import InsufficientFunds
