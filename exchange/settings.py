@@ -384,8 +384,17 @@ WHITENOISE_USE_FINDERS = not PRODUCTION
 WHITENOISE_AUTOREFRESH = not PRODUCTION and DEBUG
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("zh-hans", "简体中文"), ("zh-hant", "繁體中文")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+# A language is offered once its catalogue is there; half a translation is none.
+LANGUAGES = [
+    (code, name)
+    for code, name, folder in (
+        ("en", "English", ""),
+        ("zh-hans", "简体中文", "zh_Hans"),
+        ("zh-hant", "繁體中文", "zh_Hant"),
+    )
+    if not folder or (BASE_DIR / "locale" / folder / "LC_MESSAGES" / "django.mo").is_file()
+]
 USE_TZ = True
 TIME_ZONE = "UTC"
 

@@ -73,9 +73,18 @@ def test_a_theme_nobody_offers_changes_nothing(client: Client, db: None) -> None
     assert "theme" not in client.post("/theme/", {"theme": "pink"}).cookies
 
 
-def test_the_language_switch_keeps_the_page(client: Client, market: Market) -> None:
+def test_a_language_without_a_catalogue_is_not_offered(client: Client, market: Market) -> None:
     client.post("/i18n/setlang/", {"language": "zh-hans", "next": "/fees/"})
-    assert '<html lang="zh-hans"' in client.get("/fees/").text
+    page = client.get("/fees/").text
+    assert '<html lang="en"' in page
+    assert "简体中文" not in page
+
+
+def test_play_money_is_said_to_be_play_money(client: Client, market: Market) -> None:
+    page = client.get("/").text
+    assert "executed by a simulated venue" in page
+    assert "Binance's spot market" not in page
+    assert "Not affiliated with Binance" in page
 
 
 def test_every_page_forbids_inline_script_and_style(client: Client, market: Market) -> None:
