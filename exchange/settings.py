@@ -504,6 +504,8 @@ LOGGING = {
 if PRODUCTION:
     if DEBUG:
         stop("DEBUG is on; production refuses it.")
+    if text("FAILPOINTS"):
+        stop("FAILPOINTS is set; it kills processes on purpose, and production refuses it.")
     if len(SECRET_KEY) < 50 or len(set(SECRET_KEY)) < 10 or "insecure" in SECRET_KEY:
         stop("SECRET_KEY is too short or too plain; production wants 50 random characters or more.")
     if not names("ALLOWED_HOSTS") or "*" in ALLOWED_HOSTS:

@@ -1,6 +1,7 @@
 """The only writers of the books and of what comes in and goes out."""
 
 from ledger.models import Hold
+from ledger.services.comparing import Difference, compare_with_venue
 from ledger.services.deposits import deposit_address, poll_deposits
 from ledger.services.fills import FillPosting, post_fill, post_orphan_fill
 from ledger.services.holds import hold, release
@@ -18,11 +19,13 @@ Cause = Hold.Cause
 
 __all__ = [
     "Cause",
+    "Difference",
     "FillPosting",
     "Line",
     "Posted",
     "approve_withdrawal",
     "cancel_withdrawal",
+    "compare_with_venue",
     "deposit_address",
     "hold",
     "poll_deposits",

@@ -58,6 +58,15 @@ class AppCustomer:
     def sign_up(self) -> None:
         self.door("POST", "auth/signup", {"email": self.email, "password": PASSWORD})
 
+    def signed_in(self, password: str) -> bool:
+        """True once the door has let the customer in."""
+        try:
+            return bool(
+                self.door("POST", "auth/login", {"email": self.email, "password": password})["status"] == 200
+            )
+        except (requests.exceptions.RequestException, ValueError):
+            return False
+
     def verify_mail(self, code: str) -> None:
         assert self.door("POST", "auth/email/verify", {"key": code})["status"] == 200
 

@@ -1,0 +1,179 @@
+"""Any process may die or freeze at any moment: it comes back, nothing is lost, nothing is done twice."""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from uuid import uuid4
+
+import pytest
+import requests
+
+from tests.journeys.people import AppCustomer, eventually
+from tests.journeys.site import Site, running_site
+
+pytestmark = pytest.mark.xdist_group("kills")
+# The waits of a real installation, scaled down.
+QUICK = {
+    "FAILPOINTS": "on",
+    "ORDER_SEND_BY_MS": "1500",
+    "BINANCE_RECV_WINDOW_MS": "2000",
+    "ORDER_RESOLVE_MARGIN_MS": "1500",
+    "SWEEP_SECONDS": "1",
+    "POLL_SECONDS": "2",
+}
+POINTS = ("order.held", "order.sent", "order.settling")
+ORDERS = 10
+
+
+@pytest.fixture(scope="module")
+def fragile() -> Iterator[Site]:
+    with running_site(**QUICK) as site:
+        yield site
+
+
+@pytest.fixture
+def alice(fragile: Site) -> AppCustomer:
+    customer = AppCustomer(fragile, "alice@example.com")
+    eventually(lambda: customer.signed_in(fragile.passwords["alice"]), what="alice to sign in")
+    eventually(lambda: customer.available("USDT") > 0, what="alice's deposit")
+    return customer
+
+
+def arm(site: Site, what: str) -> None:
+    folder = site.state / "failpoints"
+    folder.mkdir(exist_ok=True)
+    (folder / "armed").write_text(what)
+
+
+def hits(site: Site) -> dict[str, int]:
+    folder = site.state / "failpoints"
+    return {
+        point: len(file.read_text().split())
+        for point in POINTS
+        if (file := folder / f"{point}.hits").is_file()
+    }
+
+
+def is_whole(site: Site) -> bool:
+    """Books live, the user stream followed, sweeps running."""
+    try:
+        now = requests.get(f"{site.url}/status.json", timeout=5).json()
+    except (OSError, ValueError):
+        return False
+    books = {book["state"] for book in now["books"].values()}
+    return (
+        books == {"LIVE"}
+        and now["user_streams"][0]["state"] == "SUBSCRIBED"
+        and now["sweeps"]["state"] == "OK"
+    )
+
+
+def buy(customer: AppCustomer) -> str:
+    """A small market order; whatever happens to the answer, the order is the books' to finish."""
+    ticket = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quote_quantity": "25"}
+    nonce = uuid4().hex
+    try:
+        customer.post("orders/", {**ticket, "client_order_id": nonce}, expect=(201, 202, 409, 500, 502, 503))
+    except (requests.exceptions.RequestException, ValueError):
+        pass
+    return nonce
+
+
+def settled(site: Site) -> None:
+    """Every order is final, nothing is held for one, and the books agree with themselves and with the venue."""
+    eventually(lambda: not rows(site, UNFINISHED), what="every order to end")
+    assert rows(site, "SELECT count(*) FROM ledger_hold WHERE is_open AND cause = 'ORDER'") == [(0,)]
+    assert site.trial_balance() == {}
+    assert "the books balance" in site.manage("ledger_verify")
+    eventually(lambda: agrees(site), what="the books and the venue to agree", seconds=20)
+
+
+UNFINISHED = "SELECT id, status FROM orders_order WHERE finished_at IS NULL"
+
+
+def agrees(site: Site) -> bool:
+    try:
+        return "agree" in site.manage("ledger_compare")
+    except AssertionError:
+        return False
+
+
+def rows(site: Site, query: str) -> list[tuple[object, ...]]:
+    with site.database() as connection:
+        return connection.execute(query).fetchall()
+
+
+@pytest.mark.parametrize("name", ["web", "worker", "beat", "markets", "executions", "payouts", "paper"])
+def test_a_killed_process_comes_back_alone(fragile: Site, alice: AppCustomer, name: str) -> None:
+    before = fragile.pids()
+    os.kill(before[name] or 0, signal.SIGKILL)
+    eventually(lambda: fragile.pid_of(name) not in (None, before[name]), what=f"{name} to come back")
+    after = fragile.pids()
+    assert {other: pid for other, pid in after.items() if other != name} == {
+        other: pid for other, pid in before.items() if other != name
+    }
+    eventually(lambda: is_whole(fragile), what="the site to recover", seconds=60)
+    nonce = buy(alice)
+    eventually(lambda: filled(fragile, nonce), what="an order to fill")
+
+
+def filled(site: Site, nonce: str) -> bool:
+    with site.database() as connection:
+        found = connection.execute("SELECT status FROM orders_order WHERE nonce = %s", [nonce]).fetchone()
+    return found == ("FILLED",)
+
+
+def under_load(alice: AppCustomer, strike: Callable[[], None]) -> None:
+    """Ten orders from two hands, with a strike among them."""
+    hands = [
+        threading.Thread(target=lambda: [buy(alice) for _order in range(ORDERS // 2)]) for _hand in range(2)
+    ]
+    for hand in hands:
+        hand.start()
+    strike()
+    for hand in hands:
+        hand.join()
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_kill_at_a_named_point_loses_nothing_and_doubles_nothing(
+    fragile: Site, alice: AppCustomer, point: str
+) -> None:
+    before = hits(fragile).get(point, 0)
+    arm(fragile, f"{point}=kill")
+    under_load(alice, lambda: None)
+    eventually(lambda: is_whole(fragile), what="the site to recover", seconds=60)
+    assert not (fragile.state / "failpoints" / "armed").exists(), "nobody passed the point"
+    settled(fragile)
+    print(f"{point}: {hits(fragile)[point] - before} hits, one of them fatal")
+
+
+def test_a_sender_frozen_between_hold_and_sending_sends_nothing_when_it_wakes(
+    fragile: Site, alice: AppCustomer
+) -> None:
+    held = alice.balance("USDT")
+    known = rows(fragile, "SELECT count(*) FROM orders_fill")
+    arm(fragile, "order.held=stop")
+    asking = threading.Thread(target=buy, args=(alice,))
+    asking.start()
+    sleeper = eventually(lambda: stopped(fragile), what="the sender to freeze")
+    eventually(lambda: not rows(fragile, UNFINISHED), what="the sweep to give the order up", seconds=30)
+    time.sleep(1)
+    os.kill(sleeper, signal.SIGCONT)
+    asking.join()
+    settled(fragile)
+    assert rows(fragile, "SELECT count(*) FROM orders_fill") == known
+    assert alice.balance("USDT") == held
+    released = "SELECT count(*) FROM ledger_transfer WHERE kind = 'RELEASE' GROUP BY key HAVING count(*) > 1"
+    assert rows(fragile, released) == []
+
+
+def stopped(site: Site) -> int | None:
+    """The pid of a frozen web process."""
+    pid = site.pid_of("web")
+    if pid is None:
+        return None
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        return pid if file.read().rpartition(")")[2].split()[0] == "T" else None
