@@ -11,6 +11,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from exchange.paper.book import Side
 from exchange.paper.errors import INSUFFICIENT, rejected
@@ -36,7 +37,7 @@ def text(value: Decimal) -> str:
 
 @dataclass
 class ApiKey:
-    """A key of one account; `secret` for HMAC, `public_key` (raw, base64) for Ed25519."""
+    """A key of one account; `secret` for HMAC, `public_key` (PEM, or raw in base64) for Ed25519."""
 
     key: str
     account_id: int
@@ -50,11 +51,22 @@ class ApiKey:
             expected = hmac.digest(self.secret.encode(), payload.encode(), hashlib.sha256).hex()
             return hmac.compare_digest(expected, signature.lower())
         try:
-            key = Ed25519PublicKey.from_public_bytes(base64.b64decode(self.public_key))
-            key.verify(base64.b64decode(signature, validate=True), payload.encode())
+            read_public_key(self.public_key).verify(
+                base64.b64decode(signature, validate=True), payload.encode()
+            )
         except (InvalidSignature, ValueError, binascii.Error):
             return False
         return True
+
+
+def read_public_key(text: str) -> Ed25519PublicKey:
+    """ValueError when it is no Ed25519 key."""
+    if not text.startswith("-----"):
+        return Ed25519PublicKey.from_public_bytes(base64.b64decode(text))
+    key = load_pem_public_key(text.encode())
+    if not isinstance(key, Ed25519PublicKey):
+        raise ValueError("not an Ed25519 key")
+    return key
 
 
 @dataclass
@@ -116,6 +128,7 @@ class Account:
     by_client_id: dict[tuple[str, str], int] = field(default_factory=dict)
     trades: list[dict[str, Any]] = field(default_factory=list)
     updated_ms: int = 0
+    _open: dict[int, Order] = field(default_factory=dict)
 
     def balance(self, asset: str) -> Balance:
         return self.balances.setdefault(asset, Balance())
@@ -142,12 +155,16 @@ class Account:
         self.balance(asset).free += amount
 
     def open_orders(self, symbol: str | None = None) -> Iterator[Order]:
-        for order in self.orders.values():
-            if order.is_open and symbol in (None, order.symbol):
+        for order in list(self._open.values()):
+            if not order.is_open:
+                del self._open[order.order_id]
+            elif symbol in (None, order.symbol):
                 yield order
 
     def add_order(self, order: Order) -> None:
         self.orders[order.order_id] = order
+        if order.is_open:
+            self._open[order.order_id] = order
         self.by_client_id[(order.symbol, order.client_id)] = order.order_id
 
     def as_row(self) -> dict[str, Any]:

@@ -7,6 +7,10 @@ class ApiError(Exception):
         super().__init__(f"{code} {message}")
 
 
+def illegal(name: str, legal: str) -> ApiError:
+    return ApiError(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.")
+
+
 def filter_failure(name: str) -> ApiError:
     return ApiError(-1013, f"Filter failure: {name}")
 
@@ -26,7 +30,6 @@ def not_required(name: str) -> ApiError:
 UNKNOWN_ORDER = "Unknown order sent."
 INSUFFICIENT = "Account has insufficient balance for requested action."
 WOULD_TAKE = "Order would immediately match and take."
-MARKET_CLOSED = "Market is closed."
 DUPLICATE = "Duplicate order sent."
 NO_SUCH_ORDER = ApiError(-2013, "Order does not exist.")
 BAD_SIGNATURE = ApiError(-1022, "Signature for this request is not valid.")
@@ -39,5 +42,11 @@ BAD_INTERVAL = ApiError(-1120, "Invalid interval.")
 BAD_SIDE = ApiError(-1117, "Invalid side.")
 BAD_TYPE = ApiError(-1116, "Invalid orderType.")
 BAD_TIF = ApiError(-1115, "Invalid timeInForce.")
-TOO_PRECISE = ApiError(-1111, "Parameter '{}' has too much precision.")
+BAD_RESPONSE_TYPE = ApiError(-1136, "Invalid newOrderRespType.")
+BAD_COMBINATION = ApiError(-1128, "Combination of optional parameters invalid.")
+BAD_STP = ApiError(-1013, "This symbol does not allow the specified self-trade prevention mode.")
+CLOSED = ApiError(-1013, "Market is closed.")
+OVERLOADED = ApiError(
+    -1008, "Server is currently overloaded with other requests. Please try again in a few minutes.", 503
+)
 NO_ORDERS = ApiError(-1112, "No orders on book for symbol.")

@@ -1,11 +1,12 @@
 """The filters of a symbol, as the venue applies them to what was sent."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
-from exchange.paper.errors import ApiError, filter_failure
+from exchange.paper.errors import ApiError, filter_failure, illegal, mandatory
 
-ZERO = Decimal(0)
+_NUMBER = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 
 
 class Filters:
@@ -22,12 +23,14 @@ class Filters:
         off = self.tick and price % self.tick
         if (low and price < low) or (high and price > high) or off:
             raise filter_failure("PRICE_FILTER")
-        name = "PERCENT_PRICE_BY_SIDE"
-        if reference is None or name not in self.rows:
-            return
-        who = "bid" if side == "BUY" else "ask"
-        down, up = self._number(name, f"{who}MultiplierDown"), self._number(name, f"{who}MultiplierUp")
-        if not reference * down <= price <= reference * up:
+        if reference is not None:
+            self._check_distance("PERCENT_PRICE", "multiplier", price, reference)
+            who = "bidMultiplier" if side == "BUY" else "askMultiplier"
+            self._check_distance("PERCENT_PRICE_BY_SIDE", who, price, reference)
+
+    def _check_distance(self, name: str, prefix: str, price: Decimal, reference: Decimal) -> None:
+        down, up = self._number(name, f"{prefix}Down"), self._number(name, f"{prefix}Up")
+        if (down and price < reference * down) or (up and price > reference * up):
             raise filter_failure(name)
 
     def check_quantity(self, quantity: Decimal, *, is_market: bool) -> None:
@@ -50,16 +53,20 @@ class Filters:
         if most is not None and open_orders >= int(most):
             raise filter_failure("MAX_NUM_ORDERS")
 
+    def check_position(self, position: Decimal) -> None:
+        """`position` is what the account has and what its open orders would still buy, this one included."""
+        most = self._number("MAX_POSITION", "maxPosition")
+        if most and position > most:
+            raise ApiError(-2010, "Filter failure: MAX_POSITION")
+
 
 def parse(text: str, name: str) -> Decimal:
     """The venue's number of a parameter: plain digits, at most eight decimals, above zero."""
-    whole, _, rest = text.partition(".")
-    if not (whole.isascii() and whole.isdecimal() and (not rest or (rest.isascii() and rest.isdecimal()))):
-        raise ApiError(
-            -1100,
-            f"Illegal characters found in parameter '{name}'; legal range is '^([0-9]{{1,20}})(\\.[0-9]{{1,20}})?$'.",
-        )
-    if len(rest.rstrip("0")) > 8:
+    if not text:
+        raise mandatory(name)
+    if not _NUMBER.fullmatch(text):
+        raise illegal(name, r"^([0-9]{1,20})(\.[0-9]{1,20})?$")
+    if len(text.partition(".")[2].rstrip("0")) > 8:
         raise ApiError(-1111, f"Parameter '{name}' has too much precision.")
     value = Decimal(text)
     if value <= 0:

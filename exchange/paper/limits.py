@@ -1,4 +1,4 @@
-"""What the venue counts: request weight by address, unfilled orders by account."""
+"""What the venue counts: request weight by address, wallet requests by address and account, unfilled orders."""
 
 import time
 from collections import deque
@@ -7,84 +7,114 @@ from exchange.paper.errors import ApiError
 
 MINUTE_LIMIT = 6000
 ORDERS_10S, ORDERS_DAY = 100, 200_000
+WALLET_IP_LIMIT, WALLET_UID_LIMIT = 12_000, 180_000
 BAN_SECONDS = 120
+PATIENCE = 10  # refused requests in a row until an address is banned
 WEIGHTS = {
     ("GET", "/api/v3/exchangeInfo"): 20, ("GET", "/api/v3/trades"): 25, ("GET", "/api/v3/historicalTrades"): 25,
     ("GET", "/api/v3/aggTrades"): 4, ("GET", "/api/v3/klines"): 2, ("GET", "/api/v3/uiKlines"): 2,
     ("GET", "/api/v3/avgPrice"): 2, ("GET", "/api/v3/order"): 4, ("GET", "/api/v3/allOrders"): 20,
     ("GET", "/api/v3/account"): 20, ("GET", "/api/v3/rateLimit/order"): 40,
     ("GET", "/sapi/v1/capital/config/getall"): 10, ("GET", "/sapi/v1/capital/deposit/address"): 10,
+    ("POST", "/sapi/v1/capital/withdraw/apply"): 900, ("GET", "/sapi/v1/capital/withdraw/history"): 18_000,
 }  # fmt: skip
 FREE_WHEN_TAKEN = {("POST", "/api/v3/order"), ("DELETE", "/api/v3/order"), ("DELETE", "/api/v3/openOrders")}
+COUNTED_BY_ACCOUNT = {"/sapi/v1/capital/withdraw/apply", "/sapi/v1/capital/withdraw/history"}
+HISTORY_PER_SECOND = 10
 
 
 def weight_of(method: str, path: str, params: dict[str, str]) -> int:
     if path == "/api/v3/depth":
-        limit = int(params.get("limit", "100") or 100) if params.get("limit", "100").isdecimal() else 100
-        return next(
-            weight for most, weight in ((100, 5), (500, 25), (1000, 50), (10**9, 250)) if limit <= most
-        )
+        wanted = params.get("limit") or "100"
+        limit = int(wanted) if wanted.isdecimal() else 100
+        return 5 if limit <= 100 else 25 if limit <= 500 else 50 if limit <= 1000 else 250
     if path == "/api/v3/openOrders" and method == "GET":
         return 6 if params.get("symbol") else 80
     if path == "/api/v3/myTrades":
         return 5 if params.get("orderId") else 20
     if path == "/api/v3/ticker/24hr":
-        return 2 if params.get("symbol") else 80
+        return 2 if params.get("symbol") else _weight_of_day_tickers(params.get("symbols", ""))
     if path.startswith("/api/v3/ticker/"):
         return 2 if params.get("symbol") else 4
     return WEIGHTS.get((method, path), 1)
 
 
+def _weight_of_day_tickers(symbols: str) -> int:
+    count = symbols.count(",") + 1 if symbols else 10**9
+    return 2 if count <= 20 else 40 if count <= 100 else 80
+
+
 class Limits:
     def __init__(self) -> None:
-        self._weights: dict[str, tuple[int, int]] = {}
+        self._windows: dict[object, tuple[int, int]] = {}
         self._banned: dict[str, float] = {}
         self._warned: dict[str, int] = {}
         self._orders: dict[int, deque[float]] = {}
-        self._day: dict[int, tuple[int, int]] = {}
 
     def spend(self, address: str, weight: int) -> int:
         """Counts the weight and gives the minute's total; 429 beyond the limit, 418 for who goes on."""
         now = time.time()
         if self._banned.get(address, 0) > now:
             raise _banned(int(self._banned[address] - now) + 1)
-        minute = int(now // 60)
-        known, used = self._weights.get(address, (minute, 0))
-        used = weight if known != minute else used + weight
-        self._weights[address] = (minute, used)
+        used = self._count(address, weight, 60)
         if used > MINUTE_LIMIT:
             self._warned[address] = self._warned.get(address, 0) + 1
-            if self._warned[address] > 10:
+            if self._warned[address] > PATIENCE:
                 self._banned[address] = now + BAN_SECONDS
-            raise _too_much(60 - int(now % 60))
+            raise too_much(60 - int(now % 60))
         self._warned.pop(address, None)
         return used
 
+    def _count(self, name: object, weight: int, seconds: int) -> int:
+        """The sum in the window of that length, which begins at a whole multiple of it."""
+        window = int(time.time() // seconds)
+        known, used = self._windows.get(name, (window, 0))
+        used = weight if known != window else used + weight
+        self._windows[name] = (window, used)
+        return used
+
     def refund(self, address: str, weight: int) -> int:
-        minute, used = self._weights[address]
-        self._weights[address] = (minute, used - weight)
-        return used - weight
+        return self._count(address, -weight, 60)
 
     def ban(self, address: str, seconds: int) -> None:
         self._banned[address] = time.time() + seconds
 
+    def spend_at_wallet(self, address: str, account_id: int, path: str, weight: int) -> dict[str, str]:
+        """Wallet paths count each for itself, some by address and some by account; gives the header that tells it."""
+        if path not in COUNTED_BY_ACCOUNT:
+            used = self._count((address, path), weight, 60)
+            if used > WALLET_IP_LIMIT:
+                raise too_much(60 - int(time.time() % 60))
+            return {"x-sapi-used-ip-weight-1m": str(used)}
+        if path.endswith("/history"):
+            if self._count((account_id, path, "second"), 1, 1) > HISTORY_PER_SECOND:
+                raise too_much(1)
+            return {"x-sapi-used-uid-weight-1m": str(self._count((account_id, path), weight, 60))}
+        used = self._count((account_id, path), weight, 60)
+        if used > WALLET_UID_LIMIT:
+            raise too_much(60 - int(time.time() % 60))
+        return {"x-sapi-used-uid-weight-1m": str(used)}
+
+    # ------------------------------------------------------------------ unfilled orders
+    def require_room_for_order(self, account_id: int) -> None:
+        """-1015 when the account has too many unfilled orders in the ten seconds or the day."""
+        recent, today = self.order_counts(account_id)
+        if today >= ORDERS_DAY:
+            raise _too_many_orders(ORDERS_DAY, "1 DAY", 86_400 - int(time.time() % 86_400))
+        if recent >= ORDERS_10S:
+            raise _too_many_orders(ORDERS_10S, "10 SECOND", 10 - int(time.time() % 10))
+
     def count_order(self, account_id: int) -> None:
-        now = time.time()
-        recent = self._recent(account_id)
-        day, today = self._day.get(account_id, (int(now // 86400), 0))
-        today = today if day == int(now // 86400) else 0
-        if len(recent) >= ORDERS_10S or today >= ORDERS_DAY:
-            raise ApiError(
-                -1015, f"Too many new orders; current limit is {ORDERS_10S} orders per 10 SECOND.", 429, 10
-            )
-        recent.append(now)
-        self._day[account_id] = (int(now // 86400), today + 1)
+        self._recent(account_id).append(time.time())
+        self._count(("orders", account_id), 1, 86_400)
 
     def uncount_order(self, account_id: int) -> None:
-        """A first fill gives the order's place back."""
+        """A first fill gives the order's place back; the count never falls below zero."""
         recent = self._recent(account_id)
         if recent:
             recent.popleft()
+        if self._count(("orders", account_id), 0, 86_400) > 0:
+            self._count(("orders", account_id), -1, 86_400)
 
     def _recent(self, account_id: int) -> deque[float]:
         recent = self._orders.setdefault(account_id, deque())
@@ -94,25 +124,23 @@ class Limits:
         return recent
 
     def order_counts(self, account_id: int) -> tuple[int, int]:
-        return len(self._recent(account_id)), self._day.get(account_id, (0, 0))[1]
+        return len(self._recent(account_id)), self._count(("orders", account_id), 0, 86_400)
 
 
-def _too_much(seconds: int) -> ApiError:
-    words = f"Too much request weight used; current limit is {MINUTE_LIMIT} request weight per 1 MINUTE."
+def _too_many_orders(limit: int, window: str, seconds: int) -> ApiError:
     return ApiError(
-        -1003,
-        f"{words} Please use WebSocket Streams for live updates to avoid polling the API.",
-        429,
-        seconds,
+        -1015, f"Too many new orders; current limit is {limit} orders per {window}.", 429, seconds
     )
+
+
+def too_much(seconds: int) -> ApiError:
+    words = f"Too much request weight used; current limit is {MINUTE_LIMIT} request weight per 1 MINUTE."
+    advice = "Please use WebSocket Streams for live updates to avoid polling the API."
+    return ApiError(-1003, f"{words} {advice}", 429, seconds)
 
 
 def _banned(seconds: int) -> ApiError:
     until = int((time.time() + seconds) * 1000)
-    return ApiError(
-        -1003,
-        f"Way too much request weight used; IP banned until {until}. "
-        "Please use WebSocket Streams for live updates to avoid bans.",
-        418,
-        seconds,
-    )
+    words = f"Way too much request weight used; IP banned until {until}."
+    advice = "Please use WebSocket Streams for live updates to avoid bans."
+    return ApiError(-1003, f"{words} {advice}", 418, seconds)

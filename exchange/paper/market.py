@@ -1,72 +1,69 @@
 """One symbol at the venue: its rules, its book, its candles, its tape."""
 
-import gzip
-import json
 import time
 from collections import deque
+from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path as File
 from typing import Any
 
 from exchange.paper.accounts import down, text
-from exchange.paper.book import Book
-from exchange.paper.candles import Candles, Path
+from exchange.paper.book import Book, Side
+from exchange.paper.candles import Candles
+from exchange.paper.catalogue import DAILY_QUOTE, FIRST_PRICES
 from exchange.paper.filters import Filters
+from exchange.paper.history import Past
 from exchange.paper.store import Store
 
-DATA = File(__file__).parent / "data"
 TAPE = 1000
-# What a market's price is when an installation first starts: near the day of the recorded BTCUSDT book.
-FIRST_PRICES = {
-    "BTCUSDT": "83760", "ETHUSDT": "1602.50", "BNBUSDT": "584.8", "SOLUSDT": "131.20", "XRPUSDT": "2.1410",
-    "ADAUSDT": "0.6420", "DOGEUSDT": "0.16480", "TRXUSDT": "0.25310", "LTCUSDT": "78.60", "LINKUSDT": "12.850",
-    "AVAXUSDT": "19.75", "DOTUSDT": "3.720", "ETHBTC": "0.019130", "BNBBTC": "0.006980", "SOLBTC": "0.0015660",
-    "LTCBTC": "0.000938",
-}  # fmt: skip
-DAILY_QUOTE = {"USDT": 20_000_000.0, "BTC": 250.0}
+BLOCK = 10_000
+FIRST_ID = 1000
+NOTHING = "0.00000000"
 
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def exchange_info() -> dict[str, Any]:
-    """The recorded symbols with their real filters, in today's shape."""
-    body: dict[str, Any] = json.loads((DATA / "exchangeinfo.json").read_text())
-    for symbol in body["symbols"]:
-        symbol |= {
-            "otoAllowed": False,
-            "ocoAllowed": False,
-            "opoAllowed": False,
-            "amendAllowed": False,
-            "allowTrailingStop": False,
-            "cancelReplaceAllowed": False,
-            "pegInstructionsAllowed": False,
-            "icebergAllowed": False,
-            "isMarginTradingAllowed": False,
-            "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
-            "permissions": [],
-            "permissionSets": [["SPOT"]],
-            "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
+@dataclass
+class Aggregate:
+    """Trades of one taker at one price, one after the other."""
+
+    number: int
+    taker: object
+    price: Decimal
+    quantity: Decimal
+    first_id: int
+    last_id: int
+    at_ms: int
+    buyer_is_maker: bool
+    is_told: bool = False
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "a": self.number,
+            "p": text(self.price),
+            "q": text(self.quantity),
+            "f": self.first_id,
+            "l": self.last_id,
+            "T": self.at_ms,
+            "m": self.buyer_is_maker,
+            "M": True,
         }
-    body["rateLimits"] = [
-        {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
-        {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
-        {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 200000},
-        {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300000},
-    ]
-    return body
 
 
-def recorded_shape() -> dict[str, list[tuple[Decimal, Decimal]]]:
-    """The recorded BTCUSDT book: each level's distance from the middle as a part of it, and its value in quote."""
-    with gzip.open(DATA / "btcusdt-depth.json.gz", "rt") as file:
-        book = json.load(file)
-    middle = (Decimal(book["bids"][0][0]) + Decimal(book["asks"][0][0])) / 2
-    return {
-        side: [(Decimal(p) / middle - 1, Decimal(p) * Decimal(q)) for p, q in book[side]]
-        for side in ("bids", "asks")
-    }
+class Ids:
+    """Numbers that only grow, also across restarts: blocks are reserved on the disk before they are used."""
+
+    def __init__(self, store: Store, name: str, first: int = FIRST_ID) -> None:
+        self._store, self._name = store, name
+        self.last = self._reserved = int(store.fact(name) or first)
+
+    def next(self) -> int:
+        self.last += 1
+        if self.last > self._reserved:
+            self._reserved = self.last + BLOCK
+            self._store.put_fact(self._name, self._reserved)
+        return self.last
 
 
 class Market:
@@ -77,26 +74,27 @@ class Market:
         self.quote: str = info["quoteAsset"]
         self.filters = Filters(info["filters"])
         self.tape: deque[dict[str, Any]] = deque(maxlen=TAPE)
-        known = store.fact(f"market:{self.symbol}")
+        self.aggregates: deque[Aggregate] = deque(maxlen=TAPE)
+        self._known = self._begin(store)
+        self.first_price, self.last = Decimal(self._known["first"]), Decimal(self._known["last"])
+        self.trade_ids = Ids(store, f"trades:{self.symbol}")
+        self._aggregate_ids = Ids(store, f"aggregates:{self.symbol}")
+        # Update ids only grow too: a start begins well above what the last one can have reached since it was noted.
+        self.book = Book(self._known["update_id"] + 1_000_000)
+        past = Past(
+            self.symbol, self._known["anchor"], self.first_price, tick=self.filters.tick, step=self.filters.step,
+            daily_quote=DAILY_QUOTE[self.quote],
+        )  # fmt: skip
+        self.candles = Candles(self.symbol, past, store, self.last)
+
+    def _begin(self, store: Store) -> dict[str, Any]:
+        known: dict[str, Any] | None = store.fact(f"market:{self.symbol}")
+        self.is_new = known is None
         if known is None:
             first = FIRST_PRICES[self.symbol]
-            known = {
-                "anchor": int(time.time()),
-                "first": first,
-                "last": first,
-                "trade_id": 1000,
-                "update_id": 1000,
-            }
+            known = {"anchor": int(time.time()), "first": first, "last": first, "update_id": FIRST_ID}
             store.put_fact(f"market:{self.symbol}", known)
-        self._known = known
-        self.trade_id: int = known["trade_id"]
-        self.first_price = Decimal(known["first"])
-        self.last = Decimal(known["last"])
-        # Ids only grow: a restart begins well above what the last run can have reached since it was noted.
-        self.book = Book(known["update_id"] + 1_000_000)
-        self.sent_update_id = self.book.update_id
-        path = Path(self.symbol, known["anchor"], self.first_price, daily_quote=DAILY_QUOTE[self.quote])
-        self.candles = Candles(self.symbol, path, self.filters.tick, store, self.last)
+        return known
 
     @property
     def is_open(self) -> bool:
@@ -104,18 +102,16 @@ class Market:
 
     def note(self, store: Store) -> None:
         """What the next start has to know."""
-        fresh = {"last": str(self.last), "trade_id": self.trade_id, "update_id": self.book.update_id}
-        self._known |= fresh
+        self._known |= {"last": str(self.last), "update_id": self.book.update_id}
         store.put_fact(f"market:{self.symbol}", self._known)
 
-    def trade(self, price: Decimal, quantity: Decimal, *, buyer_takes: bool) -> dict[str, Any]:
+    def trade(self, price: Decimal, quantity: Decimal, *, buyer_takes: bool, taker: object) -> dict[str, Any]:
         """One trade on the tape; gives its row as REST trades show it."""
-        self.trade_id += 1
+        trade_id, at = self.trade_ids.next(), now_ms()
         self.last = price
-        at = now_ms()
-        self.candles.trade(price, quantity, self.trade_id, at, buyer_takes=buyer_takes)
+        self.candles.trade(price, quantity, trade_id, at, buyer_takes=buyer_takes)
         row = {
-            "id": self.trade_id,
+            "id": trade_id,
             "price": text(price),
             "qty": text(quantity),
             "quoteQty": text(down(price * quantity)),
@@ -124,14 +120,42 @@ class Market:
             "isBestMatch": True,
         }
         self.tape.append(row)
+        self._aggregate(row, price, quantity, taker)
         return row
 
+    def _aggregate(self, row: dict[str, Any], price: Decimal, quantity: Decimal, taker: object) -> None:
+        last = self.aggregates[-1] if self.aggregates else None
+        if last is not None and last.taker is taker and last.price == price and not last.is_told:
+            last.quantity += quantity
+            last.last_id = row["id"]
+            return
+        number = self._aggregate_ids.next()
+        self.aggregates.append(
+            Aggregate(number, taker, price, quantity, row["id"], row["id"], row["time"], row["isBuyerMaker"])
+        )
+
+    # ------------------------------------------------------------------ what everybody may know
     def depth(self, limit: int) -> dict[str, Any]:
-        sides = {name: self.book.depth(side, limit) for name, side in (("bids", "BUY"), ("asks", "SELL"))}  # type: ignore[arg-type]
-        return {
-            "lastUpdateId": self.book.update_id,
-            **{name: [[text(price), text(total)] for price, total in rows] for name, rows in sides.items()},
+        sides: tuple[tuple[str, Side], ...] = (("bids", "BUY"), ("asks", "SELL"))
+        rows = {name: self.book.depth(side, limit) for name, side in sides}
+        levels = {
+            name: [[text(price), text(total)] for price, total in found] for name, found in rows.items()
         }
+        return {"lastUpdateId": self.book.update_id, **levels}
+
+    def best(self) -> dict[str, str]:
+        (bid, bid_quantity), (ask, ask_quantity) = (
+            (self.book.depth(side, 1) or [(Decimal(0), Decimal(0))])[0] for side in ("BUY", "SELL")
+        )
+        return {
+            "bidPrice": text(bid),
+            "bidQty": text(bid_quantity),
+            "askPrice": text(ask),
+            "askQty": text(ask_quantity),
+        }
+
+    def klines(self, interval: str, start_ms: int | None, end_ms: int | None, limit: int) -> list[list[Any]]:
+        return self.candles.rows(interval, start_ms, end_ms, limit)
 
     def average(self) -> Decimal:
         """The volume-weighted price of the last five minutes, as the filters use it."""
@@ -143,9 +167,7 @@ class Market:
     def ticker(self) -> dict[str, Any]:
         at = now_ms()
         opening, high, low, volume, quote, count = self.candles.day(at)
-        bid, ask = self.book.depth("BUY", 1), self.book.depth("SELL", 1)
-        last = self.tape[-1] if self.tape else {"qty": "0.00000000", "id": self.trade_id}
-        change = self.last - opening
+        change, last_id = self.last - opening, self.trade_ids.last
         return {
             "symbol": self.symbol,
             "priceChange": text(change),
@@ -153,11 +175,8 @@ class Market:
             "weightedAvgPrice": text(down(quote / volume)) if volume else text(self.last),
             "prevClosePrice": text(opening),
             "lastPrice": text(self.last),
-            "lastQty": last["qty"],
-            "bidPrice": text(bid[0][0]) if bid else "0.00000000",
-            "bidQty": text(bid[0][1]) if bid else "0.00000000",
-            "askPrice": text(ask[0][0]) if ask else "0.00000000",
-            "askQty": text(ask[0][1]) if ask else "0.00000000",
+            "lastQty": self.tape[-1]["qty"] if self.tape else NOTHING,
+            **self.best(),
             "openPrice": text(opening),
             "highPrice": text(high),
             "lowPrice": text(low),
@@ -165,7 +184,7 @@ class Market:
             "quoteVolume": text(down(quote)),
             "openTime": at - 86_400_000,
             "closeTime": at,
-            "firstId": max(0, self.trade_id - count),
-            "lastId": self.trade_id,
+            "firstId": max(0, last_id - count + 1),
+            "lastId": last_id,
             "count": count,
         }

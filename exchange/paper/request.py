@@ -1,13 +1,18 @@
 """A request as it came: raw text, parameters, and who signed it."""
 
+import re
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
 from urllib.parse import parse_qsl
 
 from exchange.paper import errors
 from exchange.paper.accounts import ApiKey
 from exchange.paper.market import now_ms
 
-LONGEST_WINDOW = 60_000.0
+LONGEST_WINDOW = 60_000
+_WINDOW = re.compile(r"[0-9]{1,20}(\.[0-9]{1,3})?")
+_STAMP = re.compile(r"[0-9]{1,20}")
 
 
 @dataclass(frozen=True)
@@ -21,17 +26,22 @@ class Request:
     api_key: str
     address: str
 
-    @property
+    @cached_property
     def params(self) -> dict[str, str]:
-        return {
-            **dict(parse_qsl(self.body, keep_blank_values=True)),
-            **dict(parse_qsl(self.query, keep_blank_values=True)),
-        }
+        return {**_pairs(self.body), **_pairs(self.query)}
 
     @property
     def payload(self) -> str:
         """The raw text without the signature, wherever it stands; query and body join without a separator."""
         return _unsigned(self.query) + _unsigned(self.body)
+
+
+def _pairs(raw: str) -> dict[str, str]:
+    pairs = parse_qsl(raw, keep_blank_values=True)
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise errors.ApiError(-1101, "Duplicate values for a parameter detected.")
+    return found
 
 
 def _unsigned(raw: str) -> str:
@@ -52,7 +62,7 @@ def authenticate(request: Request, keys: dict[str, ApiKey]) -> ApiKey:
 
 
 def known_key(text: str, keys: dict[str, ApiKey]) -> ApiKey:
-    if not text or not text.isalnum() or len(text) > 128:
+    if not (text.isascii() and text.isalnum() and len(text) <= 128):
         raise errors.BAD_KEY_FORMAT
     key = keys.get(text)
     if key is None:
@@ -61,19 +71,19 @@ def known_key(text: str, keys: dict[str, ApiKey]) -> ApiKey:
 
 
 def check_time(params: dict[str, str]) -> None:
-    """-1021 for a timestamp too far ahead, or older than the window."""
+    """-1021 for a timestamp a second ahead, or older than the window; in milliseconds or microseconds."""
     stamp, window = params.get("timestamp", ""), params.get("recvWindow") or "5000"
-    if not stamp.isdecimal():
+    if not stamp:
         raise errors.mandatory("timestamp")
-    try:
-        width = float(window)
-    except ValueError:
-        raise errors.ApiError(-1104, "Not all sent parameters were read.") from None
-    if not 0 < width <= LONGEST_WINDOW:
-        raise errors.ApiError(-1131, "'recvWindow' must be less than 60000.")
+    if not _STAMP.fullmatch(stamp):
+        raise errors.illegal("timestamp", r"^[0-9]{1,20}$")
+    if not _WINDOW.fullmatch(window):
+        raise errors.illegal("recvWindow", r"^[0-9]{1,20}(\.[0-9]{1,3})?$")
+    if Decimal(window) > LONGEST_WINDOW:
+        raise errors.ApiError(-1131, "recvWindow must be less than 60000")
     sent, now = int(stamp), now_ms()
     sent = sent // 1000 if sent > 10**14 else sent
     if sent >= now + 1000:
         raise errors.EARLY
-    if now - sent > width:
+    if now - sent > Decimal(window):
         raise errors.LATE

@@ -2,117 +2,162 @@
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-from exchange.paper import errors, rest
+from exchange.paper import errors
 from exchange.paper.accounts import ApiKey
 from exchange.paper.errors import ApiError
+from exchange.paper.limits import FREE_WHEN_TAKEN, weight_of
+from exchange.paper.market import now_ms
 from exchange.paper.request import check_time, known_key
+from exchange.paper.routes import ROUTES, is_allowed
 from exchange.paper.venue import Venue
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 METHODS = {
+    "ping": ("GET", "/api/v3/ping"),
+    "time": ("GET", "/api/v3/time"),
+    "exchangeInfo": ("GET", "/api/v3/exchangeInfo"),
+    "depth": ("GET", "/api/v3/depth"),
+    "trades.recent": ("GET", "/api/v3/trades"),
+    "klines": ("GET", "/api/v3/klines"),
+    "uiKlines": ("GET", "/api/v3/uiKlines"),
+    "avgPrice": ("GET", "/api/v3/avgPrice"),
+    "ticker.24hr": ("GET", "/api/v3/ticker/24hr"),
+    "ticker.price": ("GET", "/api/v3/ticker/price"),
+    "ticker.book": ("GET", "/api/v3/ticker/bookTicker"),
     "order.place": ("POST", "/api/v3/order"),
+    "order.test": ("POST", "/api/v3/order/test"),
     "order.status": ("GET", "/api/v3/order"),
     "order.cancel": ("DELETE", "/api/v3/order"),
     "openOrders.status": ("GET", "/api/v3/openOrders"),
-    "account.status": ("GET", "/api/v3/account"),
+    "openOrders.cancelAll": ("DELETE", "/api/v3/openOrders"),
+    "allOrders": ("GET", "/api/v3/allOrders"),
     "myTrades": ("GET", "/api/v3/myTrades"),
-    "depth": ("GET", "/api/v3/depth"),
-    "klines": ("GET", "/api/v3/klines"),
-    "exchangeInfo": ("GET", "/api/v3/exchangeInfo"),
-    "ping": ("GET", "/api/v3/ping"),
-    "time": ("GET", "/api/v3/time"),
+    "account.status": ("GET", "/api/v3/account"),
+    "account.commission": ("GET", "/api/v3/account/commission"),
+    "account.rateLimits.orders": ("GET", "/api/v3/rateLimit/order"),
 }
+SESSION_WEIGHT = 2
 MOST_WAITING = 10_000
+HMAC_LOGON = ApiError(-4056, "Only Ed25519 API keys are supported for session.logon.")
+Params = dict[str, str]
 
 
-def payload_of(params: dict[str, Any]) -> str:
+def payload_of(params: Params) -> str:
     """What was signed: every parameter but the signature, by name, not percent-encoded."""
     return "&".join(f"{name}={params[name]}" for name in sorted(params) if name != "signature")
 
 
 class Session:
-    """One connection: perhaps logged on, perhaps subscribed to its account's events."""
+    """One connection: perhaps logged on, perhaps subscribed to its accounts' events."""
 
     def __init__(self, venue: Venue, address: str) -> None:
         self.venue, self.address = venue, address
         self.queue: asyncio.Queue[str] = asyncio.Queue(MOST_WAITING)
-        self.key: ApiKey | None = None
-        self.subscriptions: dict[int, tuple[int, Callable[[dict[str, Any]], None]]] = {}
+        self.is_lost = False
+        self.key: ApiKey | None = None  # of the one who logged on
+        self.key_of_last: ApiKey | None = None  # of the one who signed last
+        self._connected_ms, self._authorized_ms = now_ms(), 0
+        self._subscriptions: dict[int, tuple[int, Callable[[dict[str, Any]], None]]] = {}
         self._next_subscription = 0
+        self._methods = {
+            "session.logon": self._logon,
+            "session.status": self._status,
+            "session.logout": self._logout,
+            "session.subscriptions": self._listed,
+            "userDataStream.subscribe": lambda _params: self._subscribe(self._logged_on()),
+            "userDataStream.subscribe.signature": lambda params: self._subscribe(self._signed(params)),
+            "userDataStream.unsubscribe": self._unsubscribe,
+        }
 
     def receive(self, raw: str) -> None:
         """Answers one request frame; the id comes back as it was."""
         try:
-            asked = json.loads(raw)
-            request_id, method = asked.get("id"), asked["method"]
-            params = {str(name): value for name, value in (asked.get("params") or {}).items()}
+            asked = json.loads(raw, parse_float=_Number, parse_int=_Number)
+            method, params = str(asked["method"]), asked.get("params") or {}
+            texts = {str(name): _text(value) for name, value in params.items()}
         except (ValueError, KeyError, TypeError, AttributeError):
             self._send({"id": None, "status": 400, "error": {"code": -1135, "msg": "Invalid JSON Request"}})
             return
+        answer: dict[str, Any] = {"id": json.loads(raw).get("id")}
         try:
-            used = self.venue.limits.spend(self.address, 2)
-            result = self._call(method, params)
+            answer |= {"status": 200, "result": self._call(method, texts)}
         except ApiError as error:
-            body = {
-                "id": request_id,
-                "status": error.status,
-                "error": {"code": error.code, "msg": error.message},
-            }
-        else:
-            limit = {**self.venue.info["rateLimits"][0], "count": used}
-            body = {"id": request_id, "status": 200, "result": result, "rateLimits": [limit]}
-        self._send(body)
+            answer |= {"status": error.status, "error": _error(error)}
+        if texts.get("returnRateLimits") != "false":
+            answer["rateLimits"] = self._limits(method)
+        self._send(answer)
 
-    def _call(self, method: str, params: dict[str, Any]) -> Any:
-        if method == "session.logon":
-            self.key = self._signed(params)
-            if not self.key.public_key:
-                raise ApiError(-4056, "HMAC_SHA256 API key is not supported.")
-            return {
-                "apiKey": self.key.key,
-                "authorizedSince": 0,
-                "connectedSince": 0,
-                "serverTime": 0,
-                "userDataStream": False,
-            }
-        if method == "userDataStream.subscribe.signature":
-            return self._subscribe(self._signed(params))
-        if method == "userDataStream.subscribe":
-            return self._subscribe(self._logged_on())
-        if method == "userDataStream.unsubscribe":
-            self._unsubscribe(params.get("subscriptionId"))
-            return {}
-        if method not in METHODS:
-            raise ApiError(-1003 if not method else -1, f"Unknown method: {method}", 400)
-        found = rest.ROUTES[METHODS[method]]
-        texts = {name: _text(value) for name, value in params.items()}
+    def _call(self, method: str, params: Params) -> Any:
+        door = METHODS.get(method)
+        weight = weight_of(*door, params) if door else SESSION_WEIGHT
+        self.venue.limits.spend(self.address, weight)
+        if method in self._methods:
+            return self._methods[method](params)
+        if door is None:
+            raise ApiError(-1000, f"Unknown method '{method}'")
+        found = ROUTES[door]
         if not found.needs:
-            return found.handle(self.venue, texts)
+            return found.handle(self.venue, params)
         key = self._signed(params) if "signature" in params else self._logged_on()
-        if not rest.allowed(key, found.needs):
+        if not is_allowed(key, found.needs):
             raise errors.BAD_KEY
-        return found.handle(self.venue, texts, self.venue.accounts[key.account_id])
+        result = found.handle(self.venue, params, self.venue.accounts[key.account_id])
+        if door in FREE_WHEN_TAKEN:
+            self.venue.limits.refund(self.address, weight)
+        return result
 
-    def _signed(self, params: dict[str, Any]) -> ApiKey:
-        key = known_key(str(params.get("apiKey", "")), self.venue.keys)
-        texts = {name: _text(value) for name, value in params.items()}
-        check_time(texts)
-        if not key.verifies(payload_of(params), texts.get("signature", "")):
+    def _limits(self, method: str) -> list[dict[str, Any]]:
+        """The counts after this request; an order's also of orders."""
+        by_weight, by_second, by_day = self.venue.info["rateLimits"][:3]
+        found = [{**by_weight, "count": self.venue.limits.refund(self.address, 0)}]
+        if method == "order.place" and self.key_of_last is not None:
+            recent, today = self.venue.limits.order_counts(self.key_of_last.account_id)
+            found = [{**by_second, "count": recent}, {**by_day, "count": today}, *found]
+        return found
+
+    # ------------------------------------------------------------------ who asks
+    def _signed(self, params: Params) -> ApiKey:
+        key = known_key(params.get("apiKey", ""), self.venue.keys)
+        if not params.get("signature"):
+            raise errors.mandatory("signature")
+        check_time(params)
+        if not key.verifies(payload_of(params), params["signature"]):
             raise errors.BAD_SIGNATURE
+        self.key_of_last = key
         return key
 
     def _logged_on(self) -> ApiKey:
         if self.key is None:
             raise errors.mandatory("apiKey")
+        self.key_of_last = self.key
         return self.key
+
+    def _logon(self, params: Params) -> Any:
+        key = self._signed(params)
+        if not key.public_key:
+            raise HMAC_LOGON
+        self.key, self._authorized_ms = key, now_ms()
+        return self._status({})
+
+    def _logout(self, params: Params) -> Any:
+        self.key = None
+        return self._status({})
+
+    def _status(self, params: Params) -> Any:
+        return {
+            "apiKey": self.key.key if self.key else None,
+            "authorizedSince": self._authorized_ms if self.key else None,
+            "connectedSince": self._connected_ms,
+            "returnRateLimits": True,
+            "serverTime": now_ms(),
+            "userDataStream": bool(self._subscriptions),
+        }
 
     # ------------------------------------------------------------------ events
     def _subscribe(self, key: ApiKey) -> dict[str, int]:
-        if any(account == key.account_id for account, _listen in self.subscriptions.values()):
+        if any(account == key.account_id for account, _listen in self._subscriptions.values()):
             raise ApiError(-2035, "User Data Stream subscription is already active.")
         number = self._next_subscription
         self._next_subscription += 1
@@ -120,25 +165,49 @@ class Session:
         def listen(event: dict[str, Any]) -> None:
             self._send({"subscriptionId": number, "event": event})
 
-        self.subscriptions[number] = (key.account_id, listen)
+        self._subscriptions[number] = (key.account_id, listen)
         self.venue.listening.setdefault(key.account_id, []).append(listen)
         return {"subscriptionId": number}
 
-    def _unsubscribe(self, wanted: Any) -> None:
-        for number in list(self.subscriptions) if wanted is None else [wanted]:
-            if number in self.subscriptions:
-                account_id, listen = self.subscriptions.pop(number)
-                self.venue.listening[account_id].remove(listen)
+    def _listed(self, params: Params) -> Any:
+        return [{"subscriptionId": number} for number in self._subscriptions]
+
+    def _unsubscribe(self, params: Params) -> Any:
+        """One, or all without a number."""
+        wanted = params.get("subscriptionId")
+        if wanted is not None and wanted not in map(str, self._subscriptions):
+            raise ApiError(-2036, "User Data Stream subscription is not active.")
+        for number in list(self._subscriptions) if wanted is None else [int(wanted)]:
+            account_id, listen = self._subscriptions.pop(number)
+            self.venue.listening[account_id].remove(listen)
+            self._send({"subscriptionId": number, "event": {"e": "eventStreamTerminated", "E": now_ms()}})
+        return {}
+
+    def announce_shutdown(self) -> None:
+        self._send({"event": {"e": "serverShutdown", "E": now_ms()}})
 
     def close(self) -> None:
-        self._unsubscribe(None)
+        self._unsubscribe({})
 
     def _send(self, body: dict[str, Any]) -> None:
         try:
-            self.queue.put_nowait(json.dumps(body, separators=(",", ":")))
+            self.queue.put_nowait(json.dumps(body, separators=(",", ":"), ensure_ascii=False))
         except asyncio.QueueFull:
-            self.close()
+            self.is_lost = True
+
+
+class _Number(str):
+    """A JSON number as it was written: signatures are over texts."""
 
 
 def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value, separators=(",", ":")) if isinstance(value, list | dict) else str(value)
+
+
+def _error(error: ApiError) -> dict[str, Any]:
+    body: dict[str, Any] = {"code": error.code, "msg": error.message}
+    if error.retry_after is not None:
+        body["data"] = {"serverTime": now_ms(), "retryAfter": now_ms() + error.retry_after * 1000}
+    return body

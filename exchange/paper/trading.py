@@ -1,99 +1,20 @@
 """New orders and their ends: checks in the venue's order, matching, balances, reports."""
 
-import re
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from exchange.paper import errors, wire
 from exchange.paper.accounts import ZERO, Account, Order, down, text, up
 from exchange.paper.book import Match, Resting, Side
-from exchange.paper.errors import ApiError
-from exchange.paper.filters import parse
 from exchange.paper.market import Market, now_ms
+from exchange.paper.replay import RecordedMarket
+from exchange.paper.ticket import Params, client_id_of, read_ticket
 
 if TYPE_CHECKING:
     from exchange.paper.venue import Venue
 
 RATE = Decimal("0.001")
-_CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_]{1,36}")
-_STP = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH")
-Params = Mapping[str, str]
-Emit = Callable[[Account, dict[str, Any]], None]
-
-
-def new_client_id() -> str:
-    return secrets.token_urlsafe(16)[:22]
-
-
-def read_ticket(market: Market, params: Params) -> Order:
-    """An order of the parameters, checked for shape and precision."""
-    side, kind, tif = params.get("side", ""), params.get("type", ""), params.get("timeInForce", "")
-    if side not in ("BUY", "SELL"):
-        raise errors.BAD_SIDE if side else errors.mandatory("side")
-    if kind not in ("LIMIT", "LIMIT_MAKER", "MARKET"):
-        known = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
-        raise _unsupported(kind) if kind in known else errors.BAD_TYPE if kind else errors.mandatory("type")
-    client_id = params.get("newClientOrderId") or new_client_id()
-    if not _CLIENT_ID.fullmatch(client_id):
-        raise ApiError(
-            -1100,
-            "Illegal characters found in parameter 'newClientOrderId'; legal range is '^[a-zA-Z0-9-_]{1,36}$'.",
-        )
-    stp = params.get("selfTradePreventionMode") or market.info["defaultSelfTradePreventionMode"]
-    if stp not in _STP:
-        raise ApiError(-1013, "This symbol does not allow the specified self-trade prevention mode.")
-    price, quantity, total = _amounts(kind, tif, params)
-    at = now_ms()
-    return Order(
-        order_id=0,
-        account_id=0,
-        symbol=market.symbol,
-        client_id=client_id,
-        side="BUY" if side == "BUY" else "SELL",
-        type=kind,
-        tif=tif or "GTC",
-        price=price,
-        quantity=quantity,
-        quote_quantity=total,
-        created_ms=at,
-        updated_ms=at,
-        stp=stp,
-    )
-
-
-def _unsupported(kind: str) -> ApiError:
-    words = kind.replace("_", " ").capitalize()
-    return errors.rejected(f"{words} orders are not supported for this symbol.")
-
-
-def _amounts(kind: str, tif: str, params: Params) -> tuple[Decimal, Decimal, Decimal]:
-    values = {
-        name: parse(params[name], name) for name in ("price", "quantity", "quoteOrderQty") if params.get(name)
-    }
-    if kind == "MARKET":
-        if tif:
-            raise errors.not_required("timeInForce")
-        if "price" in values:
-            raise errors.not_required("price")
-        if ("quantity" in values) == ("quoteOrderQty" in values):
-            raise (
-                errors.mandatory("quantity")
-                if not values
-                else ApiError(-1128, "Combination of optional parameters invalid.")
-            )
-        return ZERO, values.get("quantity", ZERO), values.get("quoteOrderQty", ZERO)
-    if "quoteOrderQty" in values:
-        raise errors.not_required("quoteOrderQty")
-    if kind == "LIMIT" and tif not in ("GTC", "IOC", "FOK"):
-        raise errors.BAD_TIF if tif else errors.mandatory("timeInForce")
-    if kind == "LIMIT_MAKER" and tif:
-        raise errors.not_required("timeInForce")
-    for name in ("quantity", "price"):
-        if name not in values:
-            raise errors.mandatory(name)
-    return values["price"], values["quantity"], ZERO
 
 
 class Trading:
@@ -103,16 +24,25 @@ class Trading:
         self._venue = venue
 
     def place(
-        self, account: Account, market: Market, params: Params, *, is_test: bool = False
+        self,
+        account: Account,
+        market: Market | RecordedMarket,
+        params: Params,
+        *,
+        is_test: bool = False,
     ) -> tuple[Order, list[Any]]:
         """The order after its first moment, with its trades."""
+        if isinstance(market, RecordedMarket) or not market.is_open:
+            raise errors.CLOSED
         order = read_ticket(market, params)
         self._check(account, market, order)
         if is_test:
             return order, []
-        self._venue.limits.count_order(account.account_id)
-        order.account_id, order.order_id = account.account_id, self._venue.next_id()
+        self._venue.limits.require_room_for_order(account.account_id)
+        order.account_id = account.account_id
         self._lock(account, market, order)
+        self._venue.limits.count_order(account.account_id)
+        order.order_id = self._venue.next_id()
         account.add_order(order)
         self._report(account, order, "NEW")
         fills = self._match(account, market, order)
@@ -121,8 +51,6 @@ class Trading:
         return order, fills
 
     def _check(self, account: Account, market: Market, order: Order) -> None:
-        if not market.is_open:
-            raise errors.rejected(errors.MARKET_CLOSED)
         known = account.by_client_id.get((order.symbol, order.client_id))
         if known is not None and account.orders[known].is_open:
             raise errors.rejected(errors.DUPLICATE)
@@ -135,8 +63,16 @@ class Trading:
         notional = order.quote_quantity or order.quantity * (reference if is_market else order.price)
         market.filters.check_notional(notional, is_market=is_market)
         market.filters.check_count(sum(1 for _order in account.open_orders(order.symbol)))
+        if order.side == "BUY":
+            market.filters.check_position(self._position(account, market) + order.quantity)
         if order.type == "LIMIT_MAKER" and market.book.would_take(order.side, order.price):
             raise errors.rejected(errors.WOULD_TAKE)
+
+    @staticmethod
+    def _position(account: Account, market: Market) -> Decimal:
+        held = account.balance(market.base)
+        buying = (o.remaining for o in account.open_orders(market.symbol) if o.side == "BUY")
+        return held.free + held.locked + sum(buying, ZERO)
 
     def _lock(self, account: Account, market: Market, order: Order) -> None:
         """A limit order locks what it can cost; a market order has to be covered by what it would trade."""
@@ -154,9 +90,9 @@ class Trading:
     def _cover(self, account: Account, market: Market, order: Order) -> None:
         side: Side = order.side
         if order.quote_quantity:
-            order.quantity = self._quantity_for(market, order)
+            order.quantity = self._quantity_for(account, market, order)
         quote = wanted = ZERO
-        for maker in market.book.facing(side, None):
+        for maker in self._others(account, market, order):
             part = min(maker.remaining, order.quantity - wanted)
             wanted, quote = wanted + part, quote + up(part * maker.price)
             if wanted >= order.quantity:
@@ -168,10 +104,18 @@ class Trading:
             raise errors.rejected(errors.INSUFFICIENT)
 
     @staticmethod
-    def _quantity_for(market: Market, order: Order) -> Decimal:
+    def _others(
+        account: Account, market: Market, order: Order, limit: Decimal | None = None
+    ) -> Iterator[Resting]:
+        """What the order can trade with: of its own account's orders nothing, unless that is allowed."""
+        for maker in market.book.facing(order.side, limit):
+            if maker.owner != account.account_id or order.stp == "NONE":
+                yield maker
+
+    def _quantity_for(self, account: Account, market: Market, order: Order) -> Decimal:
         """As much base as the total pays for on the book as it stands, to the step."""
         left, quantity, step = order.quote_quantity, ZERO, market.filters.step
-        for maker in market.book.facing(order.side, None):
+        for maker in self._others(account, market, order):
             part = min(maker.remaining, left / maker.price // step * step)
             quantity += part
             left -= part * maker.price
@@ -183,7 +127,7 @@ class Trading:
     def _match(self, account: Account, market: Market, order: Order) -> list[dict[str, Any]]:
         limit = order.price if order.type != "MARKET" else None
         side: Side = order.side
-        if order.tif == "FOK" and not self._can_fill(market, order, limit):
+        if order.tif == "FOK" and not self._can_fill(account, market, order, limit):
             return []
         fills = []
         for maker in market.book.facing(side, limit):
@@ -196,14 +140,13 @@ class Trading:
             fills.append(self._trade(account, market, order, market.book.fill(maker, quantity)))
         return fills
 
-    @staticmethod
-    def _can_fill(market: Market, order: Order, limit: Decimal | None) -> bool:
-        facing = market.book.facing(order.side, limit)
+    def _can_fill(self, account: Account, market: Market, order: Order, limit: Decimal | None) -> bool:
+        facing = self._others(account, market, order, limit)
         return sum((maker.remaining for maker in facing), ZERO) >= order.quantity
 
     def _trade(self, account: Account, market: Market, order: Order, match: Match) -> dict[str, Any]:
         buyer_takes = order.side == "BUY"
-        row = market.trade(match.price, match.quantity, buyer_takes=buyer_takes)
+        row = market.trade(match.price, match.quantity, buyer_takes=buyer_takes, taker=order)
         self._venue.feed.trade(market.symbol, row)
         self.settle_maker(market, match, row)
         return self._fill(account, market, order, match.price, match.quantity, row, is_maker=False)
@@ -234,7 +177,7 @@ class Trading:
         order.executed += quantity
         order.quote += quote
         order.updated_ms = row["time"]
-        if not is_maker or order.executed == quantity:
+        if order.executed == quantity:
             self._venue.limits.uncount_order(account.account_id)
         if order.side == "BUY":
             self._pay(account, market.quote, quote, order)
@@ -258,11 +201,8 @@ class Trading:
             "isMaker": is_maker,
         }
         account.trades.append(fill)
-        self._venue.store.put(
-            "trade",
-            f"{account.account_id}:{market.symbol}:{row['id']}:{order.order_id}",
-            [account.account_id, fill],
-        )
+        name = f"{account.account_id}:{market.symbol}:{row['id']}:{order.order_id}"
+        self._venue.store.put("trade", name, [account.account_id, fill])
         self._report(account, order, "TRADE", fill=fill)
         return fill
 
@@ -304,9 +244,13 @@ class Trading:
                 Resting(order.order_id, order.side, order.price, order.remaining, account.account_id)
             )
 
-    def cancel(self, account: Account, market: Market, order: Order, cancel_id: str = "") -> dict[str, Any]:
+    def cancel(
+        self, account: Account, market: Market | RecordedMarket, order: Order, cancel_id: str = ""
+    ) -> dict[str, Any]:
         """The open order ends; gives the answer to the cancel."""
-        cancel_id = cancel_id or new_client_id()
+        if isinstance(market, RecordedMarket):
+            raise errors.CLOSED
+        cancel_id = client_id_of({"newClientOrderId": cancel_id})
         market.book.cancel(order.order_id)
         self._end(account, market, order, "CANCELED", "CANCELED", cancel_id)
         self._finish(account, order, market)

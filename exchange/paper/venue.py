@@ -3,46 +3,63 @@
 import asyncio
 import json
 import secrets
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from exchange.paper.accounts import MAIN, Account, ApiKey, Order
+from exchange.paper.accounts import MAIN, Account, ApiKey, Order, read_public_key
 from exchange.paper.book import Match, Resting, Side
+from exchange.paper.catalogue import FIRST_PRICES, RATE_LIMITS, live_symbols, recorded_book, shape_of
+from exchange.paper.faults import Faults
 from exchange.paper.feed import Feed
 from exchange.paper.limits import Limits
 from exchange.paper.maker import Maker
-from exchange.paper.market import Market, exchange_info, recorded_shape
+from exchange.paper.market import Ids, Market, now_ms
+from exchange.paper.replay import RecordedMarket, Replay
 from exchange.paper.store import Store
 from exchange.paper.trading import Trading
+from exchange.paper.transfers import Transfers
 from exchange.paper.wallet import Wallet
+from exchange.paper.wire import account_position
 
 TICK_SECONDS = 0.1
-NOTE_EVERY, CHAIN_EVERY = 50, 10
-ACTS_PER_TICK = 3
+NOTE_EVERY = 50
+ACTS_PER_TICK = 5
+BUSY = {"BTCUSDT": 4, "ETHUSDT": 3, "SOLUSDT": 2, "XRPUSDT": 2}  # acts for every one of another market
+LEVELS, DEEP_LEVELS = 500, 5000
+RIGHTS = {"trade": {"can_trade": True}, "withdraw": {"can_withdraw": True}}
 Listen = Callable[[dict[str, Any]], None]
 
 
 class Venue:
-    def __init__(self, data_dir: Path | None, keys: dict[str, dict[str, str]] | None = None) -> None:
+    def __init__(
+        self,
+        data_dir: Path | None,
+        keys: dict[str, dict[str, str]] | None = None,
+        *,
+        replay: Replay | None = None,
+        pace: float = 1.0,
+    ) -> None:
         self.store = Store(data_dir / "paper.sqlite3" if data_dir else None)
         self.seed: str = self._fact("seed", lambda: secrets.token_hex(8))
-        self._counter: int = self._fact("counter", lambda: 10_000)
-        self._reserved = self._counter
-        self.limits, self.feed = Limits(), Feed(self)
+        self._ids = Ids(self.store, "ids", 10_000)
+        self.limits, self.faults = Limits(), Faults()
         self.listening: dict[int, list[Listen]] = {}
         self._outbox: list[tuple[int, dict[str, Any]]] = []
-        self.hidden_until: dict[str, int] = {}
-        self.faults: list[dict[str, Any]] = []
-        self.keys = self._load_keys(keys)
+        self.keys = _api_keys(keys or self._fact("keys", _new_keys))
         self.accounts = self._load_accounts()
-        self.info = exchange_info()
-        self.markets = {row["symbol"]: Market(row, self.store) for row in self.info["symbols"]}
-        self.trading, self.wallet = Trading(self), Wallet(self)
+        self.info: dict[str, Any] = {"rateLimits": RATE_LIMITS}
+        self.replay = replay
+        recorded = replay.markets if replay else {}
+        rows = [row for row in live_symbols() if row["symbol"] not in recorded]
+        self.live = {row["symbol"]: Market(row, self.store) for row in rows}
+        self.markets: dict[str, Market | RecordedMarket] = {**self.live, **recorded}
+        self.feed = Feed(self.live)
+        self.trading, self.wallet, self.transfers = Trading(self), Wallet(self, pace), Transfers(self)
         self._resume_orders()
         self.makers = self._open_makers()
-        self._beats = 0
 
     def _fact(self, name: str, make: Callable[[], Any]) -> Any:
         known = self.store.fact(name)
@@ -52,27 +69,7 @@ class Venue:
         return known
 
     def next_id(self) -> int:
-        """An id never given before, across restarts: blocks of ids are reserved on the disk ahead of their use."""
-        self._counter += 1
-        if self._counter > self._reserved:
-            self._reserved = self._counter + 10_000
-            self.store.put_fact("counter", self._reserved)
-        return self._counter
-
-    def _load_keys(self, given: dict[str, dict[str, str]] | None) -> dict[str, ApiKey]:
-        made: dict[str, dict[str, str]] = given or self._fact("keys", _new_keys)
-        rights = {"trade": {"can_trade": True}, "withdraw": {"can_withdraw": True}}
-        found = [
-            ApiKey(
-                row["key"],
-                MAIN,
-                secret=row.get("secret", ""),
-                public_key=row.get("public_key", ""),
-                **rights[name],
-            )
-            for name, row in made.items()
-        ]
-        return {key.key: key for key in found}
+        return self._ids.next()
 
     def _load_accounts(self) -> dict[int, Account]:
         found = {row["id"]: Account.from_row(row) for row in self.store.rows("account")}
@@ -80,45 +77,51 @@ class Venue:
             found = {MAIN: Account(MAIN, "main@paper.example")}
             self.changed(found[MAIN])
             self.store.commit()
-        for row in self.store.rows("order"):
-            order = Order.from_row(row)
-            found[order.account_id].add_order(order)
-        for account_id, fill in sorted(self.store.rows("trade"), key=lambda pair: pair[1]["id"]):
+        for row in sorted(self.store.rows("order"), key=lambda row: row["order_id"]):
+            found[row["account_id"]].add_order(Order.from_row(row))
+        for account_id, fill in sorted(self.store.rows("trade"), key=lambda pair: pair[1]["time"]):
             found[account_id].trades.append(fill)
         return found
 
     def _resume_orders(self) -> None:
         """Customers' open orders are back on the book, earliest first, before anybody else quotes."""
-        for account in self.accounts.values():
-            for order in sorted(account.open_orders(), key=lambda found: found.order_id):
-                resting = Resting(
-                    order.order_id, order.side, order.price, order.remaining, account.account_id
-                )
-                self.markets[order.symbol].book.rest(resting)
+        orders = [order for account in self.accounts.values() for order in account.open_orders()]
+        for order in sorted(orders, key=lambda order: order.order_id):
+            if order.symbol in self.live:
+                row = Resting(order.order_id, order.side, order.price, order.remaining, order.account_id)
+                self.live[order.symbol].book.rest(row)
 
     def _open_makers(self) -> dict[str, Maker]:
-        shape = recorded_shape()
-        btc = self.markets["BTCUSDT"].last
-        makers = {}
-        for symbol, market in self.markets.items():
-            value = btc if market.quote == "BTC" else Decimal(1)
-            makers[symbol] = Maker(
-                market, shape, next_id=self.next_id, traded=self._maker_traded, value_of_quote=value
-            )
-        self.makers = makers
-        for maker in makers.values():
-            maker.open()
-        return makers
+        """BTCUSDT begins with the very book that was recorded; the others, and every later start, in its shape."""
+        book = recorded_book()
+        shape = shape_of(book)
+        bitcoin = self.live["BTCUSDT"].last if "BTCUSDT" in self.live else Decimal(FIRST_PRICES["BTCUSDT"])
+        self.makers = {}
+        for symbol, market in self.live.items():
+            worth = bitcoin if market.quote == "BTC" else Decimal(1)
+            levels = DEEP_LEVELS if symbol == "BTCUSDT" else LEVELS
+            busy = BUSY.get(symbol, 1)
+            maker = Maker(market, shape, traded=self._maker_traded, worth=worth, levels=levels, busy=busy)
+            self.makers[symbol] = maker
+            maker.open(book if symbol == "BTCUSDT" and market.is_new else None)
+        return self.makers
 
-    def _maker_traded(self, market: Market, match: Match, side: Side) -> None:
+    def _maker_traded(self, market: Market, match: Match, side: Side, taker: object) -> None:
         """The simulated world took something that rested: its own, or a customer's order."""
-        row = market.trade(match.price, match.quantity, buyer_takes=side == "BUY")
+        row = market.trade(match.price, match.quantity, buyer_takes=side == "BUY", taker=taker)
         self.feed.trade(market.symbol, row)
         self.trading.settle_maker(market, match, row)
 
     # ------------------------------------------------------------------ what accounts hear
     def changed(self, account: Account) -> None:
+        account.updated_ms = now_ms()
         self.store.put("account", account.account_id, account.as_row())
+
+    def moved(self, account: Account, asset: str, event: dict[str, Any]) -> None:
+        """Money came or went other than by a trade."""
+        self.changed(account)
+        self.tell(account, event)
+        self.tell(account, account_position(account, [asset], now_ms()))
 
     def tell(self, account: Account, event: dict[str, Any]) -> None:
         """Told once it is on the disk."""
@@ -135,46 +138,66 @@ class Venue:
     # ------------------------------------------------------------------ the clockwork
     async def run(self) -> None:
         """Ticks for ever."""
-        turn = 0
-        names = list(self.makers)
+        names = _turns(self.makers)
+        beats = 0
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            self._beats += 1
-            for _act in range(ACTS_PER_TICK):
-                turn = (turn + 1) % len(names)
-                self.makers[names[turn]].act()
-            self.feed.tick(each_second=self._beats % 10 == 0)
-            if self._beats % CHAIN_EVERY == 0:
-                self.wallet.tick()
+            beats += 1
+            for act in range(ACTS_PER_TICK):
+                symbol = names[(beats * ACTS_PER_TICK + act) % len(names)]
+                if self.live[symbol].is_open:
+                    self.makers[symbol].act()
+            self.feed.tick(each_second=beats % 10 == 0)
+            self.wallet.tick(time.monotonic())
             self.settle()
-            if self._beats % NOTE_EVERY == 0:
+            if beats % NOTE_EVERY == 0:
                 self.note()
 
     def note(self) -> None:
         """Prices, ids and candles the next start goes on from."""
-        for market in self.markets.values():
+        for market in self.live.values():
             market.note(self.store)
         self.store.put_candles(
-            [row for market in self.markets.values() for row in market.candles.rows_to_store()]
+            [row for market in self.live.values() for row in market.candles.rows_to_store()]
         )
 
-    def take_fault(self, on: str) -> dict[str, Any] | None:
-        """The first fault set for this kind of call, used up by one."""
-        for fault in self.faults:
-            if fault["on"] == on and fault["count"] > 0:
-                fault["count"] -= 1
-                return fault
-        return None
+
+def _turns(symbols: Iterable[str]) -> list[str]:
+    """Every symbol as often as it is busy, spread evenly."""
+    turns = [((turn + 1) / BUSY.get(name, 1), name) for name in symbols for turn in range(BUSY.get(name, 1))]
+    return [name for _at, name in sorted(turns)]
 
 
 def _new_keys() -> dict[str, dict[str, str]]:
-    return {
-        name: {"key": secrets.token_hex(32), "secret": secrets.token_hex(32)}
-        for name in ("trade", "withdraw")
-    }
+    return {name: {"key": secrets.token_hex(32), "secret": secrets.token_hex(32)} for name in RIGHTS}
+
+
+def _api_keys(given: dict[str, dict[str, str]]) -> dict[str, ApiKey]:
+    found = [
+        ApiKey(
+            row["key"],
+            MAIN,
+            secret=row.get("secret", ""),
+            public_key=row.get("public_key", ""),
+            **RIGHTS[name],
+        )
+        for name, row in given.items()
+    ]
+    return {key.key: key for key in found}
 
 
 def keys_from(file: Path) -> dict[str, dict[str, str]]:
-    """{"trade": {"key", "secret" or "public_key"}, "withdraw": {...}}"""
-    found: dict[str, dict[str, str]] = json.loads(file.read_text())
+    """{"trade": {"key", "secret" or "public_key"}, "withdraw": {...}}; ValueError says what is wrong."""
+    found = json.loads(file.read_text(encoding="utf-8"))
+    if not isinstance(found, dict) or not found or set(found) - set(RIGHTS):
+        raise ValueError("it has to hold `trade` and `withdraw`")
+    for name, row in found.items():
+        if (
+            not isinstance(row, dict)
+            or not row.get("key")
+            or not (row.get("secret") or row.get("public_key"))
+        ):
+            raise ValueError(f"`{name}` has to hold `key`, and `secret` or `public_key`")
+        if row.get("public_key"):
+            read_public_key(row["public_key"])
     return found

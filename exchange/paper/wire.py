@@ -7,6 +7,12 @@ from exchange.paper.accounts import ZERO, Account, Order, text
 
 Body = dict[str, Any]
 MAKER_TAKER = "0.00100000"
+DISCOUNT = {
+    "enabledForAccount": False,
+    "enabledForSymbol": False,
+    "discountAsset": "BNB",
+    "discount": "0.75000000",
+}
 
 
 def placed(order: Order, fills: list[Body], kind: str) -> Body:
@@ -143,7 +149,31 @@ def balance_update(asset: str, delta: Decimal, at_ms: int) -> Body:
     return {"e": "balanceUpdate", "E": at_ms, "a": asset, "d": text(delta), "T": at_ms}
 
 
-def account_answer(account: Account, *, omit_zero: bool, can_withdraw: bool) -> Body:
+def commission_rates() -> Body:
+    """The answer to a test order that asks for its commission."""
+    rates = {"maker": MAKER_TAKER, "taker": MAKER_TAKER}
+    none = {"maker": text(ZERO), "taker": text(ZERO)}
+    return {
+        "standardCommissionForOrder": rates,
+        "specialCommissionForOrder": none,
+        "taxCommissionForOrder": none,
+        "discount": DISCOUNT,
+    }
+
+
+def commission() -> Body:
+    """The account's rates; nothing is ever paid in BNB here."""
+    sides = {"buyer": text(ZERO), "seller": text(ZERO)}
+    none = {"maker": text(ZERO), "taker": text(ZERO), **sides}
+    return {
+        "standardCommission": {"maker": MAKER_TAKER, "taker": MAKER_TAKER, **sides},
+        "specialCommission": none,
+        "taxCommission": none,
+        "discount": DISCOUNT,
+    }
+
+
+def account_answer(account: Account, *, omit_zero: bool) -> Body:
     rows = [
         {"asset": asset, "free": text(found.free), "locked": text(found.locked)}
         for asset, found in sorted(account.balances.items())
@@ -161,7 +191,7 @@ def account_answer(account: Account, *, omit_zero: bool, can_withdraw: bool) -> 
             "seller": text(ZERO),
         },
         "canTrade": True,
-        "canWithdraw": can_withdraw,
+        "canWithdraw": True,
         "canDeposit": True,
         "brokered": False,
         "requireSelfTradePrevention": False,

@@ -25,36 +25,51 @@ class Command(BaseCommand):
         parser.add_argument(
             "--replay", default="", help="FILE or FILE:SPEED, a recorded session to send again"
         )
+        parser.add_argument("--pace", type=float, default=1.0, help="seconds between confirmations")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        listening = self.listen(options["port"])
+        keys, replay = read_keys(options["keys"]), read_replay(options["replay"])
+        listening = listen(options["port"])
         folder = options["data_dir"] or Path(settings.DATA_DIR) / "paper"
-        venue = Venue(folder, keys_from(options["keys"]) if options["keys"] else None)
-        if not options["keys"]:
+        venue = Venue(folder, keys, replay=replay, pace=options["pace"])
+        if keys is None:
             for key in venue.keys.values():
                 rights = "withdraw" if key.can_withdraw else "trade"
                 self.stdout.write(f"{rights} key {key.key} secret {key.secret}")
-        replay = self.replay(options["replay"])
         self.stdout.write(f"paper venue ready on http://127.0.0.1:{listening.getsockname()[1]}")
         self.stdout.flush()
-        serve(venue, listening, replay)
+        serve(venue, listening)
 
-    @staticmethod
-    def listen(port: int) -> socket.socket:
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind(("127.0.0.1", port))
-        except OSError as error:
-            why = "is taken by another program" if error.errno == errno.EADDRINUSE else str(error)
-            raise CommandError(f"127.0.0.1:{port} {why}.", returncode=2) from error
-        return listening
 
-    @staticmethod
-    def replay(wanted: str) -> Replay | None:
-        if not wanted:
-            return None
-        name, _, speed = wanted.partition(":")
-        if not Path(name).is_file():
-            raise CommandError(f"there is no recording {name}.", returncode=2)
-        return Replay(Path(name), float(speed or 1))
+def listen(port: int) -> socket.socket:
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1", port))
+        listening.listen(128)
+    except (OSError, OverflowError) as error:
+        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        why = "is taken by another program" if taken else f"cannot be used: {error}"
+        raise CommandError(f"127.0.0.1:{port} {why}.", returncode=2) from error
+    return listening
+
+
+def read_keys(file: Path | None) -> dict[str, dict[str, str]] | None:
+    if file is None:
+        return None
+    try:
+        return keys_from(file)
+    except (OSError, ValueError) as error:
+        raise CommandError(f"the keys in {file} cannot be used: {error}.", returncode=2) from error
+
+
+def read_replay(wanted: str) -> Replay | None:
+    if not wanted:
+        return None
+    name, colon, speed = wanted.rpartition(":")
+    if not colon or not speed.replace(".", "", 1).isdigit():
+        name, speed = wanted, "1"
+    try:
+        return Replay(Path(name), float(speed))
+    except (OSError, ValueError, KeyError) as error:
+        raise CommandError(f"the recording {name} cannot be used: {error}.", returncode=2) from error

@@ -1,0 +1,109 @@
+"""The control door, on loopback like the rest: money arrives, faults are set, the true state is shown.
+
+POST /paper/deposit {coin, network, amount, address?, tag?, txId?} - a transfer appears on its chain
+POST /paper/fault   {on, do, count?, ms?} - see `faults`; {do: "silence", ms} mutes the market streams; {do: "gap",
+                    symbol} loses one depth event; {do: "shutdown"} announces one; {do: "disconnect"} cuts every
+                    socket; {do: "status", symbol, status} opens or closes a market; {do: "fail", id, info} fails a
+                    withdrawal; {do: "clear"} forgets all faults
+GET  /paper/state   every balance and open order as it really is
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import WSCloseCode, web
+
+from exchange.paper import walletapi
+from exchange.paper.errors import ApiError
+from exchange.paper.feed import Listener
+from exchange.paper.market import now_ms
+from exchange.paper.socketapi import Session
+from exchange.paper.venue import Venue
+from exchange.paper.wallet import shown
+
+Asked = dict[str, Any]
+
+
+class Door:
+    def __init__(self, venue: Venue, sockets: Mapping[web.WebSocketResponse, Listener | Session]) -> None:
+        self.venue, self._sockets = venue, sockets
+        self._acts = {
+            "silence": self._silence,
+            "gap": self._gap,
+            "shutdown": self._announce,
+            "disconnect": self._disconnect,
+            "status": self._status,
+            "fail": self._fail,
+            "clear": self._clear,
+        }
+
+    def open(self, app: web.Application) -> None:
+        app.router.add_get("/paper/state", self.state)
+        app.router.add_post("/paper/deposit", self.deposit)
+        app.router.add_post("/paper/fault", self.fault)
+
+    async def state(self, incoming: web.Request) -> web.StreamResponse:
+        return web.json_response(walletapi.true_state(self.venue))
+
+    async def deposit(self, incoming: web.Request) -> web.StreamResponse:
+        asked = await _asked(incoming)
+        try:
+            row = self.venue.wallet.arrive({name: str(value) for name, value in asked.items()})
+        except ApiError as error:
+            return _refused(error)
+        self.venue.settle()
+        return web.json_response(shown(row))
+
+    async def fault(self, incoming: web.Request) -> web.StreamResponse:
+        asked = await _asked(incoming)
+        try:
+            if asked.get("do") in self._acts:
+                await self._acts[asked["do"]](asked)
+            else:
+                self.venue.faults.add(asked)
+        except ApiError as error:
+            return _refused(error)
+        except (KeyError, ValueError, TypeError) as error:
+            return _refused(ApiError(-1100, f"{type(error).__name__}: {error}"))
+        self.venue.settle()
+        return web.json_response({"set": asked})
+
+    async def _silence(self, asked: Asked) -> None:
+        self.venue.feed.silent_until = now_ms() + int(asked.get("ms", 10_000))
+
+    async def _gap(self, asked: Asked) -> None:
+        self.venue.feed.gaps.add(self.venue.live[asked["symbol"]].symbol)
+
+    async def _announce(self, asked: Asked) -> None:
+        self.venue.feed.announce_shutdown()
+        for queued in self._sockets.values():
+            if isinstance(queued, Session):
+                queued.announce_shutdown()
+
+    async def _disconnect(self, asked: Asked) -> None:
+        for channel in list(self._sockets):
+            await channel.close(code=WSCloseCode.GOING_AWAY)
+
+    async def _status(self, asked: Asked) -> None:
+        self.venue.live[asked["symbol"]].info["status"] = str(asked["status"])
+
+    async def _fail(self, asked: Asked) -> None:
+        self.venue.wallet.fail(str(asked["id"]), str(asked.get("info", "")))
+
+    async def _clear(self, asked: Asked) -> None:
+        self.venue.faults.waiting.clear()
+        self.venue.faults.hidden_until.clear()
+        self.venue.feed.silent_until = 0
+        self.venue.feed.gaps.clear()
+
+
+async def _asked(incoming: web.Request) -> Asked:
+    try:
+        found = await incoming.json()
+    except ValueError:
+        found = {}
+    return found if isinstance(found, dict) else {}
+
+
+def _refused(error: ApiError) -> web.Response:
+    return web.json_response({"code": error.code, "msg": error.message}, status=400)

@@ -1,0 +1,106 @@
+"""Faults that tests set at the control door: what goes wrong, where, how often."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from exchange.paper.errors import ApiError
+from exchange.paper.limits import too_much
+from exchange.paper.market import now_ms
+
+DOORS = {
+    "place": ("POST", "/api/v3/order"),
+    "cancel": ("DELETE", "/api/v3/order"),
+    "query": ("GET", "/api/v3/order"),
+    "account": ("GET", "/api/v3/account"),
+    "depth": ("GET", "/api/v3/depth"),
+    "withdraw": ("POST", "/sapi/v1/capital/withdraw/apply"),
+    "withdraw history": ("GET", "/sapi/v1/capital/withdraw/history"),
+    "deposit history": ("GET", "/sapi/v1/capital/deposit/hisrec"),
+    "transfer": ("POST", "/sapi/v1/sub-account/universalTransfer"),
+}
+BEFORE = ("429", "418", "503 before", "reset before", "hang before")
+AFTER = ("504 after", "-1007 after", "garbage after", "hang after", "reset after", "hide")
+LATE = "Timeout waiting for response from backend server. Send status unknown; execution status unknown."
+
+
+@dataclass
+class Fault:
+    """`do` strikes the next `count` calls at the door `on`; `ms` is how long it hangs or hides."""
+
+    on: str
+    do: str
+    count: int = 1
+    ms: int = 3000
+
+    @property
+    def is_before(self) -> bool:
+        return self.do in BEFORE
+
+
+@dataclass
+class Faults:
+    waiting: list[Fault] = field(default_factory=list)
+    hidden_until: dict[str, int] = field(default_factory=dict)
+
+    def add(self, asked: dict[str, Any]) -> Fault:
+        """Sets a fault; says in a sentence what there is when it is not known."""
+        on, do = asked.get("on", "place"), asked.get("do", "")
+        if on not in DOORS or do not in BEFORE + AFTER:
+            raise ApiError(
+                -1100, f"`on` is one of {', '.join(DOORS)}; `do` one of {', '.join(BEFORE + AFTER)}."
+            )
+        fault = Fault(on, do, int(asked.get("count", 1)), int(asked.get("ms", 3000)))
+        self.waiting.append(fault)
+        return fault
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """The first fault set for this door, used up by one."""
+        for fault in self.waiting:
+            if DOORS[fault.on] == (method, path):
+                fault.count -= 1
+                if fault.count <= 0:
+                    self.waiting.remove(fault)
+                return fault
+        return None
+
+    def hide(self, client_id: str, ms: int) -> None:
+        """The order exists, but for a while nobody who asks is told so."""
+        self.hidden_until = {name: until for name, until in self.hidden_until.items() if until > now_ms()}
+        self.hidden_until[client_id] = now_ms() + ms
+
+    def is_hidden(self, client_id: str) -> bool:
+        return self.hidden_until.get(client_id, 0) > now_ms()
+
+
+async def strike(fault: Fault, incoming: web.Request) -> web.StreamResponse:
+    """The answer, or the silence, that the fault gives instead of the right one."""
+    if fault.do in ("hang before", "hang after"):
+        await asyncio.sleep(fault.ms / 1000)
+    if fault.do in ("503 before", "504 after"):
+        status, words = (503, "Service Unavailable") if fault.is_before else (504, "Gateway Timeout")
+        return web.Response(
+            status=status, text=f"<html><body>{words}</body></html>", content_type="text/html"
+        )
+    if fault.do == "-1007 after":
+        return web.json_response({"code": -1007, "msg": LATE}, status=504)
+    if fault.do == "garbage after":
+        return web.Response(text='{"symbol":"BTC', content_type="application/json")
+    return _cut(incoming)
+
+
+def refuse(fault: Fault, ban: Any) -> None:
+    """429 for this request alone, 418 for everything from this address for a while."""
+    if fault.do == "429":
+        raise too_much(max(1, fault.ms // 1000))
+    if fault.do == "418":
+        ban(max(1, fault.ms // 1000))
+
+
+def _cut(incoming: web.Request) -> web.Response:
+    """Cuts the connection without an answer."""
+    if incoming.transport is not None:
+        incoming.transport.abort()
+    return web.Response(status=500)

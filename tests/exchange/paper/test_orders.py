@@ -1,0 +1,273 @@
+"""Orders at the venue: types, locks, commissions, self-trades, ids, and what the account hears."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exchange.paper.accounts import Account
+from exchange.paper.errors import ApiError
+from exchange.paper.walletapi import totals
+from tests.exchange.paper.people import Bench, D
+
+
+def held(account: Account, asset: str) -> tuple[Decimal, Decimal]:
+    balance = account.balance(asset)
+    return balance.free, balance.locked
+
+
+def quoted(bench: Bench, price: str = "100", quantity: str = "1") -> None:
+    """bob offers to sell."""
+    bench.fund(bench.bob, BTC=quantity)
+    bench.order(bench.bob, "SELL", price=price, quantity=quantity)
+
+
+@pytest.fixture(autouse=True)
+def quiet_prices(bench: Bench) -> None:
+    """Any price is near enough: the distance from the average is tested by itself."""
+    bench.market.filters.rows.pop("PERCENT_PRICE_BY_SIDE")
+
+
+def test_a_limit_order_locks_what_it_can_cost(bench: Bench) -> None:
+    bench.fund(bench.alice, USDT="100")
+    bench.order(bench.alice, "BUY", price="100", quantity="0.5")
+    assert held(bench.alice, "USDT") == (50, 50)
+
+
+def test_a_better_price_frees_what_is_left_over(bench: Bench) -> None:
+    quoted(bench, price="90")
+    bench.fund(bench.alice, USDT="100")
+    order = bench.order(bench.alice, "BUY", price="100", quantity="1")
+    assert (order.status, held(bench.alice, "USDT")) == ("FILLED", (10, 0))
+
+
+def test_the_commission_is_taken_from_what_was_received_on_both_sides(bench: Bench) -> None:
+    quoted(bench)
+    bench.fund(bench.alice, USDT="100")
+    bench.order(bench.alice, "BUY", price="100", quantity="1")
+    assert (held(bench.alice, "BTC")[0], held(bench.bob, "USDT")[0]) == (D("0.999"), D("99.9"))
+
+
+def test_the_rest_of_an_ioc_order_expires(bench: Bench) -> None:
+    quoted(bench, quantity="0.4")
+    bench.fund(bench.alice, USDT="100")
+    order = bench.order(bench.alice, "BUY", price="100", quantity="1", timeInForce="IOC")
+    assert (order.status, order.executed, held(bench.alice, "USDT")) == ("EXPIRED", D("0.4"), (60, 0))
+
+
+def test_a_fok_order_that_cannot_be_filled_whole_touches_nothing(bench: Bench) -> None:
+    quoted(bench, quantity="0.4")
+    bench.fund(bench.alice, USDT="100")
+    order = bench.order(bench.alice, "BUY", price="100", quantity="1", timeInForce="FOK")
+    assert (order.status, order.expiry_reason, order.executed) == ("EXPIRED", "UNFILLED_FOK_ORDER_EXPIRED", 0)
+
+
+def test_a_maker_only_order_that_would_take_is_refused(bench: Bench) -> None:
+    quoted(bench)
+    bench.fund(bench.alice, USDT="100")
+    with pytest.raises(ApiError, match="Order would immediately match and take."):
+        bench.order(bench.alice, "BUY", "LIMIT_MAKER", price="100", quantity="1")
+
+
+def test_a_market_order_takes_the_book_and_expires_where_it_ends(bench: Bench) -> None:
+    quoted(bench, quantity="0.4")
+    bench.fund(bench.alice, USDT="100")
+    order = bench.order(bench.alice, "BUY", "MARKET", quantity="0.5")
+    assert (order.status, order.executed, order.expiry_reason) == (
+        "EXPIRED",
+        D("0.4"),
+        "INSUFFICIENT_LIQUIDITY",
+    )
+
+
+def test_a_market_order_by_total_spends_at_most_the_total(bench: Bench) -> None:
+    quoted(bench, price="99", quantity="1")
+    bench.fund(bench.alice, USDT="100")
+    order = bench.order(bench.alice, "BUY", "MARKET", quoteOrderQty="50")
+    assert (order.status, order.executed, order.quote) == ("FILLED", D("0.50505"), D("49.99995"))
+
+
+def test_a_market_order_on_an_empty_book_is_refused(bench: Bench) -> None:
+    bench.fund(bench.alice, USDT="100")
+    with pytest.raises(ApiError, match="No orders on book for symbol."):
+        bench.order(bench.alice, "BUY", "MARKET", quantity="1")
+
+
+def test_an_order_beyond_the_balance_is_refused_and_locks_nothing(bench: Bench) -> None:
+    bench.fund(bench.alice, USDT="99.99")
+    with pytest.raises(ApiError) as refused:
+        bench.order(bench.alice, "BUY", price="100", quantity="1")
+    assert (refused.value.code, refused.value.message) == (
+        -2010,
+        "Account has insufficient balance for requested action.",
+    )
+    assert held(bench.alice, "USDT") == (D("99.99"), 0)
+
+
+def test_a_client_id_is_unique_among_open_orders_only(bench: Bench) -> None:
+    bench.fund(bench.alice, USDT="100")
+    first = bench.order(bench.alice, "BUY", price="100", quantity="0.2", newClientOrderId="mine")
+    with pytest.raises(ApiError, match="Duplicate order sent."):
+        bench.order(bench.alice, "BUY", price="100", quantity="0.2", newClientOrderId="mine")
+    bench.venue.trading.cancel(bench.alice, bench.market, first)
+    again = bench.order(bench.alice, "BUY", price="100", quantity="0.2", newClientOrderId="mine")
+    assert again.order_id > first.order_id
+
+
+@pytest.mark.parametrize(
+    ("mode", "resting", "coming"),
+    [
+        ("EXPIRE_MAKER", "EXPIRED_IN_MATCH", "NEW"),
+        ("EXPIRE_TAKER", "NEW", "EXPIRED_IN_MATCH"),
+        ("EXPIRE_BOTH", "EXPIRED_IN_MATCH", "EXPIRED_IN_MATCH"),
+        ("NONE", "FILLED", "FILLED"),
+    ],
+)
+def test_orders_of_one_account_meet_as_their_mode_says(
+    bench: Bench, mode: str, resting: str, coming: str
+) -> None:
+    bench.fund(bench.alice, USDT="100", BTC="1")
+    maker = bench.order(bench.alice, "SELL", price="100", quantity="1")
+    taker = bench.order(bench.alice, "BUY", price="100", quantity="1", selfTradePreventionMode=mode)
+    assert (maker.status, taker.status) == (resting, coming)
+
+
+def test_a_fok_order_does_not_count_its_own_accounts_offers(bench: Bench) -> None:
+    bench.fund(bench.alice, USDT="100", BTC="1")
+    bench.order(bench.alice, "SELL", price="100", quantity="1")
+    order = bench.order(bench.alice, "BUY", price="100", quantity="1", timeInForce="FOK")
+    assert order.status == "EXPIRED"
+
+
+def test_a_canceled_order_gives_back_what_was_not_filled(bench: Bench) -> None:
+    bench.fund(bench.alice, USDT="100")
+    order = bench.order(bench.alice, "BUY", price="100", quantity="1")
+    bench.fund(bench.bob, BTC="0.25")
+    bench.order(bench.bob, "SELL", price="100", quantity="0.25")
+    answer = bench.venue.trading.cancel(bench.alice, bench.market, order, "the-cancel")
+    assert held(bench.alice, "USDT") == (75, 0)
+    assert (answer["origClientOrderId"], answer["clientOrderId"], answer["executedQty"]) == (
+        order.client_id,
+        "the-cancel",
+        "0.25000000",
+    )
+
+
+def test_the_account_hears_of_the_order_then_of_its_trade_then_of_its_balances(bench: Bench) -> None:
+    quoted(bench)
+    bench.fund(bench.alice, USDT="100")
+    heard = bench.hear(bench.alice)
+    bench.order(bench.alice, "BUY", price="100", quantity="1")
+    assert heard == []
+    bench.venue.settle()
+    assert [(event["e"], event.get("x"), event.get("X")) for event in heard] == [
+        ("executionReport", "NEW", "NEW"),
+        ("executionReport", "TRADE", "FILLED"),
+        ("outboundAccountPosition", None, None),
+    ]
+
+
+def test_a_cancel_is_told_under_its_own_id_with_the_orders_as_the_original(bench: Bench) -> None:
+    bench.fund(bench.alice, USDT="100")
+    order = bench.order(bench.alice, "BUY", price="100", quantity="1")
+    heard = bench.hear(bench.alice)
+    bench.venue.trading.cancel(bench.alice, bench.market, order, "the-cancel")
+    bench.venue.settle()
+    assert (heard[0]["x"], heard[0]["c"], heard[0]["C"]) == ("CANCELED", "the-cancel", order.client_id)
+
+
+def test_a_stranger_hears_nothing(bench: Bench) -> None:
+    bench.fund(bench.alice, USDT="100")
+    heard = bench.hear(bench.bob)
+    bench.order(bench.alice, "BUY", price="100", quantity="1")
+    bench.venue.settle()
+    assert heard == []
+
+
+def test_a_closed_market_takes_no_order(bench: Bench) -> None:
+    bench.market.info["status"] = "HALT"
+    with pytest.raises(ApiError, match="Market is closed."):
+        bench.order(bench.alice, "BUY", price="100", quantity="1")
+
+
+@pytest.mark.parametrize(
+    ("params", "code"),
+    [
+        ({"side": "LONG", "type": "LIMIT"}, -1117),
+        ({"side": "BUY", "type": "SWEEP"}, -1116),
+        ({"side": "BUY", "type": "LIMIT", "price": "1", "quantity": "1"}, -1102),
+        ({"side": "BUY", "type": "LIMIT", "timeInForce": "GTX", "price": "1", "quantity": "1"}, -1115),
+        ({"side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "1e3", "quantity": "1"}, -1100),
+        (
+            {"side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "1", "quantity": "0.123456789"},
+            -1111,
+        ),
+        ({"side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "0", "quantity": "1"}, -1013),
+        ({"side": "BUY", "type": "MARKET"}, -1102),
+        ({"side": "BUY", "type": "MARKET", "quantity": "1", "quoteOrderQty": "1"}, -1128),
+        ({"side": "BUY", "type": "MARKET", "quantity": "1", "timeInForce": "GTC"}, -1106),
+        ({"side": "BUY", "type": "MARKET", "quantity": "1", "newClientOrderId": "a b"}, -1100),
+        ({"side": "BUY", "type": "STOP_LOSS_LIMIT"}, -2010),
+        ({"side": "BUY", "type": "MARKET", "quantity": "1", "stopPrice": "5"}, -1106),
+        ({"side": "BUY", "type": "MARKET", "quantity": "1", "selfTradePreventionMode": "DECREMENT"}, -1013),
+    ],
+)
+def test_an_order_of_the_wrong_shape_gets_the_venues_own_code(
+    bench: Bench, params: dict[str, str], code: int
+) -> None:
+    with pytest.raises(ApiError) as refused:
+        bench.venue.trading.place(bench.alice, bench.market, params)
+    assert refused.value.code == code
+
+
+BENCH = Bench()
+BENCH.market.filters.rows.pop("PERCENT_PRICE_BY_SIDE")
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["alice", "bob"]),
+        st.sampled_from(["BUY", "SELL"]),
+        st.sampled_from(["GTC", "IOC", "FOK", "MARKET", "CANCEL"]),
+        st.integers(min_value=9_990, max_value=10_010),
+        st.integers(min_value=1, max_value=70_000),
+    ),
+    max_size=25,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps)
+def test_trading_makes_no_money_and_loses_only_commissions(
+    flow: list[tuple[str, str, str, int, int]],
+) -> None:
+    """Over any flow of orders: what both have and what was taken as commission is what they began with."""
+    for account in (BENCH.alice, BENCH.bob):
+        for order in list(account.open_orders()):
+            BENCH.venue.trading.cancel(account, BENCH.market, order)
+        account.balances.clear()
+        account.trades.clear()
+        BENCH.fund(account, BTC="1", USDT="500")
+    for who, side, kind, price, lots in flow:
+        account = getattr(BENCH, who)
+        BENCH.venue.limits.uncount_order(account.account_id)
+        _act(account, side, kind, D(price) / 100, D(lots) / 100_000)
+    taken = {"BTC": D(0), "USDT": D(0)}
+    for account in (BENCH.alice, BENCH.bob):
+        for fill in account.trades:
+            taken[fill["commissionAsset"]] += D(fill["commission"])
+        assert all(balance.free >= 0 and balance.locked >= 0 for balance in account.balances.values())
+    now = totals(BENCH.venue)
+    assert (now["BTC"] + taken["BTC"], now["USDT"] + taken["USDT"]) == (2, 1000)
+
+
+def _act(account: Account, side: str, kind: str, price: Decimal, quantity: Decimal) -> None:
+    try:
+        if kind == "CANCEL":
+            for order in list(account.open_orders())[:1]:
+                BENCH.venue.trading.cancel(account, BENCH.market, order)
+        elif kind == "MARKET":
+            BENCH.order(account, side, "MARKET", quantity=str(quantity))
+        else:
+            BENCH.order(account, side, price=str(price), quantity=str(quantity), timeInForce=kind)
+    except ApiError:
+        return
