@@ -1,11 +1,20 @@
 """All socket addresses of the site."""
 
+from typing import Any
+
 from channels.routing import URLRouter
 from channels.sessions import CookieMiddleware, SessionMiddleware
 from django.urls import re_path
 
 from accounts.consumers import MySocket
 from markets.consumers import MarketSocket, TickersSocket
+
+
+async def nowhere(scope: Any, receive: Any, send: Any) -> None:
+    """An address without a socket refuses the handshake."""
+    await receive()
+    await send({"type": "websocket.close"})
+
 
 sockets = CookieMiddleware(
     SessionMiddleware(
@@ -14,6 +23,7 @@ sockets = CookieMiddleware(
                 re_path(r"^ws/market/(?P<symbol>[^/]{1,64})/$", MarketSocket.as_asgi()),
                 re_path(r"^ws/tickers/$", TickersSocket.as_asgi()),
                 re_path(r"^ws/me/$", MySocket.as_asgi()),
+                re_path(r"", nowhere),  # type: ignore[arg-type]
             ]
         )
     )

@@ -1,20 +1,19 @@
 """Public market sockets: they join the process's hub and forward what the page asks for."""
 
 import json
-import time
 from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from exchange.broadcast import Socket, hub
+from exchange.inbox import TOO_MUCH, Inbox
 from exchange.origin import is_foreign
-from markets import queries, rules
+from markets import queries
 from markets.errors import UnknownMarket
+from markets.rules import INTERVALS
 
-LONGEST_MESSAGE = 1024
-MOST_MESSAGES, IN_SECONDS = 50, 10.0
-FOREIGN, UNKNOWN, TOO_MUCH = 4403, 4404, 4029
+FOREIGN, UNKNOWN = 4403, 4404
 
 
 class _Public(AsyncWebsocketConsumer):
@@ -26,7 +25,7 @@ class _Public(AsyncWebsocketConsumer):
         if is_foreign(self.scope):
             await self.close(FOREIGN)
             return
-        self.window, self.received = time.monotonic(), 0
+        self.inbox = Inbox()
         symbol = await self.symbol()
         if symbol is None:
             await self.accept()
@@ -47,22 +46,15 @@ class _Public(AsyncWebsocketConsumer):
             hub.leave(self.socket)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if self._is_too_much(text_data or "") or bytes_data is not None:
+        if not self.inbox.takes(text_data):
             await self.close(TOO_MUCH)
             return
         try:
             message = json.loads(text_data or "")
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if isinstance(message, dict) and self.socket is not None:
             await self.heard(self.socket, message)
-
-    def _is_too_much(self, text: str) -> bool:
-        now = time.monotonic()
-        if now - self.window > IN_SECONDS:
-            self.window, self.received = now, 0
-        self.received += 1
-        return self.received > MOST_MESSAGES or len(text) > LONGEST_MESSAGE
 
     async def heard(self, socket: Socket, message: dict[str, Any]) -> None:
         """Nothing to say to this kind of socket."""
@@ -84,8 +76,8 @@ class MarketSocket(_Public):
             await hub.acknowledge(socket, message["seq"])
         elif kind == "resync":
             await hub.resync(socket)
-        elif kind == "interval" and message.get("interval") in rules.INTERVALS:
-            socket.interval = message["interval"]
+        elif kind == "interval" and str(message.get("interval")) in INTERVALS:
+            await hub.change_interval(socket, message["interval"])
 
 
 class TickersSocket(_Public):

@@ -1,0 +1,387 @@
+"""One feed to many pages: a slow one is late, never wrong, and nobody is closed for our own slowness."""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+import pytest
+import redis
+from django.conf import settings
+
+from exchange import broadcast
+from exchange.broadcast import AWAY_SECONDS, FULL_SECONDS, STUCK, TAPE, WINDOW, Hub, Socket, difference
+
+Found = TypeVar("Found")
+
+
+class Page:
+    """What a page does with the frames: keeps the book, notices a gap, acknowledges when told to."""
+
+    def __init__(self, hub: Hub, symbol: str = "BTCUSDT") -> None:
+        self.hub = hub
+        self.heard: list[dict[str, Any]] = []
+        self.closed: int | None = None
+        self.books: dict[str, dict[str, str]] = {"bids": {}, "asks": {}}
+        self.seq: int | None = None
+        self.state = ""
+        self.gaps = 0
+        self.socket = Socket(send=self.receive, close=self.close, symbol=symbol)
+
+    async def receive(self, text: str) -> None:
+        message = json.loads(text)
+        self.heard.append(message)
+        if message["type"] == "book":
+            self.apply(message)
+
+    def apply(self, message: dict[str, Any]) -> None:
+        if message["kind"] == "snapshot":
+            self.books = {"bids": {}, "asks": {}}
+        elif message["prev"] != self.seq:
+            self.gaps += 1
+            return
+        for side in ("bids", "asks"):
+            for price, quantity in message[side]:
+                self.books[side][price] = quantity
+                if quantity == "0":
+                    del self.books[side][price]
+        self.seq, self.state = message["seq"], message["state"]
+
+    async def close(self, code: int) -> None:
+        self.closed = code
+
+    async def acknowledge(self) -> None:
+        assert self.seq is not None
+        await self.hub.acknowledge(self.socket, self.seq)
+
+    def kinds(self) -> list[str]:
+        return [message.get("kind", message["type"]) for message in self.heard]
+
+
+def run(work: Awaitable[Found]) -> Found:
+    async def within() -> Found:
+        return await asyncio.wait_for(work, 30)
+
+    return asyncio.run(within())
+
+
+def book(u: int, bids: dict[str, str], asks: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+    sides = {"bids": [list(row) for row in bids.items()], "asks": [list(row) for row in (asks or {}).items()]}
+    head = {"symbol": "BTCUSDT", "epoch": 1, "u": u, "event_ms": 1, "published_ms": 1, "state": "LIVE"}
+    return {"type": "book", **head, **sides, **more}
+
+
+def trades(*ids: int) -> dict[str, Any]:
+    rows = [{"id": n, "price": "1", "quantity": "1", "at": n, "maker_side": "BUY"} for n in ids]
+    return {"type": "trades", "symbol": "BTCUSDT", "trades": rows}
+
+
+async def joined(hub: Hub, *, interval: str = "1m") -> Page:
+    page = Page(hub)
+    page.socket.interval = interval
+    await hub.join(page.socket)
+    return page
+
+
+# ------------------------------------------------------------------ books
+def test_a_page_gets_a_snapshot_and_then_differences_that_follow_one_another() -> None:
+    async def work() -> Page:
+        hub = Hub()
+        await hub.handle(book(1, {"99": "1", "98": "2"}, {"101": "1"}))
+        page = await joined(hub)
+        await hub.handle(book(2, {"99": "3", "97": "1"}, {"101": "1"}))
+        return page
+
+    page = run(work())
+    assert page.kinds() == ["snapshot", "trades", "diff"]
+    diff = page.heard[-1]
+    assert (diff["prev"], diff["bids"], diff["asks"]) == (
+        page.heard[0]["seq"],
+        [["99", "3"], ["97", "1"], ["98", "0"]],
+        [],
+    )
+    assert page.books["bids"] == {"99": "3", "97": "1"}
+
+
+def test_a_page_that_is_there_before_the_book_starts_with_the_first_one() -> None:
+    async def work() -> Page:
+        hub = Hub()
+        page = await joined(hub)
+        await hub.handle(book(1, {"99": "1"}))
+        await hub.handle(book(2, {"99": "2"}))
+        return page
+
+    assert run(work()).kinds() == ["trades", "snapshot", "diff"]
+
+
+def test_a_slow_page_is_skipped_and_then_gets_the_book_as_it_is_now() -> None:
+    async def work() -> Page:
+        hub = Hub()
+        await hub.handle(book(0, {"99": "0.5"}))
+        page = await joined(hub)
+        for number in range(1, 100):
+            await hub.handle(book(number, {"99": str(number)}))
+        assert (page.kinds().count("diff"), page.books["bids"]) == (WINDOW - 1, {"99": str(WINDOW - 1)})
+        await page.acknowledge()
+        assert (page.kinds()[WINDOW + 1], page.books["bids"]) == ("snapshot", {"99": "99"})
+        await hub.handle(book(100, {"99": "100"}))
+        return page
+
+    page = run(work())
+    assert (page.gaps, page.books["bids"], page.heard[-1]["kind"]) == (0, {"99": "100"}, "diff")
+
+
+def test_a_page_never_shows_a_wrong_book_however_slowly_it_reads() -> None:
+    async def work() -> None:
+        dice = random.Random(7)
+        hub, truth = Hub(), {str(90 + n): "1" for n in range(20)}
+        await hub.handle(book(0, truth))
+        pages = [await joined(hub) for _page in range(5)]
+        told = {}
+        for number in range(1, 3000):
+            for _level in range(3):
+                truth[str(dice.randrange(80, 120))] = str(dice.randrange(1, 9))
+                truth.pop(str(dice.randrange(80, 120)), None)
+            await hub.handle(book(number, truth))
+            told[hub.tops["BTCUSDT"].seq] = dict(truth)
+            for slowness, page in enumerate(pages):
+                if dice.random() < 0.3 / (1 + slowness * 10):
+                    await page.acknowledge()
+                if page.seq in told:
+                    assert page.books["bids"] == told[page.seq]
+        assert [page.gaps for page in pages] == [0] * 5
+        assert all(page.kinds().count("snapshot") > 5 for page in pages[2:])
+
+    run(work())
+
+
+def test_a_page_that_lost_its_thread_gets_a_snapshot_when_it_asks() -> None:
+    async def work() -> Page:
+        hub = Hub()
+        await hub.handle(book(1, {"99": "1"}))
+        page = await joined(hub)
+        await hub.resync(page.socket)
+        return page
+
+    assert run(work()).kinds() == ["snapshot", "trades", "snapshot"]
+
+
+def test_a_socket_that_breaks_while_being_told_stops_nobody_else() -> None:
+    async def work() -> list[int]:
+        hub = Hub()
+        await hub.handle(book(1, {"99": "1"}))
+        pages = [await joined(hub) for _page in range(3)]
+
+        async def broken(_text: str) -> None:
+            raise ConnectionResetError
+
+        pages[1].socket.send = broken
+        await hub.handle(book(2, {"99": "2"}))
+        await hub.handle(book(3, {"99": "3"}))
+        return [len(page.heard) for page in pages] + [len(hub.followers["BTCUSDT"])]
+
+    assert run(work()) == [4, 2, 4, 2]
+
+
+def test_a_page_hears_only_of_its_own_market() -> None:
+    async def work() -> Page:
+        hub = Hub()
+        page = await joined(hub)
+        await hub.handle(book(1, {"99": "1"}, symbol="ETHUSDT"))
+        await hub.handle({**trades(1), "symbol": "ETHUSDT"})
+        return page
+
+    assert run(work()).kinds() == ["trades"]
+
+
+def test_a_difference_names_new_changed_and_gone_levels() -> None:
+    assert difference({"1": "5", "2": "6", "3": "7"}, {"1": "5", "2": "9", "4": "1"}) == [
+        ["2", "9"],
+        ["4", "1"],
+        ["3", "0"],
+    ]
+
+
+# ------------------------------------------------------------------ tape, candles, tickers
+def test_a_page_begins_with_the_newest_trades_in_their_order() -> None:
+    async def work() -> Page:
+        hub = Hub()
+        await joined(hub)
+        await hub.handle(trades(*range(60)))
+        await hub.handle(trades(59, 60))
+        return await joined(hub)
+
+    first = run(work()).heard[0]
+    assert [trade["id"] for trade in first["trades"]] == list(range(61 - TAPE, 61))
+
+
+def test_a_page_that_was_skipped_gets_the_trades_it_missed() -> None:
+    async def work() -> Page:
+        hub = Hub()
+        page = await joined(hub)
+        for number in range(WINDOW + 1):
+            await hub.handle(book(number, {"99": str(number + 1)}))
+        await hub.handle(trades(7))
+        assert "trades" not in page.kinds()[1:]
+        await page.acknowledge()
+        return page
+
+    last = run(work()).heard[-1]
+    assert [trade["id"] for trade in last["trades"]] == [7]
+
+
+def candle(open_at: int, close: str, interval: str = "1m") -> dict[str, Any]:
+    return {"type": "candle", "symbol": "BTCUSDT", "interval": interval, "open_at": open_at, "close": close}
+
+
+def test_a_page_hears_of_the_candles_it_shows() -> None:
+    async def work() -> Page:
+        hub = Hub()
+        page = await joined(hub, interval="5m")
+        await hub.handle(candle(0, "1"))
+        await hub.handle(candle(0, "2"))
+        await hub.handle(candle(60, "3"))
+        assert "candle" not in page.kinds()
+        await hub.change_interval(page.socket, "1m")
+        await hub.handle(candle(60, "4"))
+        return page
+
+    assert [message["close"] for message in run(work()).heard if message["type"] == "candle"] == [
+        "2",
+        "3",
+        "4",
+    ]
+
+
+def test_tickers_go_to_the_table_of_markets_and_each_to_its_own_page() -> None:
+    async def work() -> tuple[Page, Page]:
+        hub = Hub()
+        page, table = await joined(hub), Page(hub, symbol="")
+        await hub.join(table.socket)
+        await hub.handle({"type": "tickers", "tickers": {"BTCUSDT": {"last": "1"}, "ETHUSDT": {"last": "2"}}})
+        return page, table
+
+    page, table = run(work())
+    assert page.heard[-1] == {"type": "ticker", "last": "1"}
+    assert table.heard == [
+        {"type": "tickers", "tickers": {"BTCUSDT": {"last": "1"}, "ETHUSDT": {"last": "2"}}}
+    ]
+
+
+# ------------------------------------------------------------------ each second
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_book_nobody_speaks_of_is_called_stale_and_live_again_with_the_next_word() -> None:
+    async def work() -> list[str]:
+        clock = Clock()
+        hub = Hub(clock=clock)
+        await hub.handle(book(1, {"99": "1"}))
+        page = await joined(hub)
+        states = [page.state]
+        clock.now += AWAY_SECONDS + 1
+        await hub.beat(lag=0)
+        states += [page.state, str(page.heard[-2]["feed"])]
+        await hub.handle(book(2, {"99": "2"}))
+        return [*states, page.state]
+
+    assert run(work()) == ["LIVE", "STALE", "STALE", "LIVE"]
+
+
+def full_for(seconds: float, lag: float) -> Page:
+    """A page that reads nothing for so long, while the loop is late by so much."""
+
+    async def work() -> Page:
+        clock = Clock()
+        hub = Hub(clock=clock)
+        page = await joined(hub)
+        began = clock.now
+        number = 0
+        while clock.now - began <= seconds:
+            for _frame in range(10):
+                number += 1
+                await hub.handle(book(number, {"99": str(number)}))
+            await hub.beat(lag)
+            clock.now += 1
+        return page
+
+    return run(work())
+
+
+def test_who_reads_nothing_for_long_is_closed() -> None:
+    assert full_for(FULL_SECONDS + 6, lag=0).closed == STUCK
+
+
+def test_who_is_late_for_less_than_that_is_not() -> None:
+    assert full_for(FULL_SECONDS - 2, lag=0).closed is None
+
+
+def test_nobody_is_closed_while_we_ourselves_are_late() -> None:
+    assert full_for(FULL_SECONDS * 3, lag=0.6).closed is None
+
+
+# ------------------------------------------------------------------ Redis
+@pytest.fixture
+def feed() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL)
+
+
+async def until(page: Page, count: int) -> None:
+    for _time in range(200):
+        if len(page.heard) >= count:
+            return
+        await asyncio.sleep(0.02)
+
+
+def test_a_page_hears_what_is_published(feed: redis.Redis) -> None:
+    feed.lpush(broadcast.trades_key("BTCUSDT"), json.dumps(trades(4)["trades"][0]))
+    fresh = book(1, {"99": "1"}, published_ms=time.time_ns() // 1_000_000)
+    feed.set(broadcast.book_key("BTCUSDT"), json.dumps(fresh))
+
+    async def work() -> Page:
+        hub = Hub()
+        page = await joined(hub)
+        for number in range(2, 200):
+            feed.publish(broadcast.CHANNEL, json.dumps(book(number, {"99": str(number)})))
+            await asyncio.sleep(0.02)
+            if len(page.heard) > 2:
+                break
+        return page
+
+    page = run(work())
+    assert page.kinds()[:3] == ["snapshot", "trades", "diff"]
+    assert [trade["id"] for trade in page.heard[1]["trades"]] == [4]
+
+
+def test_a_book_that_was_published_long_ago_is_shown_as_stale(feed: redis.Redis) -> None:
+    feed.set(broadcast.book_key("BTCUSDT"), json.dumps(book(1, {"99": "1"})))
+
+    async def work() -> Page:
+        return await joined(Hub())
+
+    assert run(work()).state == "STALE"
+
+
+def test_the_reader_comes_back_when_redis_does(feed: redis.Redis) -> None:
+    async def work() -> Page:
+        hub = Hub()
+        page = await joined(hub)
+        for number in range(400):
+            if number == 20:
+                feed.client_kill_filter(_type="pubsub")
+            feed.publish(broadcast.CHANNEL, json.dumps(book(number, {"99": str(number + 1)})))
+            await asyncio.sleep(0.02)
+            if page.books["bids"].get("99", "0") > "0" and number > 20 and int(page.books["bids"]["99"]) > 25:
+                break
+        return page
+
+    page = run(work())
+    assert (page.gaps, page.closed) == (0, None)
+    assert int(page.books["bids"]["99"]) > 25
