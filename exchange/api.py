@@ -31,8 +31,8 @@ def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
         error = exceptions.PermissionDenied()
     elif isinstance(error, RequestDataTooBig):
         error = TooLarge()
-    elif isinstance(error, RedisError):  # limits and used codes cannot be looked up: nothing may pass unchecked
-        error = Unavailable()
+    elif isinstance(error, RedisError):
+        error = Unavailable()  # limits and used codes cannot be looked up: nothing may pass unchecked
     if isinstance(error, DomainError):
         set_rollback()
         body = {"code": error.code, "message": str(error), "field": error.field}

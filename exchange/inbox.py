@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 LONGEST_MESSAGE = 1024
-MOST_MESSAGES, IN_SECONDS = 50, 10.0
+MOST_MESSAGES, IN_SECONDS = 50, 10
 TOO_MUCH = 4029
 
 

@@ -31,6 +31,7 @@ DEEP_AT_ONCE, DEEP_LATER = 20, 60
 # A book that knows fewer levels than are shown wants a fresh snapshot.
 LEAST_KNOWN = 50
 SILENT_SECONDS = 8.0
+IDLE_SECONDS = 0.05
 Series = tuple[str, str]
 
 
@@ -156,6 +157,11 @@ class Following:
             self._snapshots.ask(symbol, DEEP, is_luxury=True)
 
     # ------------------------------------------------------------------ the snapshot thread
+    def fetch_for_ever(self, stopped: threading.Event) -> None:
+        while not stopped.is_set():
+            if not self.fetch_one():
+                stopped.wait(IDLE_SECONDS)
+
     def fetch_one(self) -> bool:
         """Fetches the next snapshot that a book asks for; False when none does."""
         with self.lock:

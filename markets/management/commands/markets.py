@@ -19,7 +19,6 @@ from markets.stream import STREAMS_A_MARKET, Following, Publisher, streams_of
 log = structlog.get_logger()
 KEEP_UP_SECONDS = 5
 CATALOGUE_SECONDS = 300
-IDLE_SECONDS = 0.05
 # The venue allows 1,024 streams on a connection.
 MOST_MARKETS = 1024 // STREAMS_A_MARKET
 
@@ -76,9 +75,7 @@ class Command(BaseCommand):
         self.publisher.run(self.stopped)
 
     def fetch_snapshots(self) -> None:
-        while not self.stopped.is_set():
-            if not self.following.fetch_one():
-                self.stopped.wait(IDLE_SECONDS)
+        self.following.fetch_for_ever(self.stopped)
 
     def keep_up(self) -> None:
         """Candles to the database; a market that staff list or delist is followed within seconds."""
@@ -88,7 +85,7 @@ class Command(BaseCommand):
         """What the venue lists anew or halts is known here within minutes, also without the sweeps."""
         self.for_ever(CATALOGUE_SECONDS, self.catalogue)
 
-    def for_ever(self, seconds: float, *works: Callable[[], None]) -> None:
+    def for_ever(self, seconds: int, *works: Callable[[], None]) -> None:
         while not self.stopped.wait(seconds):
             close_old_connections()
             for work in works:
