@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from django import forms
 from django.core.exceptions import SuspiciousOperation
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from redis.exceptions import RedisError
@@ -107,6 +107,9 @@ class RefusalPages:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "\0" in unquote(request.get_full_path()):
+            if request.path.startswith("/api/"):
+                body = {"code": "bad_address", "message": str(_("There is no such address.")), "field": None}
+                return JsonResponse(body, status=400)
             raise SuspiciousOperation("NUL in the address")
         return self.get_response(request)
 

@@ -1,4 +1,4 @@
-"""The API's own description: `/api/v1/schema/` for programs, `/api/v1/docs/` for people."""
+"""The API's own description: `/api/v1/schema/` for programs, `/api/v1/docs/` for people; and what it does not have."""
 
 from typing import Any
 
@@ -6,7 +6,10 @@ from django.urls import path
 from django.views.decorators.cache import cache_control
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.exceptions import NotFound
 from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
 
 class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -31,9 +34,18 @@ class Docs(SpectacularSwaggerSplitView):
     template_name = "api/docs.html"
 
 
-_open: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
+class NoSuchAddress(APIView):
+    """Whatever else is asked for below the API's root, answered in the API's own way."""
+
+    schema = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise NotFound()
+
+
+OPEN: dict[str, Any] = {"authentication_classes": [], "permission_classes": [AllowAny]}
 _kept = cache_control(public=True, max_age=60)
 urlpatterns = [
-    path("schema/", _kept(SpectacularAPIView.as_view(**_open)), name="schema"),
-    path("docs/", Docs.as_view(url_name="schema", **_open), name="api_docs"),
+    path("schema/", _kept(SpectacularAPIView.as_view(**OPEN)), name="schema"),
+    path("docs/", Docs.as_view(url_name="schema", **OPEN), name="api_docs"),
 ]

@@ -1,7 +1,9 @@
 """All addresses of the site; each app has its own file."""
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
+
+from exchange.schema import OPEN, NoSuchAddress
 
 API = [include(f"{app}.api_urls") for app in ("accounts", "markets", "ledger", "orders")]
 PAGES = [include(f"{app}.urls") for app in ("markets", "accounts", "ledger", "orders")]
@@ -9,6 +11,7 @@ PAGES = [include(f"{app}.urls") for app in ("markets", "accounts", "ledger", "or
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("exchange.schema")),
     *(path("api/v1/", routes) for routes in API),
+    re_path(r"^api/", NoSuchAddress.as_view(**OPEN)),
     path("accounts/", include("allauth.urls")),
     path("_allauth/", include("allauth.headless.urls")),
     path("admin/", admin.site.urls),

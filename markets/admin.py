@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from exchange.office import services as office
+from markets import services
 from markets.models import Asset, Market
 
 
@@ -26,14 +26,13 @@ class MarketAdmin(NoneAddedOrRemoved, admin.ModelAdmin):
     readonly_fields = ("symbol", "status", "order_types", "filters", "seen_at")
 
     def save_model(self, request: HttpRequest, obj: Market, form: Any, change: bool) -> None:
-        before: Any = Market.objects.filter(pk=obj.pk).values("is_listed", "rank").first() or {}
-        super().save_model(request, obj, form, change)
-        after = {"is_listed": obj.is_listed, "rank": obj.rank}
-        office.record(request.user, "market.listed", "market", obj.pk, before=before, after=after)  # type: ignore[arg-type]
+        services.decide_listing(obj.pk, is_listed=obj.is_listed, rank=obj.rank, by=request.user)
 
 
 @admin.register(Asset)
 class AssetAdmin(NoneAddedOrRemoved, admin.ModelAdmin):
     list_display = ("code", "name", "scale", "max_amount")
     search_fields = ("code", "name")
-    readonly_fields = ("code", "scale")
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

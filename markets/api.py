@@ -4,17 +4,19 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
+from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exchange.api import MoneyField
+from exchange.api import MoneyField, Pages
 from exchange.errors import Unavailable
 from markets import queries, rules, services
 from markets.models import Market
@@ -100,6 +102,12 @@ class CandleQuery(serializers.Serializer[Any]):
     before = serializers.DateTimeField(required=False, help_text="Only candles that open before this.")
 
 
+class WholePages(Pages):
+    """A venue's usual number of markets fits one page."""
+
+    default_limit = 500
+
+
 class Public(APIView):
     """Open to everybody; nothing personal is in it, so it may be cached for a moment."""
 
@@ -114,11 +122,17 @@ def limit_of(request: Request, default: int, most: int) -> int:
     return int(raw)
 
 
-class Markets(Public):
-    @extend_schema(responses=MarketOut(many=True), operation_id="markets_list")
-    @method_decorator(cache_control(public=True, max_age=30))
-    def get(self, request: Request) -> Response:
-        return Response(MarketOut(queries.listed(), many=True).data)
+@method_decorator(cache_control(public=True, max_age=30), name="get")
+@extend_schema_view(get=extend_schema(operation_id="markets_list"))
+class Markets(Public, ListAPIView):
+    """The markets that can be seen here, in the order staff gave them."""
+
+    serializer_class = MarketOut
+    pagination_class = WholePages
+    filter_backends = []
+
+    def get_queryset(self) -> QuerySet[Market]:
+        return queries.listed()
 
 
 class MarketRow(Public):
@@ -162,13 +176,18 @@ class Candles(Public):
         return Response(CandleOut(found, many=True).data)
 
 
-class Tickers(Public):
-    @extend_schema(responses=TickerOut(many=True))
-    @method_decorator(cache_control(public=True, max_age=1))
-    def get(self, request: Request) -> Response:
+@method_decorator(cache_control(public=True, max_age=1), name="get")
+class Tickers(Public, ListAPIView):
+    """The last 24 hours of every market that can be seen here."""
+
+    serializer_class = TickerOut
+    pagination_class = WholePages
+    filter_backends = []
+
+    def get_queryset(self) -> list[queries.Ticker]:  # type: ignore[override]
         known = queries.tickers()
-        listed = queries.listed().values_list("symbol", flat=True)
-        return Response(TickerOut([known[symbol] for symbol in listed if symbol in known], many=True).data)
+        symbols = queries.listed().values_list("symbol", flat=True)
+        return [known[symbol] for symbol in symbols if symbol in known]
 
 
 class ServerTime(Public):

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -133,6 +134,18 @@ def _list_fresh(symbols: Sequence[SymbolInfo], fresh: Sequence[SymbolInfo], *, i
 def _by_preference(symbols: Iterable[str]) -> list[str]:
     order = {symbol: rank for rank, symbol in enumerate(settings.FIRST_MARKETS)}
     return sorted(symbols, key=lambda symbol: (order.get(symbol, len(order)), symbol))
+
+
+@transaction.atomic
+def decide_listing(symbol: str, *, is_listed: bool, rank: int, by: Any) -> None:
+    """Customers see the market or not, at this place of the list; on record with who decided it."""
+    market = Market.objects.select_for_update().get(pk=symbol)
+    before: dict[str, object] = {"is_listed": market.is_listed, "rank": market.rank}
+    market.is_listed, market.rank = is_listed, rank
+    market.save(update_fields=["is_listed", "rank"])
+    after: dict[str, object] = {"is_listed": is_listed, "rank": rank}
+    if after != before:
+        office.record(by, "market.listed", "market", symbol, before=before, after=after)
 
 
 def ensure_asset(code: str) -> None:

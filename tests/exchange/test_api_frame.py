@@ -105,6 +105,22 @@ def test_a_door_that_wants_a_name_says_so_in_the_one_shape(client: Client, path:
     assert set(answer.json()) == {"code", "message", "field"}
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("method", ["get", "post", "options"])
+@pytest.mark.parametrize("path", ["/api/v1/nothing/", "/api/", "/api/v2/orders/", "/api/v1/markets"])
+def test_an_address_the_api_does_not_have_is_refused_in_the_one_shape(
+    client: Client, path: str, method: str
+) -> None:
+    answer = getattr(client, method)(path)
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
+@pytest.mark.django_db
+def test_an_address_with_a_nul_in_it_is_refused_in_the_one_shape(client: Client) -> None:
+    answer = client.get("/api/v1/orders/%00/")
+    assert (answer.status_code, set(answer.json())) == (400, {"code", "message", "field"})
+
+
 def test_the_schema_describes_everything_without_a_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
