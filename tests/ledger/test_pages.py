@@ -126,8 +126,6 @@ def test_fees_are_those_of_the_settings_and_the_networks(client: Client, network
     assert '<data value="0.2"' in page
 
 
-@pytest.mark.parametrize(
-    "query", ["?page=0", "?page=x", "?page=999999", "?asset=%00", "?asset=" + "A" * 40, "?kind=zzz"]
-)
+@pytest.mark.parametrize("query", ["?page=0", "?page=x", "?page=999999", "?asset=" + "A" * 40, "?kind=zzz"])
 def test_odd_addresses_are_no_errors(browser: Client, query: str) -> None:
     assert {browser.get(path + query).status_code for path in OWN_PAGES} == {200}

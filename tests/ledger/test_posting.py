@@ -243,10 +243,11 @@ def test_any_life_of_holds_and_fills_agrees_with_a_model(
     """Amounts in units of 1e-8; the model knows only what a customer would write on paper."""
     run = Transfer.objects.count() * 100
     free, held, unit = balance(alice, "USDT")[0], dict[int, Decimal](), Decimal("0.00000001")
-    bought = balance(alice, "BTC")[0]
+    bought, used = balance(alice, "BTC")[0], set[int]()
     for number, (step, order, units) in enumerate(steps):
         amount, cause = units * unit, run + order
-        if step == "hold" and cause not in held and amount <= free:
+        if step == "hold" and cause not in used and amount <= free:
+            used.add(cause)
             hold(alice, str(f"{amount:f}"), cause_id=cause)
             held[cause], free = amount, free - amount
         elif step == "fill" and held.get(cause, 0) >= amount:

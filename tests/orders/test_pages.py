@@ -130,9 +130,7 @@ def test_filters_stay_in_the_address(browser: Client, alice: User, market: Marke
     assert f"/orders/{done.pk}/" not in page
 
 
-@pytest.mark.parametrize(
-    "query", ["?status=zzz", "?page=0", "?page=-1", "?page=9999999", "?market=%00", "?side=HOLD"]
-)
+@pytest.mark.parametrize("query", ["?status=zzz", "?page=0", "?page=-1", "?page=9999999", "?side=HOLD"])
 def test_odd_filters_are_no_errors(browser: Client, market: Market, query: str) -> None:
     assert browser.get(f"/orders/{query}").status_code == 200
 
