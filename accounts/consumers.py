@@ -1,6 +1,7 @@
 """The private socket: what happens to one customer's orders and money, while the session lasts."""
 
 import asyncio
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -9,6 +10,7 @@ from allauth.headless.internal.sessionkit import authenticate_by_x_session_token
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.conf import settings
+from redis.exceptions import RedisError
 
 from accounts import services
 from accounts.models import User
@@ -18,7 +20,7 @@ from exchange.origin import header, is_foreign, is_silent
 
 log = structlog.get_logger()
 CHECK_SECONDS = 10
-SIGN_IN, FOREIGN = 4401, 4403
+SIGN_IN, FOREIGN, AWAY = 4401, 4403, 4503
 
 
 class MySocket(AsyncJsonWebsocketConsumer):
@@ -39,7 +41,11 @@ class MySocket(AsyncJsonWebsocketConsumer):
             await self.close(SIGN_IN)
             return
         self.user_id, self.was_frozen = user.pk, user.is_frozen
-        await self.channel_layer.group_add(push.group_of(self.user_id), self.channel_name)
+        try:
+            await self.channel_layer.group_add(push.group_of(self.user_id), self.channel_name)
+        except (OSError, RedisError):  # nothing could reach this socket: the page reads, and comes again
+            await self.close(AWAY)
+            return
         await self.send_json(
             {"type": "hello", "seq": await database_sync_to_async(push.last_sequence)(self.user_id)}
         )
@@ -49,7 +55,8 @@ class MySocket(AsyncJsonWebsocketConsumer):
         if self.checking is not None:
             self.checking.cancel()
         if self.user_id is not None:
-            await self.channel_layer.group_discard(push.group_of(self.user_id), self.channel_name)
+            with suppress(OSError, RedisError):  # away: the group forgets it by itself
+                await self.channel_layer.group_discard(push.group_of(self.user_id), self.channel_name)
 
     async def who(self) -> User | None:
         """The user behind a token's header, or behind the session cookie of our own page."""

@@ -19,6 +19,8 @@ FOREIGN, UNKNOWN = 4403, 4404
 class _Public(AsyncWebsocketConsumer):
     """What both public sockets share: the Origin check and a bound on what a page may send."""
 
+    # No channel layer: what is public comes through the hub, and Redis may go and come back meanwhile.
+    channel_layer_alias = ""
     socket: Socket | None = None
 
     async def connect(self) -> None:
