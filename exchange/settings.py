@@ -467,7 +467,7 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile open orders": every("orders.tasks.reconcile_open_orders", 3 * POLL_SECONDS),
     "poll deposits": every("ledger.tasks.poll_deposits", POLL_SECONDS),
     "poll withdrawals": every("ledger.tasks.poll_withdrawals", POLL_SECONDS),
-    "synchronise networks": every("ledger.tasks.synchronise_networks", 60 * POLL_SECONDS),
+    "synchronise networks": every("ledger.tasks.synchronise_networks", 6 * POLL_SECONDS),
     "synchronise catalogue": every("markets.tasks.synchronise_catalogue", 30 * POLL_SECONDS),
     "beat": every("exchange.office.tasks.heartbeat", SWEEP_SECONDS),
 }
