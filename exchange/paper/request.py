@@ -45,7 +45,7 @@ def _pairs(raw: str) -> dict[str, str]:
 
 
 def _unsigned(raw: str) -> str:
-    return "&".join(part for part in raw.split("&") if part and not part.startswith("signature="))
+    return "&".join(part for part in raw.split("&") if not part.startswith("signature="))
 
 
 def authenticate(request: Request, keys: dict[str, ApiKey]) -> ApiKey:

@@ -236,9 +236,14 @@ def _end_when_broken(task: "asyncio.Task[None]") -> None:
         signal.raise_signal(signal.SIGTERM)
 
 
-def serve(venue: Venue, listening: socket.socket) -> None:
-    """Serves on the socket until a signal ends the process."""
+def serve(venue: Venue, listening: socket.socket, *, ready: Callable[[], None]) -> None:
+    """Serves on the socket until a signal ends the process; `ready` is called when it does."""
+    app = Server(venue).application()
     web.run_app(
-        Server(venue).application(), sock=listening, print=None, shutdown_timeout=1, access_log=None,
+        app,
+        sock=listening,
+        print=lambda *_words: ready(),
+        shutdown_timeout=1,
+        access_log=None,
         handle_signals=True,
-    )  # fmt: skip
+    )

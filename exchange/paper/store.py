@@ -19,7 +19,10 @@ class Store:
     def __init__(self, path: Path | None) -> None:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-        self._base = sqlite3.connect(str(path) if path else ":memory:", isolation_level=None)
+        # Made in one thread and then used by the server's alone.
+        self._base = sqlite3.connect(
+            str(path) if path else ":memory:", isolation_level=None, check_same_thread=False
+        )
         self._base.execute("PRAGMA journal_mode=WAL")
         self._base.execute("PRAGMA synchronous=FULL")
         self._base.executescript(_TABLES)

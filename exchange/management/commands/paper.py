@@ -36,9 +36,11 @@ class Command(BaseCommand):
             for key in venue.keys.values():
                 rights = "withdraw" if key.can_withdraw else "trade"
                 self.stdout.write(f"{rights} key {key.key} secret {key.secret}")
+        serve(venue, listening, ready=lambda: self.tell_ready(listening))
+
+    def tell_ready(self, listening: socket.socket) -> None:
         self.stdout.write(f"paper venue ready on http://127.0.0.1:{listening.getsockname()[1]}")
         self.stdout.flush()
-        serve(venue, listening)
 
 
 def listen(port: int) -> socket.socket:

@@ -92,6 +92,9 @@ class Caller:
         """The control door."""
         return self.http.post(f"{self.url}/paper/{path}", json=body, timeout=10).json()
 
+    def door_get(self, path: str) -> Any:
+        return self.http.get(f"{self.url}/paper/{path}", timeout=10).json()
+
     def deposit(self, coin: str, amount: str, network: str = "", **more: str) -> None:
         """Money arrives, and is there when this returns."""
         before = self.free(coin)
@@ -110,7 +113,7 @@ def serving(venue: Venue) -> Iterator[str]:
     listening.bind(("127.0.0.1", 0))
 
     async def start() -> web.AppRunner:
-        runner = web.AppRunner(Server(venue).application(), shutdown_timeout=0.1)
+        runner = web.AppRunner(Server(venue).application(), shutdown_timeout=0.1, access_log=None)
         await runner.setup()
         await web.SockSite(runner, listening).start()
         return runner

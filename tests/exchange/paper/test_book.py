@@ -88,7 +88,7 @@ def test_nothing_is_made_or_lost_in_matching(flow: list[tuple[Side, Decimal, Dec
     for number, (side, price, quantity) in enumerate(flow):
         traded += sum(match.quantity for match in send(book, number, side, price, quantity))
     resting = sum(order.remaining for order in book.orders.values())
-    shown = sum(total for side in ("BUY", "SELL") for _price, total in book.depth(side, 1000))  # type: ignore[arg-type]
+    shown = sum(total for side in ("BUY", "SELL") for _price, total in book.depth(side, 1000))
     assert (resting, resting) == (sum(quantity for _side, _price, quantity in flow) - 2 * traded, shown)
 
 

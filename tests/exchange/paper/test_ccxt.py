@@ -1,0 +1,111 @@
+"""An unmodified client of other people, pointed at the venue by its own settings, finds all as at the exchange."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import ccxt
+import pytest
+
+from tests.exchange.paper.people import TRADE, Caller
+
+
+@pytest.fixture
+def client(trader: Caller) -> Iterator[Any]:
+    """ccxt as anybody would set it up for another address."""
+    options = {"fetchMarkets": {"types": ["spot"]}, "fetchMargins": False, "defaultType": "spot"}
+    found = ccxt.binance({"apiKey": TRADE["key"], "secret": TRADE["secret"], "options": options})
+    for name in found.urls["api"]:
+        if name in ("public", "private", "v1"):
+            found.urls["api"][name] = f"{trader.url}/api/v3"
+        elif name.startswith("sapi"):
+            version = name.removeprefix("sapi").lower() or "v1"
+            found.urls["api"][name] = f"{trader.url}/sapi/{version}"
+    yield found
+    found.session.close()
+
+
+@pytest.fixture
+def funded(trader: Caller, client: Any) -> Any:
+    trader.deposit("USDT", "5000")
+    return client
+
+
+def test_it_loads_every_market_with_its_precision_and_limits(client: Any) -> None:
+    markets = client.load_markets()
+    market = markets["BTC/USDT"]
+    assert len(markets) >= 12
+    assert (market["precision"]["price"], market["limits"]["cost"]["min"]) == (0.01, 10.0)
+
+
+def test_it_loads_currencies_with_their_networks(client: Any) -> None:
+    currencies = client.fetch_currencies()
+    assert set(currencies["USDT"]["networks"]) == {"TRC20", "ERC20", "BEP20"}
+
+
+def test_it_reads_a_book_tickers_trades_and_candles(client: Any) -> None:
+    book = client.fetch_order_book("BTC/USDT", limit=20)
+    ticker = client.fetch_ticker("ETH/BTC")
+    trades = client.fetch_trades("BTC/USDT")
+    candles = client.fetch_ohlcv("BTC/USDT", "1h", limit=100)
+    assert (len(book["bids"]), len(book["asks"]), len(candles)) == (20, 20, 100)
+    assert book["bids"][0][0] < book["asks"][0][0]
+    assert ticker["low"] <= ticker["last"] <= ticker["high"]
+    assert trades == [] or trades[-1]["symbol"] == "BTC/USDT"
+
+
+def test_it_places_finds_and_cancels_an_order(funded: Any) -> None:
+    placed = funded.create_order("BTC/USDT", "limit", "buy", 0.01, 70000)
+    found = funded.fetch_order(placed["id"], "BTC/USDT")
+    still_open = [order["id"] for order in funded.fetch_open_orders("BTC/USDT")]
+    canceled = funded.cancel_order(placed["id"], "BTC/USDT")
+    assert [placed["status"], found["status"], canceled["status"]] == ["open", "open", "canceled"]
+    assert still_open == [placed["id"]]
+
+
+def test_it_buys_by_market_and_reads_its_balances_and_trades(funded: Any) -> None:
+    order = funded.create_order("BTC/USDT", "market", "buy", 0.01)
+    balance = funded.fetch_balance()
+    trades = funded.fetch_my_trades("BTC/USDT")
+    assert (order["status"], order["filled"]) == ("closed", 0.01)
+    assert balance["BTC"]["free"] == pytest.approx(0.00999)
+    assert balance["USDT"]["free"] == pytest.approx(5000 - order["cost"])
+    assert sum(trade["amount"] for trade in trades) == pytest.approx(0.01)
+
+
+def test_it_buys_by_total(funded: Any) -> None:
+    order = funded.create_market_buy_order_with_cost("BTC/USDT", 500)
+    assert (order["status"], 498 < order["cost"] <= 500) == ("closed", True)
+
+
+def test_it_understands_the_words_of_every_refusal(funded: Any) -> None:
+    refusals = [
+        (ccxt.InsufficientFunds, lambda: funded.create_order("BTC/USDT", "limit", "buy", 1, 70000)),
+        (ccxt.OrderImmediatelyFillable,
+         lambda: funded.create_order("BTC/USDT", "limit", "buy", 0.01, 90000, {"postOnly": True})),
+        (ccxt.OrderNotFound, lambda: funded.cancel_order("1", "BTC/USDT")),
+        (ccxt.OrderNotFound, lambda: funded.fetch_order("1", "BTC/USDT")),
+        (ccxt.BadSymbol, lambda: funded.public_get_depth({"symbol": "NOSUCH"})),
+        (ccxt.InvalidOrder, lambda: funded.private_post_order(
+            {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "70000.001",
+             "quantity": "1"})),
+    ]  # fmt: skip
+    for expected, act in refusals:
+        with pytest.raises(expected):
+            act()
+
+
+def test_it_is_told_when_its_clock_or_its_secret_is_wrong(client: Any) -> None:
+    client.nonce = lambda: 1_600_000_000_000
+    with pytest.raises(ccxt.InvalidNonce):
+        client.private_get_account()
+    client.secret = "another"
+    del client.nonce
+    with pytest.raises(ccxt.AuthenticationError):
+        client.private_get_account()
+
+
+def test_it_reads_addresses_and_deposits(funded: Any) -> None:
+    address = funded.fetch_deposit_address("USDT", {"network": "TRX"})
+    deposits = funded.fetch_deposits("USDT")
+    assert address["address"] == deposits[0]["address"]
+    assert (deposits[0]["amount"], deposits[0]["status"]) == (5000.0, "ok")

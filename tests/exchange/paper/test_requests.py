@@ -1,0 +1,222 @@
+"""Requests at the venue's door: signatures over the raw text, clocks, rights, limits, words of refusals."""
+
+import json
+import time
+from urllib.parse import quote
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from exchange.paper.accounts import ApiKey
+from exchange.paper.request import Request
+from exchange.paper.socketapi import payload_of
+from exchange.paper.venue import Venue
+from tests.exchange.paper.people import Caller, wait_for
+
+SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
+API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
+ORDER = "side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"
+V1 = ("symbol=LTCBTC&" + ORDER, "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71")
+V2 = (
+    "symbol=%EF%BC%91%EF%BC%92%EF%BC%93%EF%BC%94%EF%BC%95%EF%BC%96&" + ORDER,
+    "e1353ec6b14d888f1164ae9af8228a3dbd508bc82eb867db8ab6046442f33ef3",
+)
+ED25519_SEED = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
+
+
+def request_of(query: str, body: str) -> Request:
+    return Request("POST", "/api/v3/order", query, body, API_KEY, "127.0.0.1")
+
+
+@pytest.mark.parametrize(("payload", "signature"), [V1, V2])
+def test_the_signature_is_over_the_raw_text_wherever_its_parts_stand(payload: str, signature: str) -> None:
+    key = ApiKey(API_KEY, 1, secret=SECRET)
+    head, tail = payload[:60], payload[60:]
+    signed = f"signature={signature}"
+    ways = [
+        (f"{payload}&{signed}", ""),
+        ("", f"{payload}&{signed}"),
+        (f"{signed}&{payload}", ""),
+        (head, f"{tail}&{signed}"),
+        (f"{signed}&{head}", tail),
+    ]
+    assert [key.verifies(request_of(*way).payload, signature) for way in ways] == [True] * len(ways)
+
+
+def test_the_signature_is_not_over_parameters_encoded_anew() -> None:
+    key = ApiKey(API_KEY, 1, secret=SECRET)
+    assert not key.verifies(request_of(V2[0].replace("%EF", "%ef"), "").payload, V2[1])
+
+
+@pytest.mark.parametrize(
+    ("symbol", "price", "quantity", "window", "side", "signature"),
+    [
+        ("BTCUSDT", "52000.00", "0.01000000", "100", "SELL",
+         "aa1b5712c094bc4e57c05a1a5c1fd8d88dcd628338ea863fec7b88e59fe2db24"),
+        ("１２３４５６", "0.10000000", "1.00000000", "5000", "BUY",
+         "b33892ae8e687c939f4468c6268ddd4c40ac1af18ad19a064864c47bae0752cd"),
+    ],
+)  # fmt: skip
+def test_on_the_websocket_api_the_sorted_text_is_signed_and_nothing_is_encoded(
+    symbol: str, price: str, quantity: str, window: str, side: str, signature: str
+) -> None:
+    params = {
+        "symbol": symbol, "side": side, "type": "LIMIT", "timeInForce": "GTC", "price": price, "quantity": quantity,
+        "recvWindow": window, "timestamp": "1645423376532", "apiKey": API_KEY, "signature": signature,
+    }  # fmt: skip
+    assert ApiKey(API_KEY, 1, secret=SECRET).verifies(payload_of(params), signature)
+
+
+@pytest.mark.parametrize("is_pem", [True, False])
+def test_an_ed25519_key_signs_too(is_pem: bool) -> None:
+    public = Ed25519PrivateKey.from_private_bytes(ED25519_SEED).public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    payload = (
+        "symbol=BTCUSDT&side=SELL&type=LIMIT&timeInForce=GTC&quantity=1&price=0.2&timestamp=1668481559918"
+        "&recvWindow=5000"
+    )
+    good = "XtZirsmmi0noRzUfkqktvkVfxpkq/WtbLg2UOL3QGYdUBZVlqOBEMuEVw8zioY93N54NcKj9UuAXQEa9zgTDBg=="
+    raw = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+    key = ApiKey(API_KEY, 1, public_key=pem if is_pem else raw)
+    assert (key.verifies(payload, good), key.verifies(payload + "0", good)) == (True, False)
+
+
+def test_parameters_come_in_the_query_in_the_body_or_in_both(trader: Caller) -> None:
+    raw = f"symbol=BTCUSDT&timestamp={int(time.time() * 1000)}"
+    order = "&side=BUY&type=MARKET&quantity=1"
+    signature = f"&signature={trader.sign(raw + order)}"
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answers = [
+        trader.raw("POST", "/api/v3/order/test", query=raw + order + signature),
+        trader.raw("POST", "/api/v3/order/test", body=raw + order + signature, **form),
+        trader.raw("POST", "/api/v3/order/test", query=raw, body=order + signature, **form),
+    ]
+    assert [(answer.status_code, answer.json()) for answer in answers] == [(200, {})] * 3
+
+
+def test_the_query_wins_over_the_body(trader: Caller) -> None:
+    raw = f"symbol=BTCUSDT&timestamp={int(time.time() * 1000)}"
+    body = "symbol=ETHUSDT"
+    answer = trader.raw(
+        "GET", "/api/v3/openOrders", query=f"{raw}&signature={trader.sign(raw + body)}", body=body
+    )
+    assert answer.json() == []
+
+
+def test_a_delete_may_carry_its_parameters_in_the_body(trader: Caller) -> None:
+    raw = f"symbol=BTCUSDT&orderId=1&timestamp={int(time.time() * 1000)}"
+    answer = trader.raw("DELETE", "/api/v3/order", body=f"{raw}&signature={trader.sign(raw)}")
+    assert answer.json() == {"code": -2011, "msg": "Unknown order sent."}
+
+
+def test_a_json_content_type_on_an_empty_body_is_nothing_to_stumble_over(trader: Caller) -> None:
+    answer = trader.raw(
+        "GET", "/api/v3/account", query=trader.query(), **{"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("shift_ms", "window", "message"),
+    [
+        (-5_500, "5000", "Timestamp for this request is outside of the recvWindow."),
+        (-40_000, "60000", None),
+        (1_500, "5000", "Timestamp for this request was 1000ms ahead of the server's time."),
+        (500, "5000", None),
+        (0, "60001", "recvWindow must be less than 60000"),
+    ],
+)
+def test_a_clock_that_is_off_is_refused_by_the_window(
+    trader: Caller, shift_ms: int, window: str, message: str | None
+) -> None:
+    answer = trader.signed(
+        "GET", "/api/v3/account", timestamp=int(time.time() * 1000) + shift_ms, recvWindow=window
+    ).json()
+    assert answer.get("msg") == message
+
+
+def test_who_asks_wrongly_gets_the_venues_own_words(trader: Caller) -> None:
+    stranger = Caller(trader.url, {"key": "nobody", "secret": "x"})
+    query = trader.query(symbol="BTCUSDT")
+    answers = [
+        stranger.signed("GET", "/api/v3/account"),
+        stranger.raw("GET", "/api/v3/account", query=query, **{"X-MBX-APIKEY": "not a key"}),
+        trader.raw(
+            "GET", "/api/v3/account", query=query[:-1] + "0" if query[-1] != "0" else query[:-1] + "1"
+        ),
+        trader.raw("GET", "/api/v3/account", query=f"timestamp={int(time.time() * 1000)}"),
+        trader.raw("GET", "/api/v3/account", query="signature=00"),
+        trader.raw("GET", "/api/v3/account", query="a=1&a=2"),
+        trader.raw("GET", "/api/v3/depth", query="symbol=NOSUCH"),
+        trader.raw("GET", "/api/v3/depth", query="symbol=BTCUSDT&limit=ten"),
+        trader.raw("GET", "/api/v3/klines", query="symbol=BTCUSDT&interval=7m"),
+        trader.raw("GET", "/api/v3/ticker/price", query=f"symbols={quote('[oops')}"),
+        trader.raw("POST", "/api/v3/userDataStream"),
+    ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
+        (401, -2015), (401, -2014), (400, -1022), (400, -1102), (400, -1102), (400, -1101), (400, -1121),
+        (400, -1100), (400, -1120), (400, -1100), (410, -1000),
+    ]  # fmt: skip
+
+
+def test_the_trade_key_may_not_withdraw_and_the_withdraw_key_may_not_trade(
+    trader: Caller, cashier: Caller
+) -> None:
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "1"}
+    withdrawal = {"coin": "USDT", "network": "TRX", "address": "T" + "1" * 33, "amount": "20"}
+    refused = [
+        trader.signed("POST", "/sapi/v1/capital/withdraw/apply", **withdrawal),
+        cashier.signed("POST", "/api/v3/order", **order),
+    ]
+    assert [answer.json()["code"] for answer in refused] == [-2015, -2015]
+
+
+def test_weight_is_counted_by_address_and_shown(trader: Caller) -> None:
+    first = trader.http.get(f"{trader.url}/api/v3/depth", params={"symbol": "BTCUSDT", "limit": 5000})
+    second = trader.http.get(f"{trader.url}/api/v3/ping")
+    used = [int(answer.headers["X-MBX-USED-WEIGHT-1M"]) for answer in (first, second)]
+    assert used == [250, 251]
+
+
+def test_who_asks_too_much_is_told_to_wait_and_who_goes_on_is_banned(venue: Venue, trader: Caller) -> None:
+    if time.time() % 60 > 55:
+        time.sleep(6)  # not across a minute's end
+    venue.limits.spend("127.0.0.1", 5_999)
+    first = trader.http.get(f"{trader.url}/api/v3/exchangeInfo")
+    for _time in range(11):
+        last = trader.http.get(f"{trader.url}/api/v3/ping")
+    assert (first.status_code, last.status_code, last.json()["code"]) == (429, 418, -1003)
+    assert 0 < int(first.headers["Retry-After"]) <= 60 < int(last.headers["Retry-After"])
+
+
+def test_a_taken_order_costs_no_weight_and_counts_as_an_order_until_it_is_filled(trader: Caller) -> None:
+    trader.deposit("USDT", "1000")
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "70000"}
+    before = int(trader.http.get(f"{trader.url}/api/v3/ping").headers["X-MBX-USED-WEIGHT-1M"])
+    resting = trader.signed("POST", "/api/v3/order", **order, quantity="0.001")
+    filled = trader.signed(
+        "POST", "/api/v3/order", symbol="BTCUSDT", side="BUY", type="MARKET", quantity="0.001"
+    )
+    assert int(resting.headers["X-MBX-USED-WEIGHT-1M"]) == before
+    counts = [answer.headers["X-MBX-ORDER-COUNT-1D"] for answer in (resting, filled)]
+    assert (counts, filled.json()["status"]) == (["1", "1"], "FILLED")
+
+
+def test_too_many_unfilled_orders_are_refused_for_a_while(venue: Venue, trader: Caller) -> None:
+    trader.deposit("USDT", "1000")
+    wait_for(lambda: time.time() % 10 < 7)
+    for _order in range(100):
+        venue.limits.count_order(1)
+    answer = trader.signed(
+        "POST", "/api/v3/order", symbol="BTCUSDT", side="BUY", type="MARKET", quantity="0.001"
+    )
+    assert (answer.status_code, answer.json()) == (
+        429,
+        {"code": -1015, "msg": "Too many new orders; current limit is 100 orders per 10 SECOND."},
+    )
+
+
+def test_an_answer_is_compact_json_in_utf8(trader: Caller) -> None:
+    text = trader.http.get(f"{trader.url}/api/v3/time").text
+    assert text == json.dumps(json.loads(text), separators=(",", ":"))

@@ -1,0 +1,189 @@
+"""Money in and out: confirmations, who owns an address, rules of withdrawals, transfers between accounts."""
+
+import re
+
+import pytest
+
+from exchange.paper.coins import COINS
+from exchange.paper.errors import ApiError
+from exchange.paper.wallet import Row
+from tests.exchange.paper.people import Bench, Caller, D, wait_for
+
+TRON = "TJ6Piuaw35M4PM54CzWFqzEPP998yXydc6"
+
+
+def pass_time(bench: Bench, steps: int = 1) -> None:
+    for _step in range(steps):
+        bench.venue.wallet._next_step = 0
+        bench.venue.wallet.tick(1.0)
+
+
+def arriving(bench: Bench, coin: str = "BTC", amount: str = "0.5") -> Row:
+    return bench.venue.wallet.arrive({"coin": coin, "network": coin, "amount": amount})
+
+
+def test_a_deposit_is_credited_with_its_confirmations_and_free_to_leave_later(bench: Bench) -> None:
+    row, free = arriving(bench), bench.alice.balance("BTC")
+    seen = [(row["status"], row["confirmTimes"], free.free)]
+    for _step in range(2):
+        pass_time(bench)
+        seen.append((row["status"], row["confirmTimes"], free.free))
+    assert seen == [(0, "0/2", D(0)), (6, "1/2", D("0.5")), (1, "2/2", D("0.5"))]
+
+
+def test_a_deposit_is_credited_once_however_long_it_is_looked_at(bench: Bench) -> None:
+    arriving(bench)
+    pass_time(bench, steps=20)
+    assert bench.alice.balance("BTC").free == D("0.5")
+
+
+def test_the_account_hears_that_money_came(bench: Bench) -> None:
+    heard = bench.hear(bench.alice)
+    arriving(bench)
+    pass_time(bench, steps=2)
+    bench.venue.settle()
+    assert [(event["e"], event.get("d")) for event in heard] == [
+        ("balanceUpdate", "0.50000000"),
+        ("outboundAccountPosition", None),
+    ]
+
+
+@pytest.mark.parametrize("coin", sorted(COINS))
+def test_every_network_gives_each_account_one_valid_address_of_its_own(bench: Bench, coin: str) -> None:
+    for network in COINS[coin][1]:
+        mine, again, bobs = (
+            bench.venue.wallet.address(account, coin, network.code)
+            for account in (bench.alice, bench.alice, bench.bob)
+        )
+        assert re.fullmatch(network.regex, mine["address"])
+        assert (mine == again, mine == bobs) == (True, False)
+        assert not network.memo or re.fullmatch(network.memo, mine["tag"])
+
+
+def test_a_deposit_goes_to_whose_address_and_tag_it_names(bench: Bench) -> None:
+    known = bench.venue.wallet.address(bench.bob, "XRP", "XRP")
+    bench.venue.wallet.arrive(
+        {"coin": "XRP", "amount": "30", "address": known["address"], "tag": known["tag"]}
+    )
+    pass_time(bench, steps=3)
+    assert (bench.bob.balance("XRP").free, bench.alice.balance("XRP").free) == (D(30), D(0))
+
+
+def test_a_deposit_to_nobodys_address_is_refused(bench: Bench) -> None:
+    with pytest.raises(ApiError, match="No account has this address"):
+        bench.venue.wallet.arrive({"coin": "USDT", "amount": "30", "address": TRON})
+
+
+def withdraw(bench: Bench, **params: str) -> Row:
+    asked = {"coin": "USDT", "network": "TRX", "address": TRON, "amount": "50", **params}
+    found = bench.venue.wallet.withdraw(bench.alice, asked)
+    return bench.venue.wallet.withdrawals[found["id"]]
+
+
+def test_a_withdrawal_leaves_the_balance_at_once_and_the_fee_comes_out_of_it(bench: Bench) -> None:
+    bench.fund(bench.alice, USDT="100")
+    row = withdraw(bench, withdrawOrderId="ours-1")
+    assert (row["amount"], row["transactionFee"], bench.alice.balance("USDT").free) == (
+        "49.00000000",
+        "1",
+        D(50),
+    )
+
+
+def test_a_withdrawal_is_processed_and_then_completed_with_a_transaction(bench: Bench) -> None:
+    bench.fund(bench.alice, USDT="100")
+    row, seen = withdraw(bench), []
+    for _step in range(3):
+        seen.append((row["status"], bool(row["txId"])))
+        pass_time(bench)
+    assert seen == [(2, False), (4, False), (6, True)]
+
+
+def test_a_failed_withdrawal_gives_the_money_back_once(bench: Bench) -> None:
+    bench.fund(bench.alice, USDT="100")
+    row = withdraw(bench)
+    bench.venue.wallet.fail(row["id"], "The address is not valid.")
+    with pytest.raises(ApiError):
+        bench.venue.wallet.fail(row["id"], "again")
+    assert (row["status"], bench.alice.balance("USDT").free) == (5, D(100))
+
+
+@pytest.mark.parametrize(
+    ("params", "code"),
+    [
+        ({"address": "nowhere"}, -4007),
+        ({"addressTag": "12"}, -4106),
+        ({"amount": "9.99"}, -4011),
+        ({"amount": "20.0000001"}, -4014),
+        ({"amount": "101"}, -4026),
+        ({"network": "SOL"}, -4019),
+        ({"coin": "DAI"}, -4018),
+        ({"amount": ""}, -1102),
+        ({"amount": "-5"}, -1100),
+    ],
+)
+def test_a_withdrawal_against_the_rules_is_refused_and_moves_nothing(
+    bench: Bench, params: dict[str, str], code: int
+) -> None:
+    bench.fund(bench.alice, USDT="100")
+    with pytest.raises(ApiError) as refused:
+        withdraw(bench, **params)
+    assert (refused.value.code, bench.alice.balance("USDT").free) == (code, D(100))
+
+
+def test_the_configuration_shows_what_is_on_its_way_out(bench: Bench) -> None:
+    bench.fund(bench.alice, USDT="100")
+    withdraw(bench)
+    rows = {row["coin"]: row for row in bench.venue.wallet.config(bench.alice)}
+    assert (rows["USDT"]["free"], rows["USDT"]["withdrawing"]) == ("50.00000000", "50.00000000")
+
+
+def test_the_history_is_found_by_our_own_id(trader: Caller, cashier: Caller) -> None:
+    trader.deposit("USDT", "100")
+    order = {"coin": "USDT", "network": "TRX", "address": TRON, "amount": "30", "withdrawOrderId": "ours-1"}
+    applied = cashier.signed("POST", "/sapi/v1/capital/withdraw/apply", **order)
+
+    def found() -> Row:
+        history = cashier.signed("GET", "/sapi/v1/capital/withdraw/history", withdrawOrderId="ours-1").json()
+        return {} if len(history) != 1 else history[0]
+
+    assert applied.headers["X-SAPI-USED-UID-WEIGHT-1M"] == "900"
+    wait_for(lambda: found().get("status") == 6)
+    assert (found()["id"], found()["amount"]) == (applied.json()["id"], "29.00000000")
+
+
+def test_the_deposit_history_pages_and_filters(bench: Bench) -> None:
+    for number in range(5):
+        arriving(bench, amount=str(number + 1))
+    arriving(bench, coin="ETH", amount="9")
+    page = bench.venue.wallet.history(
+        bench.alice, {"coin": "BTC", "offset": "1", "limit": "2", "status": "0"}
+    )
+    assert (len(page), {row["coin"] for row in page}) == (2, {"BTC"})
+    assert bench.venue.wallet.history(bench.bob, {}) == []
+
+
+def test_a_history_over_more_than_ninety_days_is_refused(bench: Bench) -> None:
+    with pytest.raises(ApiError) as refused:
+        bench.venue.wallet.history(bench.alice, {"startTime": "1", "endTime": str(91 * 86_400_000)})
+    assert refused.value.code == -4047
+
+
+def test_a_transfer_from_a_sub_account_happens_once_for_its_client_id(bench: Bench) -> None:
+    bench.fund(bench.bob, USDT="100")
+    asked = {
+        "fromEmail": bench.bob.email, "fromAccountType": "SPOT", "toAccountType": "SPOT", "asset": "USDT",
+        "amount": "60", "clientTranId": "sweep-1",
+    }  # fmt: skip
+    first, second = bench.venue.transfers.transfer(asked), bench.venue.transfers.transfer(asked)
+    assert (first == second, bench.alice.balance("USDT").free, bench.bob.balance("USDT").free) == (
+        True,
+        D(60),
+        D(40),
+    )
+    assert bench.venue.transfers.history({"clientTranId": "sweep-1"})["totalCount"] == 1
+
+
+def test_a_sub_account_of_the_same_name_is_the_same_account(bench: Bench) -> None:
+    emails = {bench.venue.transfers.create_sub_account("carol")["email"] for _time in range(2)}
+    assert (len(emails), len(bench.venue.accounts)) == (1, 3)
