@@ -22,6 +22,7 @@ TOP_LEVELS = 50
 WHOLE_SECONDS = 0.25
 # What did not change is said again, so that its age can be told from silence.
 AGAIN_SECONDS = 1.0
+TICKERS_SECONDS = 1.0
 _encode = msgspec.json.Encoder().encode
 
 
@@ -33,6 +34,8 @@ class Publisher:
         self._whole_at: dict[str, float] = {}
         self._not_whole: set[str] = set()
         self._again_at = clock()
+        self._tickers: dict[str, TickerEvent] = {}
+        self._tickers_at = clock() - TICKERS_SECONDS
         self._silent = False
 
     def run(self, stopped: threading.Event) -> None:
@@ -50,11 +53,20 @@ class Publisher:
         pipe = feed.client().pipeline(transaction=False)
         self._add_books(pipe, self._due(changes))
         self._add_trades(pipe, changes.trades)
-        self._add_tickers(pipe, changes.tickers.values())
+        self._add_tickers(pipe, self._ripe_tickers(changes))
         for k in changes.candles.values():
             pipe.publish(feed.CHANNEL, _encode(candle_of(k)))
         if len(pipe):
             pipe.execute()
+
+    def _ripe_tickers(self, changes: Changes) -> list[TickerEvent]:
+        """The newest of every market that moved, once a second: each arrives at a moment of its own."""
+        self._tickers |= changes.tickers
+        now = self._clock()
+        if now - self._tickers_at < TICKERS_SECONDS:
+            return []
+        ripe, self._tickers, self._tickers_at = list(self._tickers.values()), {}, now
+        return ripe
 
     def _due(self, changes: Changes) -> set[str]:
         """The markets to speak of: those that changed; once a second, or when the line fell silent, all."""

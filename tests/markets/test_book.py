@@ -182,6 +182,21 @@ def test_worse_levels_go_by_rank_also_where_prices_grow_a_digit() -> None:
     )
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_side_is_the_plain_dictionary_sorted_by_number(seed: int) -> None:
+    """Prices around 1 and around 100,000, written with and without zeros at the end."""
+    dice, book, plain = random.Random(seed), live(bids=[["0.5", "1"]], asks=[["200000", "1"]]), {}
+    for number in range(2000):
+        near, divisor = dice.choice(((9_995, 10_000), (999_950, 10)))
+        price = Decimal(near + dice.randrange(100)) / divisor
+        text = f"{price:f}" + ("" if "." not in f"{price:f}" else "0" * dice.randrange(3))
+        quantity = dice.choice(("0", "0.000", "1.5", "2"))
+        book.on_diff(change(101 + number, 101 + number, (), [[text, quantity]]))
+        plain[Decimal(text)] = Decimal(quantity)
+    expected = sorted((price, quantity) for price, quantity in plain.items() if quantity)
+    assert numbers(book.asks.top()) == [*expected, (Decimal(200000), Decimal(1))]
+
+
 def test_levels_below_a_short_snapshot_are_told_apart_from_known_ones() -> None:
     book = LocalBook("BTCUSDT")
     book.on_snapshot(100, [("99", "1"), ("98", "1"), ("97", "1")], [("101", "1")], limit=3)

@@ -131,17 +131,34 @@ def test_trades_are_kept_newest_first_and_only_so_many(
     assert message["trades"][0] == {"id": 0, "price": "1.50", "quantity": "2", "at": 5, "maker_side": "BUY"}
 
 
-def test_a_ticker_tells_the_change_in_percent(
-    following: Following, publisher: Publisher, channel: redis.client.PubSub
+def day(symbol: str, last: str) -> dict[str, str]:
+    return {"s": symbol, "c": last, "o": "100.00", "h": "104", "l": "99", "v": "1", "q": "102"}
+
+
+def test_tickers_are_gathered_for_a_second(
+    following: Following, publisher: Publisher, clock: Clock, channel: redis.client.PubSub
 ) -> None:
-    say(
-        following,
-        "btcusdt@miniTicker",
-        {"s": "BTCUSDT", "c": "103.00", "o": "100.00", "h": "104", "l": "99", "v": "1", "q": "102"},
-    )
+    for tick in range(5):
+        say(following, "btcusdt@miniTicker", day("BTCUSDT", str(100 + tick)))
+        say(following, "ethusdt@miniTicker", day("ETHUSDT", "7"))
+        clock.now += 0.25
+        publisher.publish()
+    (told,) = [message for message in heard_on(channel) if message["type"] == "tickers"]
+    assert {symbol: ticker["last"] for symbol, ticker in told["tickers"].items()} == {
+        "BTCUSDT": "103",
+        "ETHUSDT": "7",
+    }
+
+
+def test_a_ticker_tells_the_change_in_percent(
+    following: Following, publisher: Publisher, clock: Clock, channel: redis.client.PubSub
+) -> None:
+    say(following, "btcusdt@miniTicker", day("BTCUSDT", "103.00"))
+    clock.now += 1
     publisher.publish()
     assert queries.tickers()["BTCUSDT"].change_percent == "3"
-    assert heard_on(channel)[0]["tickers"]["BTCUSDT"]["last"] == "103.00"
+    told = next(message for message in heard_on(channel) if message["type"] == "tickers")
+    assert told["tickers"]["BTCUSDT"]["last"] == "103.00"
 
 
 def test_a_candle_is_said_once_a_tick_and_handed_over_to_be_stored(
