@@ -78,7 +78,7 @@ def test_it_buys_by_total(funded: Any) -> None:
 
 
 def test_it_understands_the_words_of_every_refusal(funded: Any) -> None:
-    refusals = [
+    refusals: list[tuple[type[Exception], Any]] = [
         (ccxt.InsufficientFunds, lambda: funded.create_order("BTC/USDT", "limit", "buy", 1, 70000)),
         (ccxt.OrderImmediatelyFillable,
          lambda: funded.create_order("BTC/USDT", "limit", "buy", 0.01, 90000, {"postOnly": True})),

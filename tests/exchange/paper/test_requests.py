@@ -173,7 +173,7 @@ def test_the_trade_key_may_not_withdraw_and_the_withdraw_key_may_not_trade(
 
 
 def test_weight_is_counted_by_address_and_shown(trader: Caller) -> None:
-    first = trader.http.get(f"{trader.url}/api/v3/depth", params={"symbol": "BTCUSDT", "limit": 5000})
+    first = trader.http.get(f"{trader.url}/api/v3/depth?symbol=BTCUSDT&limit=5000")
     second = trader.http.get(f"{trader.url}/api/v3/ping")
     used = [int(answer.headers["X-MBX-USED-WEIGHT-1M"]) for answer in (first, second)]
     assert used == [250, 251]

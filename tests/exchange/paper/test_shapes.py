@@ -141,7 +141,8 @@ def captured() -> list[tuple[str, Any]]:
 def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """(door, answer) of everything the venue gave in one short life of an account."""
     with serving(Venue(tmp_path_factory.mktemp("paper"), KEYS, pace=0.1)) as url:
-        caller, found = Caller(url), {}
+        caller = Caller(url)
+        found: dict[str, Any] = {}
         private = Socket(url, "/ws-api/v3")
         names = [f"btcusdt@{stream}" for stream in (*STREAMS.values(), "depth@100ms")]
         public = Socket(url, "/stream?streams=" + "/".join(names))
