@@ -185,7 +185,7 @@ def write_private(path: Path, content: object) -> None:
 
 
 DEMO_PEOPLE = {
-    "alice": "verified, funded",
+    "alice": "verified, and funded at the paper venue",
     "bob": "not verified",
     "carol": "staff",
     "dave": "staff, the second pair of eyes",
