@@ -97,6 +97,7 @@ class Order:
     quote: Decimal = ZERO
     locked: Decimal = ZERO
     prevented: Decimal = ZERO
+    prevented_id: int = -1
     expiry_reason: str = "NONE"
 
     @property

@@ -3,6 +3,7 @@
 import gzip
 import json
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def _symbols(name: str) -> list[dict[str, Any]]:
     return [row | ABILITIES for row in rows]
 
 
+@lru_cache(maxsize=1)
 def recorded_book() -> dict[str, Levels]:
     """BTCUSDT's book of 2025-04-14, 5,000 levels a side, best first."""
     with gzip.open(DATA / "btcusdt-depth.json.gz", "rt") as file:
@@ -68,8 +70,13 @@ def recorded_book() -> dict[str, Levels]:
     }
 
 
-def shape_of(book: dict[str, Levels]) -> dict[str, Levels]:
+@lru_cache(maxsize=1)
+def recorded_shape() -> dict[str, Levels]:
     """Each level's distance from the middle as a part of it, and its value in quote."""
+    return shape_of(recorded_book())
+
+
+def shape_of(book: dict[str, Levels]) -> dict[str, Levels]:
     middle = (book["bids"][0][0] + book["asks"][0][0]) / 2
     return {
         side: [(price / middle - 1, price * quantity) for price, quantity in book[side]]

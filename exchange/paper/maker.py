@@ -45,7 +45,7 @@ class Maker:
     def open(self, book: dict[str, Levels] | None = None) -> None:
         """Fills the book: as it was recorded when that is given, else in its shape around the last price."""
         for side in SIDES:
-            for price, quantity in (book or {}).get(NAMES[side], ()):
+            for price, quantity in (book or {}).get(NAMES[side], [])[: self._levels]:
                 self._rest(side, price, quantity)
             if book is None:
                 for number in range(self._levels):
@@ -168,4 +168,4 @@ class Maker:
             for order in strangers:
                 self._withdraw(order)
         for _level in range(4 if len(levels.prices) < self._levels else 1):
-            self._lay(side, self._dice.randrange(20, self._levels))
+            self._lay(side, self._dice.randrange(self._levels // 20, self._levels))

@@ -100,10 +100,9 @@ class Market:
     def is_open(self) -> bool:
         return self.info["status"] == "TRADING"
 
-    def note(self, store: Store) -> None:
+    def known(self) -> dict[str, Any]:
         """What the next start has to know."""
-        self._known |= {"last": str(self.last), "update_id": self.book.update_id}
-        store.put_fact(f"market:{self.symbol}", self._known)
+        return self._known | {"last": str(self.last), "update_id": self.book.update_id}
 
     def trade(self, price: Decimal, quantity: Decimal, *, buyer_takes: bool, taker: object) -> dict[str, Any]:
         """One trade on the tape; gives its row as REST trades show it."""

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import signal
 import socket
 import time
 import traceback
@@ -233,7 +232,7 @@ def _end_when_broken(task: "asyncio.Task[None]") -> None:
     """A venue whose clock has stopped would look alive: better that it ends and is started anew."""
     if not task.cancelled() and (error := task.exception()):
         traceback.print_exception(error)
-        signal.raise_signal(signal.SIGTERM)
+        raise web.GracefulExit
 
 
 def serve(venue: Venue, listening: socket.socket, *, ready: Callable[[], None]) -> None:

@@ -52,11 +52,16 @@ class Store:
     def put_fact(self, name: str, body: Any) -> None:
         self._base.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(body)))
 
-    def put_candles(self, rows: list[tuple[str, str, int, list[Any]]]) -> None:
+    def note(self, facts: dict[str, Any], candles: list[tuple[str, str, int, list[Any]]]) -> None:
+        """What the world looks like now, at one time."""
         self._base.execute("BEGIN IMMEDIATE")
         self._base.executemany(
+            "INSERT OR REPLACE INTO facts VALUES (?, ?)",
+            [(name, json.dumps(body)) for name, body in facts.items()],
+        )
+        self._base.executemany(
             "INSERT OR REPLACE INTO candles VALUES (?, ?, ?, ?)",
-            [(*row[:3], json.dumps(row[3])) for row in rows],
+            [(*row[:3], json.dumps(row[3])) for row in candles],
         )
         self._base.execute("COMMIT")
 

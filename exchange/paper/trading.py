@@ -220,13 +220,21 @@ class Trading:
 
     def _prevent(self, account: Account, market: Market, order: Order, maker: Resting) -> None:
         """Two orders of one account never trade: the mode says which of them expires."""
-        own = account.orders[maker.order_id]
+        own, number = account.orders[maker.order_id], self._venue.next_id()
+        quantity = min(order.remaining, maker.remaining)
         if order.stp in ("EXPIRE_MAKER", "EXPIRE_BOTH"):
             market.book.cancel(maker.order_id)
-            self._end(account, market, own, "EXPIRED_IN_MATCH", "TRADE_PREVENTION")
+            met = wire.prevention(order, maker.price, quantity)
+            self._expire_in_match(account, market, own, number, met)
             self._finish(account, own, market)
         if order.stp in ("EXPIRE_TAKER", "EXPIRE_BOTH"):
-            self._end(account, market, order, "EXPIRED_IN_MATCH", "TRADE_PREVENTION")
+            self._expire_in_match(account, market, order, number, wire.prevention(own, maker.price, quantity))
+
+    def _expire_in_match(
+        self, account: Account, market: Market, order: Order, number: int, met: dict[str, Any]
+    ) -> None:
+        order.prevented, order.prevented_id = order.remaining, number
+        self._end(account, market, order, "EXPIRED_IN_MATCH", "TRADE_PREVENTION", more=met)
 
     def _rest_or_expire(self, account: Account, market: Market, order: Order) -> None:
         if not order.is_open:
@@ -252,26 +260,42 @@ class Trading:
             raise errors.CLOSED
         cancel_id = client_id_of({"newClientOrderId": cancel_id})
         market.book.cancel(order.order_id)
-        self._end(account, market, order, "CANCELED", "CANCELED", cancel_id)
+        self._end(account, market, order, "CANCELED", "CANCELED", cancel_id=cancel_id)
         self._finish(account, order, market)
         return wire.canceled(order, cancel_id)
 
     def _end(
-        self, account: Account, market: Market, order: Order, status: str, kind: str, cancel_id: str = ""
+        self,
+        account: Account,
+        market: Market,
+        order: Order,
+        status: str,
+        kind: str,
+        *,
+        cancel_id: str = "",
+        more: dict[str, Any] | None = None,
     ) -> None:
         if order.locked:
             account.unlock(market.quote if order.side == "BUY" else market.base, order.locked)
             order.locked = ZERO
         order.status, order.updated_ms = status, now_ms()
-        self._report(account, order, kind, cancel_id=cancel_id)
+        self._report(account, order, kind, cancel_id=cancel_id, more=more)
 
     def _report(
-        self, account: Account, order: Order, kind: str, *, fill: Any = None, cancel_id: str = ""
+        self,
+        account: Account,
+        order: Order,
+        kind: str,
+        *,
+        fill: dict[str, Any] | None = None,
+        cancel_id: str = "",
+        more: dict[str, Any] | None = None,
     ) -> None:
+        at, number = now_ms(), self._venue.next_id()
         event = wire.execution_report(
-            order, kind, at_ms=now_ms(), execution_id=self._venue.next_id(), fill=fill, cancel_id=cancel_id
+            order, kind, at_ms=at, execution_id=number, fill=fill, cancel_id=cancel_id
         )
-        self._venue.tell(account, event)
+        self._venue.tell(account, event | (more or {}))
 
     def _finish(self, account: Account, order: Order, market: Market) -> None:
         account.updated_ms = order.updated_ms

@@ -11,7 +11,7 @@ from typing import Any
 
 from exchange.paper.accounts import MAIN, Account, ApiKey, Order, read_public_key
 from exchange.paper.book import Match, Resting, Side
-from exchange.paper.catalogue import FIRST_PRICES, RATE_LIMITS, live_symbols, recorded_book, shape_of
+from exchange.paper.catalogue import FIRST_PRICES, RATE_LIMITS, live_symbols, recorded_book, recorded_shape
 from exchange.paper.faults import Faults
 from exchange.paper.feed import Feed
 from exchange.paper.limits import Limits
@@ -28,7 +28,6 @@ TICK_SECONDS = 0.1
 NOTE_EVERY = 50
 ACTS_PER_TICK = 5
 BUSY = {"BTCUSDT": 4, "ETHUSDT": 3, "SOLUSDT": 2, "XRPUSDT": 2}  # acts for every one of another market
-LEVELS, DEEP_LEVELS = 500, 5000
 RIGHTS = {"trade": {"can_trade": True}, "withdraw": {"can_withdraw": True}}
 Listen = Callable[[dict[str, Any]], None]
 
@@ -41,7 +40,10 @@ class Venue:
         *,
         replay: Replay | None = None,
         pace: float = 1.0,
+        levels: int = 500,
+        deepest: int = 5000,
     ) -> None:
+        """`pace` in seconds a confirmation; `levels` of a book's side, `deepest` of BTCUSDT's."""
         self.store = Store(data_dir / "paper.sqlite3" if data_dir else None)
         self.seed: str = self._fact("seed", lambda: secrets.token_hex(8))
         self._ids = Ids(self.store, "ids", 10_000)
@@ -59,7 +61,7 @@ class Venue:
         self.feed = Feed(self.live)
         self.trading, self.wallet, self.transfers = Trading(self), Wallet(self, pace), Transfers(self)
         self._resume_orders()
-        self.makers = self._open_makers()
+        self.makers = self._open_makers(levels, deepest)
 
     def _fact(self, name: str, make: Callable[[], Any]) -> Any:
         known = self.store.fact(name)
@@ -79,7 +81,9 @@ class Venue:
             self.store.commit()
         for row in sorted(self.store.rows("order"), key=lambda row: row["order_id"]):
             found[row["account_id"]].add_order(Order.from_row(row))
-        for account_id, fill in sorted(self.store.rows("trade"), key=lambda pair: pair[1]["time"]):
+        for account_id, fill in sorted(
+            self.store.rows("trade"), key=lambda pair: (pair[1]["time"], pair[1]["id"])
+        ):
             found[account_id].trades.append(fill)
         return found
 
@@ -91,15 +95,14 @@ class Venue:
                 row = Resting(order.order_id, order.side, order.price, order.remaining, order.account_id)
                 self.live[order.symbol].book.rest(row)
 
-    def _open_makers(self) -> dict[str, Maker]:
+    def _open_makers(self, usual: int, deepest: int) -> dict[str, Maker]:
         """BTCUSDT begins with the very book that was recorded; the others, and every later start, in its shape."""
-        book = recorded_book()
-        shape = shape_of(book)
+        book, shape = recorded_book(), recorded_shape()
         bitcoin = self.live["BTCUSDT"].last if "BTCUSDT" in self.live else Decimal(FIRST_PRICES["BTCUSDT"])
         self.makers = {}
         for symbol, market in self.live.items():
             worth = bitcoin if market.quote == "BTC" else Decimal(1)
-            levels = DEEP_LEVELS if symbol == "BTCUSDT" else LEVELS
+            levels = deepest if symbol == "BTCUSDT" else usual
             busy = BUSY.get(symbol, 1)
             maker = Maker(market, shape, traded=self._maker_traded, worth=worth, levels=levels, busy=busy)
             self.makers[symbol] = maker
@@ -155,10 +158,9 @@ class Venue:
 
     def note(self) -> None:
         """Prices, ids and candles the next start goes on from."""
-        for market in self.live.values():
-            market.note(self.store)
-        self.store.put_candles(
-            [row for market in self.live.values() for row in market.candles.rows_to_store()]
+        facts = {f"market:{symbol}": market.known() for symbol, market in self.live.items()}
+        self.store.note(
+            facts, [row for market in self.live.values() for row in market.candles.rows_to_store()]
         )
 
 

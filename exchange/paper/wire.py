@@ -90,7 +90,23 @@ def _state(order: Order) -> Body:
 
 
 def _expiry(order: Order) -> Body:
-    return {} if order.expiry_reason == "NONE" else {"expiryReason": order.expiry_reason}
+    """What is said of an order only when there is something to say."""
+    found: Body = {} if order.expiry_reason == "NONE" else {"expiryReason": order.expiry_reason}
+    if order.prevented:
+        found |= {"preventedMatchId": order.prevented_id, "preventedQuantity": text(order.prevented)}
+    return found
+
+
+def prevention(counter: Order, price: Decimal, quantity: Decimal) -> Body:
+    """What a report of a prevented trade says of the order that was not traded with."""
+    return {
+        "u": -1,
+        "U": counter.order_id,
+        "Cs": counter.symbol,
+        "pl": text(quantity),
+        "pL": text(price),
+        "pY": text(price * quantity),
+    }
 
 
 def execution_report(
@@ -136,6 +152,8 @@ def execution_report(
     }
     if order.expiry_reason != "NONE":
         event["eR"] = order.expiry_reason
+    if order.prevented:
+        event |= {"v": order.prevented_id, "A": text(order.prevented), "B": text(order.prevented)}
     return event
 
 

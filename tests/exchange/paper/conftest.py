@@ -16,7 +16,7 @@ def bench() -> Bench:
 
 @pytest.fixture
 def venue(tmp_path: Path) -> Venue:
-    return Venue(tmp_path, KEYS, pace=0.1)
+    return Venue(tmp_path, KEYS, pace=0.1, levels=60, deepest=400)
 
 
 @pytest.fixture

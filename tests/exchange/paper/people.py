@@ -30,10 +30,8 @@ class Bench:
     """One market of a venue in memory, without anybody else on its book."""
 
     def __init__(self, symbol: str = "BTCUSDT") -> None:
-        self.venue = Venue(None, KEYS)
+        self.venue = Venue(None, KEYS, levels=0, deepest=0)
         self.market: Market = self.venue.live[symbol]
-        for order_id in list(self.market.book.orders):
-            self.market.book.cancel(order_id)
         self.events: list[tuple[int, dict[str, Any]]] = []
         self.alice, self.bob = self.venue.accounts[MAIN], self._another("bob")
 

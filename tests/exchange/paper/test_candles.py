@@ -32,7 +32,7 @@ def joined(rows: list[list[Any]]) -> list[Any]:
 
 @pytest.fixture
 def market() -> Market:
-    return Venue(None, KEYS).live["BTCUSDT"]
+    return Venue(None, KEYS, levels=0, deepest=0).live["BTCUSDT"]
 
 
 @pytest.mark.parametrize(
@@ -93,12 +93,12 @@ def test_weeks_open_on_monday_and_months_on_their_first() -> None:
 
 
 def test_a_start_later_goes_on_with_the_same_candles(tmp_path: Path) -> None:
-    first = Venue(tmp_path, KEYS)
+    first = Venue(tmp_path, KEYS, levels=0, deepest=0)
     market = first.live["BTCUSDT"]
     market.trade(D("83770"), D("0.5"), buyer_takes=True, taker=object())
     first.note()
     first.settle()
-    again = Venue(tmp_path, KEYS).live["BTCUSDT"]
+    again = Venue(tmp_path, KEYS, levels=0, deepest=0).live["BTCUSDT"]
     for interval in set(INTERVALS) - {"1s"}:
         assert (
             again.klines(interval, None, now_ms(), 3)[:-1] == market.klines(interval, None, now_ms(), 3)[:-1]

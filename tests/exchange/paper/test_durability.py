@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management.base import CommandError
 
+from exchange.management.commands.paper import read_keys, read_replay
 from tests.exchange.paper.people import KEYS, Caller, wait_for
 
 ROOT = Path(__file__).parents[3]
@@ -166,21 +168,17 @@ def test_a_port_in_use_is_one_sentence_and_status_2(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "text"),
-    [
-        ("--keys", "{}"),
-        ("--keys", '{"trade": {"key": "k"}}'),
-        ("--keys", "oops"),
-        ("--replay", ""),
-        ("--keys", None),
-    ],
+    "text", ["{}", '{"trade": {"key": "k"}}', '{"trade": {"key": "k", "public_key": "x"}}', "oops"]
 )
-def test_a_file_that_cannot_be_used_is_one_sentence_and_status_2(
-    start: Start, tmp_path: Path, option: str, text: str | None
-) -> None:
-    file = tmp_path / "given"
-    if text is not None:
-        file.write_text(text)
-    status, said = ended(start(option, str(file)))
-    assert (status, len(said.splitlines())) == (2, 1)
-    assert "cannot be used" in said
+def test_a_file_of_keys_that_cannot_be_used_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text(text)
+    with pytest.raises(CommandError, match="cannot be used") as refused:
+        read_keys(file)
+    assert refused.value.returncode == 2
+
+
+def test_a_recording_that_is_not_there_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="cannot be used") as refused:
+        read_replay(f"{tmp_path}/none.jsonl.gz:10")
+    assert refused.value.returncode == 2

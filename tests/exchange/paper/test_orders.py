@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from exchange.paper.accounts import Account
 from exchange.paper.errors import ApiError
 from exchange.paper.walletapi import totals
+from exchange.paper.wire import queried
 from tests.exchange.paper.people import Bench, D
 
 
@@ -131,6 +132,20 @@ def test_orders_of_one_account_meet_as_their_mode_says(
     maker = bench.order(bench.alice, "SELL", price="100", quantity="1")
     taker = bench.order(bench.alice, "BUY", price="100", quantity="1", selfTradePreventionMode=mode)
     assert (maker.status, taker.status) == (resting, coming)
+
+
+def test_a_prevented_trade_is_told_with_what_it_would_have_been(bench: Bench) -> None:
+    bench.fund(bench.alice, USDT="100", BTC="1")
+    maker = bench.order(bench.alice, "SELL", price="100", quantity="1")
+    heard = bench.hear(bench.alice)
+    taker = bench.order(bench.alice, "BUY", price="100", quantity="0.4")
+    bench.venue.settle()
+    report = next(event for event in heard if event.get("x") == "TRADE_PREVENTION")
+    assert {key: report[key] for key in ("i", "X", "U", "A", "pl", "pL", "pY")} == {
+        "i": maker.order_id, "X": "EXPIRED_IN_MATCH", "U": taker.order_id, "A": "1.00000000", "pl": "0.40000000",
+        "pL": "100.00000000", "pY": "40.00000000",
+    }  # fmt: skip
+    assert queried(maker)["preventedQuantity"] == "1.00000000"
 
 
 def test_a_fok_order_does_not_count_its_own_accounts_offers(bench: Bench) -> None:

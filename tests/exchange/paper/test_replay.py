@@ -25,7 +25,7 @@ def lines() -> list[dict[str, Any]]:
 @pytest.fixture
 def replayed(tmp_path: Path) -> Iterator[tuple[Caller, Replay]]:
     replay = Replay(RECORDING, speed=60)
-    with serving(Venue(tmp_path, KEYS, replay=replay)) as url:
+    with serving(Venue(tmp_path, KEYS, replay=replay, levels=20, deepest=20)) as url:
         yield Caller(url), replay
 
 
