@@ -98,6 +98,9 @@ class Door:
 
 
 async def _asked(incoming: web.Request) -> Asked:
+    """The JSON that was sent, as JSON: a web page elsewhere cannot send that without asking first."""
+    if incoming.content_type != "application/json":
+        return {}
     try:
         found = await incoming.json()
     except ValueError:

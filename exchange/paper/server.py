@@ -168,7 +168,7 @@ class Server:
         self, incoming: web.Request, queued: Queued, receive: Callable[[str], bool]
     ) -> web.WebSocketResponse:
         """Reads until the client or a rule ends it, and writes what is queued meanwhile."""
-        channel = web.WebSocketResponse(heartbeat=PING_SECONDS)
+        channel = web.WebSocketResponse(heartbeat=PING_SECONDS, compress=False)
         await channel.prepare(incoming)
         self.sockets[channel] = queued
         writer = asyncio.create_task(_write(channel, queued))

@@ -46,7 +46,7 @@ class Venue:
         """`pace` in seconds a confirmation; `levels` of a book's side, `deepest` of BTCUSDT's."""
         self.store = Store(data_dir / "paper.sqlite3" if data_dir else None)
         self.seed: str = self._fact("seed", lambda: secrets.token_hex(8))
-        self._ids = Ids(self.store, "ids", 10_000)
+        self._ids = Ids(self.store, "counter", 10_000)
         self.limits, self.faults = Limits(), Faults()
         self.listening: dict[int, list[Listen]] = {}
         self._outbox: list[tuple[int, dict[str, Any]]] = []

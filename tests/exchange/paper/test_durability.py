@@ -133,6 +133,17 @@ def test_an_order_that_was_answered_is_never_forgotten(start: Start, tmp_path: P
     assert sorted(row["orderId"] for row in found) == answered
 
 
+def test_it_runs_alone_with_nothing_in_its_environment(tmp_path: Path) -> None:
+    command = [sys.executable, "manage.py", "paper", "--port", "0", "--data-dir", str(tmp_path)]
+    with subprocess.Popen(
+        command, cwd=ROOT, env={"PATH": os.defpath}, text=True, stdout=subprocess.PIPE
+    ) as process:
+        caller = Caller(address(process))
+        answer = caller.get("/api/v3/ping")
+        process.kill()
+    assert answer == {}
+
+
 def test_without_keys_it_makes_and_prints_its_own_and_keeps_them(start: Start) -> None:
     printed = []
     for _start in range(2):

@@ -113,6 +113,15 @@ def test_a_fault_nobody_knows_is_refused_in_a_sentence(trader: Caller, asked: di
     assert (answer.status_code, answer.json()["code"]) == (400, -1100)
 
 
+def test_a_page_elsewhere_cannot_make_a_browser_bring_money(trader: Caller) -> None:
+    plain = trader.http.post(
+        f"{trader.url}/paper/deposit",
+        data='{"coin": "USDT", "amount": "5"}',
+        headers={"Content-Type": "text/plain"},
+    )
+    assert (plain.status_code, trader.door_get("state")["deposits"]) == (400, 0)
+
+
 def test_the_true_state_shows_what_was_hidden(venue: Venue, funded: Caller) -> None:
     is_open: Callable[[], bool] = lambda: funded.door_get("state")["accounts"][0]["open_orders"] == ["struck"]  # noqa: E731
     funded.door("fault", do="reset after")
