@@ -221,12 +221,15 @@ export class Ticket {
     const order = this.order();
     const key = JSON.stringify(order);
     const nonce = this.nonces.get(key) ?? crypto.randomUUID();
+    const field = this.form.elements[this.isByTotal ? "quote_quantity" : "quantity"];
+    const sent = field.value;
     this.nonces.set(key, nonce);
     try {
       const { body } = await call("POST", "/api/v1/orders/", { body: order, headers: { "Idempotency-Key": nonce } });
       this.nonces.delete(key);
       this.onPlaced(body);
-      this.form.elements[this.isByTotal ? "quote_quantity" : "quantity"].value = "";
+      // What was typed while the answer was on its way is the next order's.
+      if (field.value === sent) field.value = "";
       this.changed();
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
