@@ -15,7 +15,10 @@ wsgi = get_wsgi_application()
 from a2wsgi import WSGIMiddleware  # noqa: E402
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
+from exchange.gate import services as gate  # noqa: E402
 from exchange.routing import sockets  # noqa: E402
+
+gate.refuse_another_venue()
 
 application = ProtocolTypeRouter(
     {

@@ -1,13 +1,15 @@
 """The one road to the venue: every call counts against the limits, and a ban stops every process."""
 
+import sys
 import threading
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cache as once
 from typing import Any, TypeVar
 
+import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from exchange.binance.errors import NotSent
@@ -17,6 +19,7 @@ from exchange.errors import DomainError
 from exchange.gate.limits import blocked_for, clock, observe
 from exchange.gate.models import Installation, VenueAccount
 
+log = structlog.get_logger()
 Answer = TypeVar("Answer")
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "note_stream",
     "note_stream_alive",
     "primary_account",
+    "refuse_another_venue",
     "remember_venue",
     "venue_key",
 ]
@@ -144,6 +148,20 @@ def remember_venue() -> None:
         raise WrongVenue(
             f"this database belongs to a {known} installation and cannot be used with VENUE={settings.VENUE}"
         )
+
+
+def refuse_another_venue() -> None:
+    """Ends a process that was started with another venue kind than the database's: a sentence, exit status 2.
+
+    A database that cannot be asked yet is no reason: the process waits for it like for everything else.
+    """
+    try:
+        remember_venue()
+    except WrongVenue as error:
+        print(f"causeway: {error}", file=sys.stderr, flush=True)
+        raise SystemExit(2) from error
+    except DatabaseError as error:
+        log.warning("gate.venue_not_compared", error=type(error).__name__)
 
 
 def note_stream(account: VenueAccount, state: VenueAccount.StreamState) -> None:

@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.BINANCE_SAPI_URL and not settings.BINANCE_WITHDRAW_API_KEY:
             raise CommandError("BINANCE_WITHDRAW_API_KEY is missing; nothing could be sent.", returncode=2)
-        gate.remember_venue()
+        gate.refuse_another_venue()
         while True:
             sent = self._send()
             time.sleep(0 if sent else 1)

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         key = gate.venue_key()
         if key is None:
             raise CommandError("BINANCE_API_KEY is missing; there is no account to follow.", returncode=2)
-        gate.remember_venue()
+        gate.refuse_another_venue()
         self.account = gate.primary_account()
         self.seen_at = timezone.now()
         UserStream(

@@ -90,6 +90,16 @@ def test_a_database_remembers_its_venue(db: None) -> None:
     assert Installation.objects.get().venue == "paper"
 
 
+def test_a_process_of_another_venue_ends_with_a_sentence(
+    db: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gate.remember_venue()
+    with override_settings(VENUE="live"), pytest.raises(SystemExit) as end:
+        gate.refuse_another_venue()
+    assert end.value.code == 2
+    assert "belongs to a paper installation" in capsys.readouterr().err
+
+
 def test_there_is_one_primary_account(db: None) -> None:
     assert gate.ensure_primary_account() == gate.ensure_primary_account() == gate.primary_account()
     assert VenueAccount.objects.count() == 1
