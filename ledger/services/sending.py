@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from exchange.binance.errors import NotSent, Rejected, Unknown
+from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
 from exchange.binance.wallet import WithdrawRecord
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
@@ -30,6 +30,8 @@ SILENT = timedelta(minutes=10)
 
 def send_next_withdrawal() -> bool:
     """The oldest approved withdrawal is sent, once; False when there is none. Only `payouts` calls this."""
+    if not _knows_the_time():
+        return False
     withdrawal = _take()
     if withdrawal is None:
         return False
@@ -52,6 +54,16 @@ def send_next_withdrawal() -> bool:
         log.warning("withdrawal.unknown", withdrawal=withdrawal.pk, reason=error.reason)
     else:
         _mark_sent(withdrawal.pk, venue_id)
+    return True
+
+
+def _knows_the_time() -> bool:
+    """The venue's time is asked for before anything is marked as being sent: its silence then says nothing of money."""
+    try:
+        gate.measure_clock()
+    except VenueError as error:
+        log.warning("withdrawal.no_time", reason=str(error)[:120])
+        return False
     return True
 
 

@@ -17,6 +17,7 @@ from accounts import services as accounts
 from accounts.errors import SecondFactorMissing, TierTooLow
 from accounts.models import User
 from exchange.errors import DomainError
+from exchange.gate import services as gate
 from ledger import queries as books
 from ledger import services as ledger
 from ledger.errors import InsufficientFunds, KeyReused, NoOwnAddress, WithdrawalDecided
@@ -269,6 +270,15 @@ def test_one_that_never_left_is_sent_later(rich: User, venue: Venue) -> None:
     withdrawal = approved(rich)
     assert not ledger.send_next_withdrawal()
     assert status_of(withdrawal) == "APPROVED"
+
+
+def test_a_venue_whose_time_nobody_knows_is_sent_nothing(rich: User, venue: Venue) -> None:
+    withdrawal = approved(rich)
+    venue.on("GET", "/api/v3/time", (503, ""))
+    gate.clock().forget()
+    assert not ledger.send_next_withdrawal()
+    assert status_of(withdrawal) == "APPROVED"
+    assert venue.count("POST", APPLY) == 0
 
 
 @pytest.mark.parametrize("status", [1, 3, 5])
