@@ -2,15 +2,15 @@
 
 from django.urls import path
 
-from ledger import api
+from ledger.api import books, deposits, networks, withdrawals
 
 urlpatterns = [
-    path("balances/", api.Balances.as_view()),
-    path("entries/", api.Entries.as_view()),
-    path("networks/", api.Networks.as_view()),
-    path("deposit-address/", api.Address.as_view()),
-    path("deposits/", api.Deposits.as_view()),
-    path("withdrawals/", api.Withdrawals.as_view()),
-    path("withdrawals/<int:withdrawal_id>/", api.WithdrawalRow.as_view()),
-    path("withdrawals/<int:withdrawal_id>/cancel/", api.WithdrawalCancel.as_view()),
+    path("balances/", books.Balances.as_view()),
+    path("entries/", books.Entries.as_view()),
+    path("networks/", networks.Networks.as_view()),
+    path("deposit-address/", deposits.Address.as_view()),
+    path("deposits/", deposits.Deposits.as_view()),
+    path("withdrawals/", withdrawals.Withdrawals.as_view()),
+    path("withdrawals/<int:withdrawal_id>/", withdrawals.WithdrawalRow.as_view()),
+    path("withdrawals/<int:withdrawal_id>/cancel/", withdrawals.WithdrawalCancel.as_view()),
 ]

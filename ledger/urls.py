@@ -2,14 +2,18 @@
 
 from django.urls import path
 
-from ledger import views
+from ledger.views import deposits, wallet, withdrawals
 
 urlpatterns = [
-    path("wallet/", views.wallet, name="wallet"),
-    path("wallet/deposit/", views.DepositPage.as_view(), name="deposit"),
-    path("wallet/withdraw/", views.WithdrawPage.as_view(), name="withdraw"),
-    path("wallet/history/", views.history, name="wallet_history"),
-    path("wallet/withdrawals/<int:withdrawal_id>/cancel/", views.cancel_withdrawal, name="withdrawal_cancel"),
-    path("wallet/<str:asset>/", views.statement, name="statement"),
-    path("fees/", views.fees, name="fees"),
+    path("wallet/", wallet.wallet, name="wallet"),
+    path("wallet/deposit/", deposits.DepositPage.as_view(), name="deposit"),
+    path("wallet/withdraw/", withdrawals.WithdrawPage.as_view(), name="withdraw"),
+    path("wallet/history/", wallet.history, name="wallet_history"),
+    path(
+        "wallet/withdrawals/<int:withdrawal_id>/cancel/",
+        withdrawals.cancel_withdrawal,
+        name="withdrawal_cancel",
+    ),
+    path("wallet/<str:asset>/", wallet.statement, name="statement"),
+    path("fees/", wallet.fees, name="fees"),
 ]

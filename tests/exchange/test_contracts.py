@@ -19,7 +19,7 @@ ONE_LINE_TOO_MANY = {
     ),
     "Only the ledger touches the books' tables": ("orders.queries", "from ledger import models"),
     "Only the gate sends requests to the venue": ("orders.queries", "from exchange.binance import rest"),
-    "Edges are nobody's library": ("orders.queries", "from ledger import views"),
+    "Edges are nobody's library": ("orders.queries", "from ledger.views import wallet"),
     "Only the client and the paper venue speak HTTP and WebSocket": ("markets.queries", "import requests"),
     "What decides knows no queue, no socket and no API": ("ledger.queries", "import celery"),
     "The client, the venue's book and the launcher know no Django": (

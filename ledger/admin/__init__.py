@@ -1,0 +1,5 @@
+"""Staff read the books, decide, and resolve differences."""
+
+from ledger.admin import books, deposits, reconciling, withdrawals
+
+__all__ = ["books", "deposits", "reconciling", "withdrawals"]

@@ -1,0 +1,55 @@
+"""Staff read the books."""
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from exchange.office.decision import ReadOnly
+from ledger.models import (
+    Account,
+    Balance,
+    Entry,
+    Hold,
+    Transfer,
+)
+
+
+class EntryLines(admin.TabularInline):
+    model = Entry
+    fields = ("account", "bucket", "amount", "asset", "seq", "balance_after")
+    readonly_fields = fields
+    can_delete = False
+    extra = 0
+
+    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+
+@admin.register(Transfer)
+class TransferAdmin(ReadOnly):
+    list_display = ("id", "kind", "scope", "key", "reference", "created_at")
+    list_filter = ("kind",)
+    search_fields = ("key", "reference")
+    inlines = [EntryLines]
+
+
+@admin.register(Account)
+class AccountAdmin(ReadOnly):
+    list_display = ("id", "type", "asset_id", "owner", "venue_account")
+    list_filter = ("type",)
+    search_fields = ("owner__email", "asset__code")
+    list_select_related = ("owner", "venue_account")
+
+
+@admin.register(Balance)
+class BalanceAdmin(ReadOnly):
+    list_display = ("account", "available", "held", "version")
+    search_fields = ("account__owner__email", "account__asset__code")
+    list_select_related = ("account",)
+
+
+@admin.register(Hold)
+class HoldAdmin(ReadOnly):
+    list_display = ("id", "account", "cause", "cause_id", "amount", "remaining", "is_open", "created_at")
+    list_filter = ("is_open", "cause")
+    search_fields = ("cause_id", "account__owner__email")
+    list_select_related = ("account",)

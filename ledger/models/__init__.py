@@ -1,0 +1,23 @@
+"""The books, and the money that comes in and goes out. Written only by `ledger_post` and the services."""
+
+from ledger.models.books import Account, Balance, Entry, Hold, Transfer
+from ledger.models.deposits import Deposit, DepositAddress, SubAccount
+from ledger.models.fields import amount_field
+from ledger.models.networks import Network
+from ledger.models.reconciling import LedgerException
+from ledger.models.withdrawals import Withdrawal
+
+__all__ = [
+    "Account",
+    "Balance",
+    "Deposit",
+    "DepositAddress",
+    "Entry",
+    "Hold",
+    "LedgerException",
+    "Network",
+    "SubAccount",
+    "Transfer",
+    "Withdrawal",
+    "amount_field",
+]

@@ -1,0 +1,79 @@
+"""What the books say."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db.models import QuerySet, Sum
+
+from ledger.models import (
+    Account,
+    Balance,
+    Entry,
+    Hold,
+)
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class BalanceRow:
+    asset: str
+    available: Decimal
+    held: Decimal
+
+
+def balances(user_id: int) -> list[BalanceRow]:
+    """Every asset the customer ever had, by code."""
+    found = Balance.objects.filter(account__owner_id=user_id, account__type=Account.Type.USER)
+    rows = found.order_by("account__asset_id").values_list("account__asset_id", "available", "held")
+    return [BalanceRow(*row) for row in rows]
+
+
+def available(user_id: int, asset: str) -> Decimal:
+    """What the customer can spend of the asset."""
+    return next((row.available for row in balances(user_id) if row.asset == asset), Decimal(0))
+
+
+def trial_balance() -> dict[str, Decimal]:
+    """Assets whose entries do not sum to zero; empty when all is well."""
+    sums = Entry.objects.order_by().values_list("asset_id").annotate(total=Sum("amount")).exclude(total=0)
+    return dict(sums)
+
+
+def statement(user_id: int, asset: str) -> QuerySet[Entry]:
+    """The customer's entries in the asset, newest first, each with its bucket's balance afterwards."""
+    return (
+        Entry.objects.filter(account__owner_id=user_id, account__type=Account.Type.USER, asset_id=asset)
+        .select_related("transfer")
+        .order_by("-seq")
+    )
+
+
+def entries_of_cause(cause: Hold.Cause, cause_id: int, user_id: int) -> QuerySet[Entry]:
+    """The customer's entries that one order or withdrawal brought about, oldest first."""
+    return (
+        Entry.objects.filter(transfer__reference=f"{cause}:{cause_id}", account__owner_id=user_id)
+        .select_related("transfer")
+        .order_by("id")
+    )
+
+
+def house(asset: str) -> dict[str, Decimal]:
+    """The house's accounts in the asset, by type."""
+    sums = Entry.objects.filter(asset_id=asset, account__owner__isnull=True).order_by()
+    return {row[0]: row[1] for row in sums.values_list("account__type").annotate(total=Sum("amount"))}
+
+
+def open_holds(asset: str | None = None) -> QuerySet[Hold]:
+    """Holds that still hold something, oldest first."""
+    found = Hold.objects.filter(is_open=True, remaining__gt=0).select_related("account").order_by("id")
+    return found.filter(account__asset_id=asset) if asset else found
+
+
+def venue_position(venue_account_id: int) -> dict[str, Decimal]:
+    """What the books say the venue account holds for us: minus the sum of its entries, by asset, zero left out."""
+    sums = Entry.objects.filter(account__venue_account_id=venue_account_id).order_by()
+    rows = sums.values_list("asset_id").annotate(total=Sum("amount")).exclude(total=0)
+    return {asset: -total for asset, total in rows}

@@ -1,0 +1,47 @@
+"""What goes out."""
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Q, QuerySet
+
+from ledger.errors import UnknownWithdrawal
+from ledger.models import (
+    Withdrawal,
+)
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+def withdrawals(user: "User") -> QuerySet[Withdrawal]:
+    """The customer's withdrawals, newest first."""
+    return Withdrawal.objects.filter(user=user).select_related("network")
+
+
+def withdrawal_of(user: "User", withdrawal_id: int) -> Withdrawal:
+    """Raises UnknownWithdrawal, for somebody else's too."""
+    found = withdrawals(user).filter(pk=withdrawal_id).first()
+    if found is None:
+        raise UnknownWithdrawal()
+    return found
+
+
+def waiting_withdrawals() -> QuerySet[Withdrawal]:
+    """Withdrawals that wait for staff, oldest first."""
+    found = Withdrawal.objects.filter(status=Withdrawal.Status.REQUESTED)
+    return found.select_related("user", "network").order_by("id")
+
+
+def unfinished_withdrawals() -> QuerySet[Withdrawal]:
+    """Withdrawals the venue was told of, or may have been, and that are not final."""
+    return Withdrawal.objects.filter(
+        Q(status=Withdrawal.Status.SENDING) | Q(status=Withdrawal.Status.SENT)
+    ).order_by("id")
+
+
+def find_withdrawals(text: str, number: int | None = None) -> QuerySet[Withdrawal]:
+    """Withdrawals with this number, address, transaction or id at the venue, newest first."""
+    named = (
+        Q(address=text) | Q(tx_id=text) | Q(client_id=text) | Q(venue_id=text) | Q(user__email__iexact=text)
+    )
+    return Withdrawal.objects.filter(named | Q(pk=number)).select_related("user").order_by("-id")
