@@ -42,6 +42,11 @@ def reachable_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _hears_hang_ups() -> None:
+    """Whoever runs the tests may ignore SIGHUP (nohup does), and children inherit that."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Toy:
     """One start of the launcher on a state folder."""
 
@@ -64,6 +69,7 @@ class Toy:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=_hears_hang_ups,
             )
 
     @property
