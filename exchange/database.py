@@ -27,25 +27,33 @@ def constraint_of(error: BaseException) -> str:
     return str(getattr(diagnosis, "constraint_name", "") or "")
 
 
-def transaction_with_retry(work: Callable[P, R]) -> Callable[P, R]:
-    """Runs the work in a transaction of its own; deadlocks and lock time-outs start it again, a few times.
+def with_retry(work: Callable[[], R]) -> R:
+    """What the work gives; deadlocks and lock time-outs start it again, a few times.
 
-    Inside another transaction (a test's) it cannot start again and simply joins.
+    Inside a transaction it cannot start again: there it runs once, behind a savepoint.
     """
+    if connection.in_atomic_block:
+        with transaction.atomic():
+            return work()
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return work()
+        except OperationalError as error:
+            if sqlstate_of(error) not in PASSING or attempt == ATTEMPTS:
+                raise
+            time.sleep(random.uniform(0.005, 0.02) * 2**attempt)
+    raise AssertionError("the loop returns or raises")
+
+
+def transaction_with_retry(work: Callable[P, R]) -> Callable[P, R]:
+    """Runs the work in a transaction of its own, or joins the one there is; see `with_retry`."""
 
     @wraps(work)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        if connection.in_atomic_block:
+        def once() -> R:
             with transaction.atomic():
                 return work(*args, **kwargs)
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                with transaction.atomic():
-                    return work(*args, **kwargs)
-            except OperationalError as error:
-                if sqlstate_of(error) not in PASSING or attempt == ATTEMPTS:
-                    raise
-                time.sleep(random.uniform(0.005, 0.02) * 2**attempt)
-        raise AssertionError("the loop returns or raises")
+
+        return with_retry(once) if not connection.in_atomic_block else once()
 
     return run

@@ -29,6 +29,21 @@ class BadPosting(DomainError):
     message = _("This could not be booked.")
 
 
+class Unbalanced(DomainError):
+    code = "unbalanced"
+    message = _("The lines of a posting must sum to zero in every asset, and be at least two.")
+
+
+class UnknownTransfer(NotFound):
+    code = "unknown_transfer"
+    message = _("There is no such transfer.")
+
+
+class AlreadyReversed(Conflict):
+    code = "already_reversed"
+    message = _("This transfer was taken back already.")
+
+
 class UnknownAsset(NotFound):
     code = "unknown_asset"
     message = _("This asset is not known here.")

@@ -1,7 +1,10 @@
 """Rules of networks and statuses, without a database."""
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
+
+from ledger.errors import Unbalanced
 
 # binance.md 15
 DEPOSIT_SUCCESS = 1
@@ -31,3 +34,14 @@ def fits(pattern: str, text: str) -> bool:
 def venue_cost(sent: Decimal, fee: Decimal) -> Decimal:
     """What a withdrawal took from the venue account: the history names what arrived and the network's fee."""
     return sent + fee
+
+
+def require_bookable(lines: Iterable[tuple[str, Decimal]]) -> None:
+    """Refuses lines of (asset, amount) that do not sum to zero in every asset, or are fewer than two."""
+    sums: dict[str, Decimal] = {}
+    count = 0
+    for asset, amount in lines:
+        sums[asset] = sums.get(asset, Decimal(0)) + amount
+        count += 1
+    if count < 2 or any(sums.values()):
+        raise Unbalanced(field="lines")

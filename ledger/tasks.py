@@ -18,3 +18,8 @@ def poll_withdrawals() -> None:
 @shared_task
 def synchronise_networks() -> None:
     services.synchronise_networks()
+
+
+@shared_task
+def carry_out_approvals() -> None:
+    services.carry_out_approvals()

@@ -34,7 +34,8 @@ class Approval(models.Model):
         ASKED = "ASKED", _("asked")
         GRANTED = "GRANTED", _("granted")
         REFUSED = "REFUSED", _("refused")
-        USED = "USED", _("used")
+        USED = "USED", _("carried out")
+        FAILED = "FAILED", _("could not be carried out")
 
     kind = models.CharField(max_length=32)
     payload = models.JSONField()
@@ -45,6 +46,7 @@ class Approval(models.Model):
     asked_at = models.DateTimeField(auto_now_add=True)
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     decided_at = models.DateTimeField(null=True)
+    outcome = models.CharField(max_length=300, blank=True, help_text=_("What came of it, in words."))
 
     class Meta:
         constraints = [

@@ -23,6 +23,11 @@ def open_approvals() -> QuerySet[Approval]:
     return Approval.objects.filter(status=Approval.Status.ASKED).select_related("asked_by").order_by("id")
 
 
+def granted_approvals(prefix: str) -> QuerySet[Approval]:
+    """Requests of these kinds that were granted and wait to be carried out, oldest first."""
+    return Approval.objects.filter(status=Approval.Status.GRANTED, kind__startswith=prefix).order_by("id")
+
+
 def history_of(subject_type: str, subject_id: object) -> QuerySet[AuditRecord]:
     """Everything that was done to one thing, newest first."""
     return AuditRecord.objects.filter(subject_type=subject_type, subject_id=str(subject_id)).select_related(

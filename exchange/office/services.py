@@ -139,6 +139,25 @@ def _decide(approval_id: int, *, by: "User", status: Approval.Status, reason: st
     return approval
 
 
+def lock_granted(approval_id: int) -> Approval | None:
+    """The request, locked until the transaction ends, when it is granted and nobody has carried it out yet."""
+    granted = Approval.objects.filter(pk=approval_id, status=Approval.Status.GRANTED)
+    return granted.select_for_update(skip_locked=True).first()
+
+
+def note_used(approval_id: int, outcome: str = "") -> None:
+    """What was granted is carried out; it cannot be used again."""
+    Approval.objects.filter(pk=approval_id).update(status=Approval.Status.USED, outcome=outcome[:300])
+
+
+@transaction.atomic
+def note_failed(approval_id: int, outcome: str) -> None:
+    """What was granted could not be carried out, and says why; it has to be asked for anew."""
+    granted = Approval.objects.filter(pk=approval_id, status=Approval.Status.GRANTED)
+    if granted.update(status=Approval.Status.FAILED, outcome=outcome[:300]):
+        record(None, "approval.failed", "approval", approval_id, reason=outcome)
+
+
 def send_waiting_mail(limit: int = 50) -> int:
     """Every mail that is due is handed to the mail server, or kept here when none is set; gives how many."""
     if not settings.EMAIL_HOST:

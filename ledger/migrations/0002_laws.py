@@ -1,4 +1,4 @@
-"""The laws of the books and the functions that alone write them."""
+"""The laws of the books. The functions that alone write them come with `prepare`, always in their latest form."""
 
 from pathlib import Path
 
@@ -10,8 +10,5 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 class Migration(migrations.Migration):
     dependencies = [("ledger", "0001_initial"), ("office", "0001_initial"), ("markets", "0001_initial")]
     operations = [
-        migrations.RunSQL(
-            sql=(SQL / name).read_text(encoding="utf-8"), reverse_sql=migrations.RunSQL.noop, elidable=False
-        )
-        for name in ("laws.sql", "post.sql")
+        migrations.RunSQL(sql=(SQL / "laws.sql").read_text(encoding="utf-8"), reverse_sql=migrations.RunSQL.noop)
     ]

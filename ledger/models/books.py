@@ -23,6 +23,7 @@ class Account(models.Model):
         ROUNDING = "ROUNDING", _("rounding")
         EQUITY = "EQUITY", _("equity")
 
+    code = models.CharField(max_length=80, unique=True, help_text=_("type:owner or venue account:asset"))
     type = models.CharField(max_length=12, choices=Type)
     asset = models.ForeignKey("markets.Asset", models.PROTECT, related_name="+")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
@@ -46,7 +47,7 @@ class Account(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.type}:{self.owner_id or self.venue_account_id or ''}:{self.asset_id}"
+        return self.code
 
 
 class Balance(models.Model):
@@ -67,9 +68,12 @@ class Transfer(models.Model):
         HOLD = "HOLD", _("hold")
         RELEASE = "RELEASE", _("release")
         FILL = "FILL", _("fill")
+        FEE = "FEE", _("fee")
         COMMISSION = "COMMISSION", _("venue commission")
         WITHDRAWAL = "WITHDRAWAL", _("withdrawal")
         SWEEP = "SWEEP", _("sweep to the trading account")
+        CROSS = "CROSS", _("trade between two customers")
+        DUST = "DUST", _("dust")
         ADJUSTMENT = "ADJUSTMENT", _("adjustment")
         REVERSAL = "REVERSAL", _("reversal")
 
@@ -99,8 +103,13 @@ class Entry(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     transfer = models.ForeignKey(Transfer, models.PROTECT, related_name="entries")
-    account = models.ForeignKey(Account, models.PROTECT, related_name="entries")
-    asset = models.ForeignKey("markets.Asset", models.PROTECT, related_name="+")
+    # (account, asset) is one foreign key, made in SQL; its index is the sequence's.
+    account = models.ForeignKey(
+        Account, models.PROTECT, related_name="entries", db_constraint=False, db_index=False
+    )
+    asset = models.ForeignKey(
+        "markets.Asset", models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     bucket = models.CharField(max_length=1, choices=Bucket)
     amount = amount_field()
     seq = models.BigIntegerField(null=True)

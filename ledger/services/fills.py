@@ -7,8 +7,18 @@ from accounts import services as accounts
 from exchange.database import transaction_with_retry
 from exchange.money import plain
 from ledger.models import Account, Hold, LedgerException, Transfer
-from ledger.services.holds import lock_available, lock_hold
-from ledger.services.posting import ConsumeHold, HoldChange, Line, Posted, available, held, post, system
+from ledger.services.posting import (
+    ConsumeHold,
+    HoldChange,
+    Line,
+    Posted,
+    ReleaseHold,
+    available,
+    customer,
+    held,
+    post,
+    system,
+)
 
 
 @dataclass(frozen=True)
@@ -37,35 +47,34 @@ class FillPosting:
         return (self.base, self.quantity) if self.side == "BUY" else (self.quote, self.quote_quantity)
 
 
-@transaction_with_retry
-def post_fill(fill: FillPosting) -> Posted:
-    """The trade is booked once. A trade its hold no longer covers is booked too: from what is available as far as
-    that reaches, the rest as slippage, and then the customer is frozen and an exception names it."""
-    hold = lock_hold(Hold.Cause.ORDER, fill.order_id)
+def post_fill(fill: FillPosting, *, is_last: bool = False) -> Posted:
+    """The trade is booked once; the last one gives back in the same transfer what the hold did not need.
+
+    A trade its hold no longer covers is booked too: from what is available as far as that reaches, the rest as
+    slippage, and then the customer is frozen and an exception names it.
+    """
     asset, cost = fill.paid
-    from_hold = min(cost, hold.remaining) if hold and hold.is_open else Decimal(0)
-    short = cost - from_hold
-    from_available = min(short, lock_available(fill.user_id, asset)) if short else Decimal(0)
-    changes: list[HoldChange] = [ConsumeHold(hold.hold_id, from_hold)] if hold and from_hold else []
-    lines = [
-        held(fill.user_id, asset, -from_hold),
-        available(fill.user_id, asset, -from_available),
-        system(Account.Type.SLIPPAGE, asset, from_available - short),
-        system(Account.Type.VENUE, asset, cost, fill.venue_account_id),
-        *_received(fill),
-        *_commission(fill),
-    ]
+    payer = customer(fill.user_id, asset)
+    changes: list[HoldChange] = [ConsumeHold(payer, Hold.Cause.ORDER, fill.order_id, cost)]
+    if is_last:
+        changes.append(ReleaseHold(payer, Hold.Cause.ORDER, fill.order_id))
     posted = post(
         scope="fill",
         key=fill.key,
         kind=Transfer.Kind.FILL,
         reference=f"ORDER:{fill.order_id}",
-        lines=lines,
+        lines=[
+            held(fill.user_id, asset, -cost),
+            system(Account.Type.VENUE, asset, cost, fill.venue_account_id),
+            *_received(fill),
+            *_commission(fill),
+        ],
         holds=changes,
         facts=_facts(fill),
+        spills=True,
     )
-    if short and posted.is_new:
-        _uncovered(fill, asset, short)
+    if posted.short and posted.is_new:
+        _uncovered(fill, asset, posted.short)
     return posted
 
 

@@ -2,18 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
+from typing import Any, TypeVar
 
 from django.db import DatabaseError, OperationalError, connection
 
-from exchange.database import constraint_of, sqlstate_of, transaction_with_retry
+from exchange.database import constraint_of, sqlstate_of, with_retry
 from exchange.money import plain
 from ledger.errors import BadPosting, InsufficientFunds, KeyReused, NotApproved
 from ledger.models import Account, Entry, Transfer
 
+Result = TypeVar("Result")
 KEY_REUSED, BAD_LINES, NOT_APPROVED, CHECK_VIOLATION = "CW001", "CW002", "CW003", "23514"
+UNKNOWN_REFERENCE = "23503"
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,11 @@ class AccountName:
     owner: int | None = None
     venue_account: int | None = None
 
+    @property
+    def code(self) -> str:
+        """How the database names it: `USER:17:USDT`, `VENUE:1:BTC`, `FEES::BTC`."""
+        return f"{self.type}:{self.owner or self.venue_account or ''}:{self.asset}"
+
 
 @dataclass(frozen=True)
 class Line:
@@ -35,32 +43,47 @@ class Line:
 
 @dataclass(frozen=True)
 class NewHold:
+    """The amount is held on the account for the cause."""
+
     account: AccountName
     cause: str
     cause_id: int
     amount: Decimal
+    op = "create"
 
 
 @dataclass(frozen=True)
 class ConsumeHold:
-    hold_id: int
+    """The hold pays the amount."""
+
+    account: AccountName
+    cause: str
+    cause_id: int
     amount: Decimal
+    op = "consume"
 
 
 @dataclass(frozen=True)
-class CloseHold:
-    hold_id: int
+class ReleaseHold:
+    """The hold is closed; what it still held is available again, by lines the database adds."""
+
+    account: AccountName
+    cause: str
+    cause_id: int
+    amount: Decimal | None = None
+    op = "release"
 
 
-HoldChange = NewHold | ConsumeHold | CloseHold
+HoldChange = NewHold | ConsumeHold | ReleaseHold
 
 
 @dataclass(frozen=True)
 class Posted:
-    """The transfer under the key; `is_new` is False when it had been booked before."""
+    """The transfer under the key; not new when it had been booked before; `short` is what a hold did not cover."""
 
     transfer_id: int
     is_new: bool
+    short: Decimal = Decimal(0)
 
 
 def customer(user_id: int, asset: str) -> AccountName:
@@ -94,114 +117,83 @@ def post(
     facts: object = None,
     approval_id: int | None = None,
     reverses_id: int | None = None,
+    spills: bool = False,
 ) -> Posted:
-    """The lines are booked under (scope, key), once; joins the caller's transaction or makes one of its own.
+    """The lines are booked under (scope, key), once; joins the caller's transaction or is one of its own.
 
-    A repeat with the same facts (default: the lines) gives the first transfer; with others KeyReused. Raises
-    InsufficientFunds, NotApproved, BadPosting.
+    A repeat with the same facts (default: the lines) gives the first transfer; with others KeyReused. With `spills`,
+    what a hold does not cover comes from what is available, then from slippage. Raises InsufficientFunds, NotApproved,
+    BadPosting.
     """
     lines = [line for line in lines if line.amount]
-    request_hash = _digest(
-        [kind, reference, facts if facts is not None else [_plain(line) for line in lines]]
-    )
+    request_hash = digest([kind, reference, facts if facts is not None else [_plain(line) for line in lines]])
+    values = [
+        scope, key, request_hash, str(kind), reference, *columns_of(lines),
+        [change.op for change in holds], [str(change.cause) for change in holds],
+        [change.cause_id for change in holds], [change.account.code for change in holds],
+        [change.amount for change in holds], approval_id, reverses_id, spills,
+    ]  # fmt: skip
+    return by_key(lambda: Posted(*call("ledger_post", _TYPES, values)))
 
-    def attempt() -> Posted:
-        return _post(scope, key, request_hash, kind, lines, holds, reference, approval_id, reverses_id)
 
+_TYPES = (
+    "text", "text", "text", "text", "text", "text[]", "text[]", "numeric[]",
+    "text[]", "text[]", "bigint[]", "text[]", "numeric[]", "bigint", "bigint", "boolean",
+)  # fmt: skip
+
+
+def columns_of(lines: Sequence[Line]) -> list[list[Any]]:
+    """The lines as the database's functions take them: account codes, buckets, amounts."""
+    return [
+        [line.account.code for line in lines],
+        [str(line.bucket) for line in lines],
+        [line.amount for line in lines],
+    ]
+
+
+def by_key(attempt: Callable[[], Result]) -> Result:
+    """What the attempt gives; after a lost connection it is made once more, which its key makes harmless."""
     try:
-        return transaction_with_retry(attempt)()
+        return with_retry(attempt)
     except OperationalError as error:
         if connection.in_atomic_block or sqlstate_of(error):
             raise
-        # The connection broke, perhaps after COMMIT: the key tells, and makes another try harmless.
+        # The connection broke, perhaps after COMMIT: the key tells.
         connection.close()
-        return transaction_with_retry(attempt)()
+        return with_retry(attempt)
 
 
-def _post(
-    scope: str,
-    key: str,
-    request_hash: str,
-    kind: str,
-    lines: Sequence[Line],
-    holds: Sequence[HoldChange],
-    reference: str,
-    approval_id: int | None,
-    reverses_id: int | None,
-) -> Posted:
-    ids = _account_ids(lines, holds)
-    sent_lines = [
-        {"account": ids[line.account], "bucket": str(line.bucket), "amount": plain(line.amount)}
-        for line in lines
-    ]
-    sent_holds = [_hold_change(change, ids) for change in holds]
+def call(function: str, types: Sequence[str], values: Sequence[Any]) -> tuple[Any, ...]:
+    """The row a function of the books gives: one round trip, and outside a transaction one transaction."""
+    places = ", ".join(f"%s::{kind}" for kind in types)
     try:
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT transfer_id, is_new FROM ledger_post(%s, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s, %s)",
-                [
-                    scope, key, request_hash, str(kind), reference, json.dumps(sent_lines), json.dumps(sent_holds),
-                    approval_id, reverses_id,
-                ],
-            )  # fmt: skip
-            transfer_id, is_new = cursor.fetchone()
+            cursor.execute(f"SELECT * FROM {function}({places})", values)
+            row: tuple[Any, ...] = cursor.fetchone()
+            return row
     except DatabaseError as error:
         raise _refusal(error) from error
-    return Posted(transfer_id, is_new)
 
 
 def _refusal(error: DatabaseError) -> Exception:
     state = sqlstate_of(error)
     if state == CHECK_VIOLATION and constraint_of(error) == "balance_available_not_negative":
         return InsufficientFunds()
+    if state == CHECK_VIOLATION and constraint_of(error) == "hold_remaining_within_amount":
+        return BadPosting("a hold pays no more than it still holds")
     if state == KEY_REUSED:
         return KeyReused()
     if state == NOT_APPROVED:
         return NotApproved()
-    if state == BAD_LINES:
+    if state in (BAD_LINES, UNKNOWN_REFERENCE):
         return BadPosting(str(error.__cause__).splitlines()[0])
     return error
-
-
-def account_ids(names: Sequence[AccountName]) -> dict[AccountName, int]:
-    """The accounts' ids, opened where they did not exist, in one round trip."""
-    unique = list(dict.fromkeys(names))
-    columns = [
-        [getattr(name, field) for name in unique] for field in ("type", "asset", "owner", "venue_account")
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT ledger_open_account(t, a, o, v)"
-            " FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[]) WITH ORDINALITY AS n (t, a, o, v, i)"
-            " ORDER BY i",
-            columns,
-        )
-        return dict(zip(unique, (row[0] for row in cursor.fetchall()), strict=True))
-
-
-def _account_ids(lines: Sequence[Line], holds: Sequence[HoldChange]) -> dict[AccountName, int]:
-    return account_ids(
-        [*(line.account for line in lines), *(h.account for h in holds if isinstance(h, NewHold))]
-    )
-
-
-def _hold_change(change: HoldChange, ids: dict[AccountName, int]) -> dict[str, object]:
-    if isinstance(change, NewHold):
-        return {
-            "op": "create",
-            "account": ids[change.account],
-            "cause": str(change.cause),
-            "cause_id": change.cause_id,
-            "amount": plain(change.amount),
-        }
-    if isinstance(change, ConsumeHold):
-        return {"op": "consume", "hold": change.hold_id, "amount": plain(change.amount)}
-    return {"op": "close", "hold": change.hold_id}
 
 
 def _plain(line: Line) -> list[object]:
     return [asdict(line.account), str(line.bucket), plain(line.amount)]
 
 
-def _digest(body: object) -> str:
+def digest(body: object) -> str:
+    """The SHA-256 of a request's facts."""
     return hashlib.sha256(json.dumps(body, sort_keys=True, default=str).encode()).hexdigest()

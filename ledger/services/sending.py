@@ -17,8 +17,7 @@ from exchange.money import plain
 from exchange.office import services as office
 from ledger import queries, rules
 from ledger.models import Account, Hold, LedgerException, Transfer, Withdrawal
-from ledger.services.holds import lock_hold
-from ledger.services.posting import CloseHold, held, post, system
+from ledger.services.posting import ConsumeHold, ReleaseHold, customer, held, post, system
 from ledger.services.withdrawals import give_back, tell_pages
 
 log = structlog.get_logger()
@@ -175,8 +174,7 @@ def _settle(withdrawal: Withdrawal, record: WithdrawRecord) -> None:
     asset = withdrawal.asset_id
     cost = rules.venue_cost(record.amount, record.fee)
     ours = withdrawal.amount - cost
-    hold = lock_hold(Hold.Cause.WITHDRAWAL, withdrawal.pk)
-    assert hold is not None and hold.is_open, "a withdrawal that is out was held"
+    payer = customer(withdrawal.user_id, asset)
     post(
         scope="withdrawal",
         key=str(withdrawal.pk),
@@ -187,7 +185,10 @@ def _settle(withdrawal: Withdrawal, record: WithdrawRecord) -> None:
             system(Account.Type.VENUE, asset, cost, withdrawal.venue_account_id),
             system(Account.Type.FEES if ours > 0 else Account.Type.NETWORK_FEES, asset, ours),
         ],
-        holds=[CloseHold(hold.hold_id)],
+        holds=[
+            ConsumeHold(payer, Hold.Cause.WITHDRAWAL, withdrawal.pk, withdrawal.amount),
+            ReleaseHold(payer, Hold.Cause.WITHDRAWAL, withdrawal.pk),
+        ],
     )
     withdrawal.status, withdrawal.tx_id = Status.COMPLETED, record.tx_id[:200]
     withdrawal.finished_at = timezone.now()

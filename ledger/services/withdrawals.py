@@ -181,7 +181,7 @@ def _to_decide(withdrawal_id: int, by: User) -> Withdrawal:
 
 def give_back(withdrawal: Withdrawal, status: Withdrawal.Status, reason: str) -> None:
     """The hold is released and the withdrawal ends; the caller holds the row's lock."""
-    release(user_id=withdrawal.user_id, cause=Hold.Cause.WITHDRAWAL, cause_id=withdrawal.pk)
+    release(cause=Hold.Cause.WITHDRAWAL, cause_id=withdrawal.pk)
     withdrawal.status, withdrawal.reason, withdrawal.finished_at = status, reason[:300], timezone.now()
     withdrawal.save()
     words = {"amount": plain(withdrawal.amount), "asset": withdrawal.asset_id}

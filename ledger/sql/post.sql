@@ -1,57 +1,84 @@
--- The only writers of the books. SQLSTATE CW001: the key was used for something else; CW002: these lines cannot be
--- booked; CW003: no granted approval for exactly these lines.
+-- The only writers of the books; `prepare` brings these functions up to date at every start.
+-- SQLSTATE CW001: the key was used for something else; CW002: these lines cannot be booked; CW003: no granted approval
+-- for exactly these lines. Accounts are named by their code, `type:owner or venue account:asset`.
 
-CREATE FUNCTION ledger_open_account(p_type text, p_asset text, p_owner bigint, p_venue_account bigint)
-RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DROP FUNCTION IF EXISTS
+  ledger_open_account(text, text, bigint, bigint), ledger_lock_available(bigint), ledger_lines_hash(jsonb),
+  ledger_post(text, text, text, text, text, jsonb, jsonb, bigint, bigint), ledger_close_empty_hold(bigint),
+  ledger_check_lines(jsonb), ledger_check_approval(text, jsonb, bigint), ledger_apply_holds(jsonb);
+
+-- The account of the code, opened when it is first used; a customer's has a balance from then on.
+CREATE OR REPLACE FUNCTION ledger_open_account(p_code text) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
   v_id bigint;
+  v_type text := split_part(p_code, ':', 1);
+  v_who bigint := nullif(split_part(p_code, ':', 2), '')::bigint;
 BEGIN
   LOOP
-    SELECT id INTO v_id FROM ledger_account
-     WHERE type = p_type AND asset_id = p_asset AND owner_id IS NOT DISTINCT FROM p_owner
-       AND venue_account_id IS NOT DISTINCT FROM p_venue_account;
+    SELECT id INTO v_id FROM ledger_account WHERE code = p_code;
     IF v_id IS NOT NULL THEN
       RETURN v_id;
     END IF;
-    INSERT INTO ledger_account (type, asset_id, owner_id, venue_account_id)
-    VALUES (p_type, p_asset, p_owner, p_venue_account)
+    INSERT INTO ledger_account (code, type, asset_id, owner_id, venue_account_id)
+    VALUES (p_code, v_type, split_part(p_code, ':', 3), CASE WHEN v_type = 'USER' THEN v_who END,
+            CASE WHEN v_type = 'VENUE' THEN v_who END)
     ON CONFLICT DO NOTHING RETURNING id INTO v_id;
-    IF v_id IS NOT NULL AND p_type = 'USER' THEN
+    IF v_id IS NOT NULL AND v_type = 'USER' THEN
       INSERT INTO ledger_balance (account_id, available, held, version) VALUES (v_id, 0, 0, 0);
     END IF;
   END LOOP;
 END $$;
 
 -- The hold of a cause, locked until the end of the transaction; no row when there is none.
-CREATE FUNCTION ledger_lock_hold(p_cause text, p_cause_id bigint)
-RETURNS TABLE (id bigint, account_id bigint, asset text, remaining numeric, is_open boolean)
+CREATE OR REPLACE FUNCTION ledger_lock_hold(p_cause text, p_cause_id bigint)
+RETURNS TABLE (account text, remaining numeric, is_open boolean)
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-  SELECT h.id, h.account_id, a.asset_id, h.remaining, h.is_open
+  SELECT a.code, h.remaining, h.is_open
     FROM ledger_hold h JOIN ledger_account a ON a.id = h.account_id
    WHERE h.cause = p_cause AND h.cause_id = p_cause_id FOR UPDATE OF h;
 $$;
 
--- What is available, locked until the end of the transaction.
-CREATE FUNCTION ledger_lock_available(p_account bigint) RETURNS numeric
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-  SELECT available FROM ledger_balance WHERE account_id = p_account FOR UPDATE;
+-- What an approval of these lines is bound to.
+CREATE OR REPLACE FUNCTION ledger_lines_hash(p_accounts text[], p_buckets text[], p_amounts numeric[])
+RETURNS text LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
+  SELECT encode(sha256(convert_to(string_agg(concat_ws(' ', code, bucket, trim_scale(amount)::text), E'\n' ORDER BY ord),
+                                  'UTF8')), 'hex')
+    FROM unnest(p_accounts, p_buckets, p_amounts) WITH ORDINALITY AS l (code, bucket, amount, ord);
 $$;
 
-CREATE FUNCTION ledger_lines_hash(p_lines jsonb) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-  SELECT encode(sha256(convert_to(p_lines::text, 'UTF8')), 'hex');
-$$;
-
--- Lines {account, bucket, amount}; holds {op: create, account, cause, cause_id, amount}, {op: consume, hold, amount},
--- {op: close, hold}. Locks in one order everywhere: key, holds by id, balances by account id.
-CREATE FUNCTION ledger_post(
-  p_scope text, p_key text, p_hash text, p_kind text, p_reference text, p_lines jsonb, p_holds jsonb,
-  p_approval bigint, p_reverses bigint
-) RETURNS TABLE (transfer_id bigint, is_new boolean)
+-- One transfer under one key: lines (account, bucket, amount), and what becomes of holds, named by their cause:
+--   create   the op's amount is held on the op's account
+--   consume  the hold pays the op's amount; with p_spills what it no longer covers comes from what is available as far
+--            as that reaches, and the rest from slippage (`short` tells how much the hold did not cover)
+--   release  the hold is closed, and what it still held is available again: the function adds those two lines itself
+-- Locks in one order everywhere: key, holds by id, balances by account id.
+CREATE OR REPLACE FUNCTION ledger_post(
+  p_scope text, p_key text, p_hash text, p_kind text, p_reference text,
+  p_accounts text[], p_buckets text[], p_amounts numeric[],
+  p_ops text[], p_causes text[], p_cause_ids bigint[], p_op_accounts text[], p_op_amounts numeric[],
+  p_approval bigint, p_reverses bigint, p_spills boolean
+) RETURNS TABLE (transfer_id bigint, is_new boolean, short numeric)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
   v_transfer bigint;
   v_hash text;
-  v_held jsonb;
+  v_ids bigint[];
+  v_assets text[];
+  v_good boolean;
+  v_hold_accounts bigint[] := '{}';
+  v_hold_deltas numeric[] := '{}';
+  v_account bigint;
+  v_remaining numeric;
+  v_taken numeric;
+  v_spilled numeric;
+  v_short numeric := 0;
+  v_delta numeric;
+  v_available numeric;
+  v_held numeric;
+  v_version bigint;
+  v_seqs bigint[];
+  v_afters numeric[];
   r record;
 BEGIN
   INSERT INTO ledger_transfer (scope, key, request_hash, kind, reference, reverses_id, approval_id, created_at)
@@ -62,152 +89,218 @@ BEGIN
     IF v_hash <> p_hash THEN
       RAISE EXCEPTION 'key %:% was used for another request', p_scope, p_key USING ERRCODE = 'CW001';
     END IF;
-    RETURN QUERY SELECT v_transfer, false;
+    RETURN QUERY SELECT v_transfer, false, 0::numeric;
     RETURN;
   END IF;
-
-  PERFORM ledger_check_lines(p_lines);
-  PERFORM ledger_check_approval(p_kind, p_lines, p_approval);
-  v_held := ledger_apply_holds(p_holds);
-
-  -- What is held on an account and what its holds say can never part.
-  IF EXISTS (
-    SELECT 1 FROM (
-      SELECT (x->>'account')::bigint AS account, sum((x->>'amount')::numeric) AS delta
-        FROM jsonb_array_elements(p_lines) x WHERE x->>'bucket' = 'H' GROUP BY 1
-    ) l FULL JOIN (
-      SELECT (x->>'account')::bigint AS account, sum((x->>'delta')::numeric) AS delta
-        FROM jsonb_array_elements(v_held) x GROUP BY 1
-    ) h USING (account)
-    WHERE coalesce(l.delta, 0) <> coalesce(h.delta, 0)
-  ) THEN
-    RAISE EXCEPTION 'the lines and the holds differ' USING ERRCODE = 'CW002';
+  IF p_kind IN ('ADJUSTMENT', 'REVERSAL') OR p_reverses IS NOT NULL OR p_approval IS NOT NULL THEN
+    PERFORM ledger_check_approval(p_kind, p_accounts, p_buckets, p_amounts, p_approval, p_reverses);
   END IF;
 
-  FOR r IN
-    SELECT b.account_id, l.available, l.held, l.n
-      FROM (
-        SELECT (x->>'account')::bigint AS account,
-               coalesce(sum((x->>'amount')::numeric) FILTER (WHERE x->>'bucket' = 'A'), 0) AS available,
-               coalesce(sum((x->>'amount')::numeric) FILTER (WHERE x->>'bucket' = 'H'), 0) AS held,
-               count(*) AS n
-          FROM jsonb_array_elements(p_lines) x GROUP BY 1
-      ) l JOIN ledger_balance b ON b.account_id = l.account
-     ORDER BY b.account_id
-  LOOP
-    UPDATE ledger_balance
-       SET available = ledger_balance.available + r.available, held = ledger_balance.held + r.held,
-           version = version + r.n
-     WHERE account_id = r.account_id;
-  END LOOP;
-
-  INSERT INTO ledger_entry (transfer_id, account_id, asset_id, bucket, amount, seq, balance_after)
-  SELECT v_transfer, a.id, a.asset_id, l.bucket, l.amount,
-         CASE WHEN b.account_id IS NOT NULL THEN b.version - l.n + l.i END,
-         CASE WHEN b.account_id IS NOT NULL
-              THEN CASE l.bucket WHEN 'A' THEN b.available ELSE b.held END - l.total + l.running END
-    FROM (
-      SELECT account, bucket, amount, ord,
-             row_number() OVER (PARTITION BY account ORDER BY ord) AS i,
-             count(*) OVER (PARTITION BY account) AS n,
-             sum(amount) OVER (PARTITION BY account, bucket ORDER BY ord) AS running,
-             sum(amount) OVER (PARTITION BY account, bucket) AS total
-        FROM (
-          SELECT (x->>'account')::bigint AS account, x->>'bucket' AS bucket, (x->>'amount')::numeric AS amount, ord
-            FROM jsonb_array_elements(p_lines) WITH ORDINALITY AS e (x, ord)
-        ) raw
-    ) l
-    JOIN ledger_account a ON a.id = l.account
-    LEFT JOIN ledger_balance b ON b.account_id = a.id
-   ORDER BY l.ord;
-
-  RETURN QUERY SELECT v_transfer, true;
-END $$;
-
-CREATE FUNCTION ledger_check_lines(p_lines jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
-DECLARE
-  r record;
-BEGIN
-  IF jsonb_typeof(p_lines) <> 'array' OR jsonb_array_length(p_lines) < 2 THEN
-    RAISE EXCEPTION 'a transfer has at least two lines' USING ERRCODE = 'CW002';
+  IF cardinality(p_ops) > 1 THEN
+    PERFORM 1 FROM ledger_hold h
+       JOIN (SELECT DISTINCT * FROM unnest(p_causes, p_cause_ids) AS u (cause, cause_id)) w
+         ON h.cause = w.cause AND h.cause_id = w.cause_id
+      ORDER BY h.id FOR UPDATE OF h;
   END IF;
-  FOR r IN
-    SELECT x->>'account' AS account, x->>'bucket' AS bucket, (x->>'amount')::numeric AS amount,
-           a.id AS found, s.scale, s.max_amount, b.account_id IS NOT NULL AS has_balance
-      FROM jsonb_array_elements(p_lines) x
-      LEFT JOIN ledger_account a ON a.id = (x->>'account')::bigint
-      LEFT JOIN markets_asset s ON s.code = a.asset_id
-      LEFT JOIN ledger_balance b ON b.account_id = a.id
-  LOOP
-    IF r.found IS NULL THEN
-      RAISE EXCEPTION 'there is no account %', r.account USING ERRCODE = 'CW002';
-    ELSIF r.amount IS NULL OR r.amount = 'NaN' OR r.amount = 0 THEN
-      RAISE EXCEPTION 'an amount must be a number other than zero' USING ERRCODE = 'CW002';
-    ELSIF r.amount <> round(r.amount, r.scale) THEN
-      RAISE EXCEPTION 'amount % is finer than the asset allows', r.amount USING ERRCODE = 'CW002';
-    ELSIF abs(r.amount) > r.max_amount THEN
-      RAISE EXCEPTION 'amount % is more than the asset allows', r.amount USING ERRCODE = 'CW002';
-    ELSIF r.bucket IS NULL OR (r.has_balance AND r.bucket NOT IN ('A', 'H')) OR (NOT r.has_balance AND r.bucket <> 'S') THEN
-      RAISE EXCEPTION 'bucket % does not belong to account %', r.bucket, r.account USING ERRCODE = 'CW002';
-    END IF;
-  END LOOP;
-END $$;
-
-CREATE FUNCTION ledger_check_approval(p_kind text, p_lines jsonb, p_approval bigint) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
-BEGIN
-  IF p_kind NOT IN ('ADJUSTMENT', 'REVERSAL') THEN
-    RETURN;
-  END IF;
-  UPDATE office_approval SET status = 'USED'
-   WHERE id = p_approval AND status = 'GRANTED' AND payload_hash = ledger_lines_hash(p_lines);
-  IF NOT FOUND THEN
-    RAISE EXCEPTION 'no granted approval for these lines' USING ERRCODE = 'CW003';
-  END IF;
-END $$;
-
--- Makes, uses and closes holds; gives the change of what is held, by account.
-CREATE FUNCTION ledger_apply_holds(p_holds jsonb) RETURNS jsonb
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
-DECLARE
-  v_deltas jsonb := '[]';
-  v_account bigint;
-  v_amount numeric;
-  r record;
-BEGIN
-  FOR r IN
-    SELECT x FROM jsonb_array_elements(coalesce(p_holds, '[]')) x ORDER BY (x->>'hold')::bigint NULLS FIRST
-  LOOP
-    v_amount := (r.x->>'amount')::numeric;
-    IF r.x->>'op' = 'create' THEN
-      v_account := (r.x->>'account')::bigint;
+  FOR i IN 1 .. cardinality(p_ops) LOOP
+    v_account := NULL;
+    IF p_ops[i] = 'create' THEN
+      SELECT id INTO v_account FROM ledger_account WHERE code = p_op_accounts[i];
+      v_account := coalesce(v_account, ledger_open_account(p_op_accounts[i]));
+      v_delta := p_op_amounts[i];
       INSERT INTO ledger_hold (account_id, cause, cause_id, amount, remaining, is_open, created_at)
-      VALUES (v_account, r.x->>'cause', (r.x->>'cause_id')::bigint, v_amount, v_amount, true, clock_timestamp());
-    ELSIF r.x->>'op' = 'consume' THEN
-      UPDATE ledger_hold SET remaining = remaining - v_amount
-       WHERE id = (r.x->>'hold')::bigint AND is_open AND v_amount > 0 RETURNING account_id INTO v_account;
-      v_amount := -v_amount;
-    ELSIF r.x->>'op' = 'close' THEN
-      SELECT account_id, -remaining INTO v_account, v_amount FROM ledger_hold
-       WHERE id = (r.x->>'hold')::bigint AND is_open FOR UPDATE;
-      UPDATE ledger_hold SET remaining = 0, is_open = false, closed_at = clock_timestamp()
-       WHERE id = (r.x->>'hold')::bigint;
+      VALUES (v_account, p_causes[i], p_cause_ids[i], v_delta, v_delta, true, clock_timestamp());
+    ELSIF p_ops[i] = 'consume' AND NOT p_spills THEN
+      UPDATE ledger_hold h SET remaining = h.remaining - p_op_amounts[i]
+       WHERE h.cause = p_causes[i] AND h.cause_id = p_cause_ids[i] AND h.is_open AND p_op_amounts[i] > 0
+       RETURNING h.account_id INTO v_account;
+      v_delta := -p_op_amounts[i];
+    ELSIF p_ops[i] = 'consume' THEN
+      v_remaining := 0;
+      SELECT h.account_id, CASE WHEN h.is_open THEN h.remaining ELSE 0 END INTO v_account, v_remaining
+        FROM ledger_hold h WHERE h.cause = p_causes[i] AND h.cause_id = p_cause_ids[i] FOR UPDATE;
+      v_account := coalesce(v_account, ledger_open_account(p_op_accounts[i]));
+      v_taken := least(p_op_amounts[i], coalesce(v_remaining, 0));
+      v_short := p_op_amounts[i] - v_taken;
+      v_delta := -v_taken;
+      IF v_taken > 0 THEN
+        UPDATE ledger_hold h SET remaining = h.remaining - v_taken
+         WHERE h.cause = p_causes[i] AND h.cause_id = p_cause_ids[i];
+      END IF;
+      IF v_short > 0 THEN
+        PERFORM 1 FROM ledger_balance b JOIN ledger_account a ON a.id = b.account_id
+          WHERE a.code = ANY (p_accounts) OR a.code = p_op_accounts[i] ORDER BY b.account_id FOR UPDATE OF b;
+        SELECT least(b.available, v_short) INTO v_spilled FROM ledger_balance b WHERE b.account_id = v_account;
+        SELECT array_agg(l.code ORDER BY l.ord), array_agg(l.bucket ORDER BY l.ord), array_agg(l.amount ORDER BY l.ord)
+          INTO p_accounts, p_buckets, p_amounts
+          FROM (
+            SELECT code, bucket, CASE WHEN code = p_op_accounts[i] AND bucket = 'H' THEN -v_taken ELSE amount END, ord
+              FROM unnest(p_accounts, p_buckets, p_amounts) WITH ORDINALITY AS given (code, bucket, amount, ord)
+            UNION ALL VALUES (p_op_accounts[i], 'A', -v_spilled, 1000),
+                             ('SLIPPAGE::' || split_part(p_op_accounts[i], ':', 3), 'S', v_spilled - v_short, 1001)
+          ) AS l (code, bucket, amount, ord)
+         WHERE l.amount <> 0;
+      END IF;
+    ELSIF p_ops[i] = 'release' THEN
+      SELECT h.account_id, h.remaining INTO v_account, v_remaining FROM ledger_hold h
+       WHERE h.cause = p_causes[i] AND h.cause_id = p_cause_ids[i] AND h.is_open FOR UPDATE;
+      IF v_account IS NULL AND p_spills THEN
+        CONTINUE;
+      END IF;
+      UPDATE ledger_hold h SET remaining = 0, is_open = false, closed_at = clock_timestamp()
+       WHERE h.cause = p_causes[i] AND h.cause_id = p_cause_ids[i];
+      v_delta := -v_remaining;
+      IF v_remaining > 0 THEN
+        p_accounts := p_accounts || ARRAY[p_op_accounts[i], p_op_accounts[i]];
+        p_buckets := p_buckets || ARRAY['H', 'A'];
+        p_amounts := p_amounts || ARRAY[-v_remaining, v_remaining];
+      END IF;
     ELSE
       RAISE EXCEPTION 'unknown change of a hold' USING ERRCODE = 'CW002';
     END IF;
     IF v_account IS NULL THEN
       RAISE EXCEPTION 'there is no such open hold' USING ERRCODE = 'CW002';
     END IF;
-    v_deltas := v_deltas || jsonb_build_object('account', v_account, 'delta', v_amount::text);
-    v_account := NULL;
+    IF v_delta <> 0 THEN
+      v_hold_accounts := v_hold_accounts || v_account;
+      v_hold_deltas := v_hold_deltas || v_delta;
+    END IF;
   END LOOP;
-  RETURN v_deltas;
+
+  FOR attempt IN 1 .. 2 LOOP
+    SELECT array_agg(a.id ORDER BY l.ord), array_agg(a.asset_id ORDER BY l.ord),
+           bool_and(a.id IS NOT NULL AND l.amount <> 0 AND l.amount <> 'NaN' AND l.amount = round(l.amount, s.scale)
+                    AND abs(l.amount) <= s.max_amount
+                    AND CASE WHEN a.type = 'USER' THEN l.bucket IN ('A', 'H') ELSE l.bucket = 'S' END)
+      INTO v_ids, v_assets, v_good
+      FROM unnest(p_accounts, p_buckets, p_amounts) WITH ORDINALITY AS l (code, bucket, amount, ord)
+      LEFT JOIN ledger_account a ON a.code = l.code
+      LEFT JOIN markets_asset s ON s.code = a.asset_id;
+    EXIT WHEN v_good AND cardinality(v_ids) > 1;
+    PERFORM ledger_open_missing(p_accounts, p_buckets, p_amounts, attempt);
+  END LOOP;
+  IF v_good IS NOT TRUE THEN
+    RAISE EXCEPTION 'the lines cannot be booked' USING ERRCODE = 'CW002';
+  END IF;
+
+  v_seqs := array_fill(NULL::bigint, ARRAY[cardinality(v_ids)]);
+  v_afters := array_fill(NULL::numeric, ARRAY[cardinality(v_ids)]);
+  FOR r IN
+    SELECT l.id, coalesce(sum(l.amount) FILTER (WHERE l.bucket = 'A'), 0) AS available,
+           coalesce(sum(l.amount) FILTER (WHERE l.bucket = 'H'), 0) AS held, count(*) AS n
+      FROM unnest(v_ids, p_buckets, p_amounts) AS l (id, bucket, amount)
+     WHERE l.bucket <> 'S' GROUP BY l.id ORDER BY l.id
+  LOOP
+    -- What is held on an account and what its holds say can never part.
+    v_delta := r.held;
+    FOR i IN 1 .. cardinality(v_hold_accounts) LOOP
+      IF v_hold_accounts[i] = r.id THEN
+        v_delta := v_delta - v_hold_deltas[i];
+        v_hold_deltas[i] := 0;
+      END IF;
+    END LOOP;
+    IF v_delta <> 0 THEN
+      RAISE EXCEPTION 'the lines and the holds differ' USING ERRCODE = 'CW002';
+    END IF;
+    UPDATE ledger_balance b
+       SET available = b.available + r.available, held = b.held + r.held, version = b.version + r.n
+     WHERE b.account_id = r.id RETURNING b.available, b.held, b.version INTO v_available, v_held, v_version;
+    FOR i IN REVERSE cardinality(v_ids) .. 1 LOOP
+      IF v_ids[i] = r.id THEN
+        v_seqs[i] := v_version;
+        v_version := v_version - 1;
+        IF p_buckets[i] = 'A' THEN
+          v_afters[i] := v_available;
+          v_available := v_available - p_amounts[i];
+        ELSE
+          v_afters[i] := v_held;
+          v_held := v_held - p_amounts[i];
+        END IF;
+      END IF;
+    END LOOP;
+  END LOOP;
+  FOR i IN 1 .. cardinality(v_hold_deltas) LOOP
+    IF v_hold_deltas[i] <> 0 THEN
+      RAISE EXCEPTION 'the lines and the holds differ' USING ERRCODE = 'CW002';
+    END IF;
+  END LOOP;
+
+  INSERT INTO ledger_entry (transfer_id, account_id, asset_id, bucket, amount, seq, balance_after)
+  SELECT v_transfer, l.* FROM unnest(v_ids, v_assets, p_buckets, p_amounts, v_seqs, v_afters) AS l;
+  RETURN QUERY SELECT v_transfer, true, v_short;
 END $$;
 
--- An empty hold is closed without a transfer: nothing moves.
-CREATE FUNCTION ledger_close_empty_hold(p_hold bigint) RETURNS void
-LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
-  UPDATE ledger_hold SET is_open = false, closed_at = clock_timestamp()
-   WHERE id = p_hold AND is_open AND remaining = 0;
-$$;
+-- The first time round, opens the accounts the lines name for the first time; the second time, says what is wrong.
+CREATE OR REPLACE FUNCTION ledger_open_missing(p_accounts text[], p_buckets text[], p_amounts numeric[], p_attempt int)
+RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+  r record;
+BEGIN
+  IF coalesce(cardinality(p_accounts), 0) < 2 THEN
+    RAISE EXCEPTION 'a transfer has at least two lines' USING ERRCODE = 'CW002';
+  END IF;
+  FOR r IN
+    SELECT l.code, l.bucket, l.amount, a.id, a.type, s.scale, s.max_amount
+      FROM unnest(p_accounts, p_buckets, p_amounts) AS l (code, bucket, amount)
+      LEFT JOIN ledger_account a ON a.code = l.code
+      LEFT JOIN markets_asset s ON s.code = a.asset_id
+  LOOP
+    IF r.id IS NULL AND p_attempt = 1 THEN
+      PERFORM ledger_open_account(r.code);
+    ELSIF r.amount IS NULL OR r.amount = 'NaN' OR r.amount = 0 THEN
+      RAISE EXCEPTION 'an amount must be a number other than zero' USING ERRCODE = 'CW002';
+    ELSIF r.amount <> round(r.amount, r.scale) THEN
+      RAISE EXCEPTION 'amount % is finer than the asset allows', r.amount USING ERRCODE = 'CW002';
+    ELSIF abs(r.amount) > r.max_amount THEN
+      RAISE EXCEPTION 'amount % is more than the asset allows', r.amount USING ERRCODE = 'CW002';
+    ELSIF r.bucket IS NULL OR (CASE WHEN r.type = 'USER' THEN r.bucket NOT IN ('A', 'H') ELSE r.bucket <> 'S' END) THEN
+      RAISE EXCEPTION 'bucket % does not belong to account %', r.bucket, r.code USING ERRCODE = 'CW002';
+    END IF;
+  END LOOP;
+END $$;
+
+-- A correction is what a second person granted, used up by it; a reversal takes back exactly what it reverses.
+CREATE OR REPLACE FUNCTION ledger_check_approval(
+  p_kind text, p_accounts text[], p_buckets text[], p_amounts numeric[], p_approval bigint, p_reverses bigint
+) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  IF p_kind NOT IN ('ADJUSTMENT', 'REVERSAL') OR (p_kind = 'REVERSAL') <> (p_reverses IS NOT NULL) THEN
+    RAISE EXCEPTION 'approvals are for adjustments, and reversals for what they reverse' USING ERRCODE = 'CW002';
+  END IF;
+  UPDATE office_approval SET status = 'USED'
+   WHERE id = p_approval AND status = 'GRANTED' AND decided_by_id <> asked_by_id
+     AND payload_hash = ledger_lines_hash(p_accounts, p_buckets, p_amounts);
+  IF NOT FOUND THEN
+    RAISE EXCEPTION 'no granted approval for these lines' USING ERRCODE = 'CW003';
+  END IF;
+  IF p_kind = 'REVERSAL' AND EXISTS (
+    SELECT 1 FROM (
+      SELECT a.code, sum(e.amount) AS amount FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
+       WHERE e.transfer_id = p_reverses GROUP BY a.code
+    ) was FULL JOIN (
+      SELECT code, sum(amount) AS amount FROM unnest(p_accounts, p_amounts) AS l (code, amount) GROUP BY code
+    ) now USING (code)
+    WHERE coalesce(was.amount, 0) + coalesce(now.amount, 0) <> 0
+  ) THEN
+    RAISE EXCEPTION 'a reversal takes back exactly what it reverses' USING ERRCODE = 'CW002';
+  END IF;
+END $$;
+
+-- What the cause still holds is available again: a transfer of its own under the cause's name; gives how much it was.
+CREATE OR REPLACE FUNCTION ledger_release(p_cause text, p_cause_id bigint, p_hash text) RETURNS numeric
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+  v_name text := p_cause || ':' || p_cause_id;
+  r record;
+BEGIN
+  SELECT * INTO r FROM ledger_lock_hold(p_cause, p_cause_id);
+  IF NOT FOUND OR NOT r.is_open THEN
+    RETURN 0;
+  ELSIF r.remaining = 0 THEN  -- nothing moves, so there is nothing to book
+    UPDATE ledger_hold SET is_open = false, closed_at = clock_timestamp() WHERE cause = p_cause AND cause_id = p_cause_id;
+    RETURN 0;
+  END IF;
+  PERFORM ledger_post('release', v_name, p_hash, 'RELEASE', v_name, '{}', '{}', '{}', ARRAY['release'], ARRAY[p_cause],
+                      ARRAY[p_cause_id], ARRAY[r.account], ARRAY[NULL::numeric], NULL, NULL, false);
+  RETURN r.remaining;
+END $$;

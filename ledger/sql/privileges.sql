@@ -2,10 +2,14 @@
 REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON
   ledger_account, ledger_balance, ledger_transfer, ledger_entry, ledger_hold FROM :app;
 REVOKE UPDATE, DELETE, TRUNCATE ON office_auditrecord FROM :app;
+REVOKE DELETE, TRUNCATE ON office_approval FROM :app;
 REVOKE ALL ON FUNCTION
-  ledger_open_account(text, text, bigint, bigint), ledger_lock_hold(text, bigint), ledger_lock_available(bigint),
-  ledger_post(text, text, text, text, text, jsonb, jsonb, bigint, bigint), ledger_close_empty_hold(bigint),
-  ledger_check_lines(jsonb), ledger_check_approval(text, jsonb, bigint), ledger_apply_holds(jsonb) FROM PUBLIC;
+  ledger_open_account(text), ledger_lock_hold(text, bigint), ledger_release(text, bigint, text),
+  ledger_post(text, text, text, text, text, text[], text[], numeric[], text[], text[], bigint[], text[], numeric[],
+              bigint, bigint, boolean),
+  ledger_open_missing(text[], text[], numeric[], int),
+  ledger_check_approval(text, text[], text[], numeric[], bigint, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
-  ledger_open_account(text, text, bigint, bigint), ledger_lock_hold(text, bigint), ledger_lock_available(bigint),
-  ledger_post(text, text, text, text, text, jsonb, jsonb, bigint, bigint), ledger_close_empty_hold(bigint) TO :app;
+  ledger_lock_hold(text, bigint), ledger_release(text, bigint, text),
+  ledger_post(text, text, text, text, text, text[], text[], numeric[], text[], text[], bigint[], text[], numeric[],
+              bigint, bigint, boolean) TO :app;

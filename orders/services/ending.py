@@ -26,7 +26,7 @@ def finish(order: Order, status: str, code: str = "", sentence: str = "") -> Non
     order.status, order.finished_at = status, timezone.now()
     order.reason_code, order.reason = code[:40], sentence[:300]
     order.save()
-    ledger.release(user_id=order.user_id, cause=ledger.Cause.ORDER, cause_id=order.pk)
+    ledger.release(cause=ledger.Cause.ORDER, cause_id=order.pk)
     paid = order.market.quote_id if order.side == "BUY" else order.market.base_id
     events.tell(order, paid)
 

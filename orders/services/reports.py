@@ -63,9 +63,21 @@ def _exact(report: Report, venue_order_id: int) -> tuple[TradeFill, ...]:
 def _apply(venue_order_id: int, report: Report, fills: Iterable[TradeFill]) -> bool:
     """True when the venue knows of trades that are not booked yet."""
     order, venue_order = locked(venue_order_id)
-    booked = [_book(order, venue_order, fill) for fill in fills]
+    booked = [
+        _book(order, venue_order, fill, is_last=_completes(venue_order, fill, report)) for fill in fills
+    ]
     _move(venue_order, report)
     return _settle(order, venue_order, report, changed=any(booked))
+
+
+def _completes(venue_order: VenueOrder, fill: TradeFill, report: Report) -> bool:
+    """True for the trade that fills the order: with it goes back what the hold did not need."""
+    if report.status != "FILLED":
+        return False
+    booked = Fill.objects.filter(venue_order=venue_order).aggregate(quantity=Sum("quantity"))[
+        "quantity"
+    ] or Decimal(0)
+    return bool(booked + fill.quantity >= report.cumulative_quantity > 0)
 
 
 def _move(venue_order: VenueOrder, report: Report) -> None:
@@ -104,7 +116,7 @@ def _settle(order: Order, venue_order: VenueOrder, report: Report, *, changed: b
     return missing
 
 
-def _book(order: Order, venue_order: VenueOrder, fill: TradeFill) -> bool:
+def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bool) -> bool:
     """One trade of ours, once; True when it was new."""
     if Fill.objects.filter(**_venue_key(venue_order.venue_account_id, order.market_id, fill)).exists():
         return False
@@ -127,7 +139,8 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill) -> bool:
             fee=fee,
             commission=fill.commission,
             commission_asset=commission_asset,
-        )
+        ),
+        is_last=is_last,
     )
     row = Fill.objects.create(
         venue_order=venue_order,
@@ -199,7 +212,7 @@ def apply_trades(*, venue_account: VenueAccount, trades: Iterable[MyTrade]) -> N
 @transaction_with_retry
 def _apply_trade(venue_order_id: int, trade: MyTrade) -> None:
     order, venue_order = locked(venue_order_id)
-    if _book(order, venue_order, trade.fill):
+    if _book(order, venue_order, trade.fill, is_last=False):
         booked = order.fills.aggregate(total=Sum("quantity"), quote=Sum("quote_quantity"))
         order.cumulative_quantity, order.cumulative_quote = booked["total"], booked["quote"]
         order.save()

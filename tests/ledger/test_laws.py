@@ -10,7 +10,6 @@ from django.db import DatabaseError, connection, transaction
 from accounts.models import User
 from exchange.database import sqlstate_of
 from ledger.models import Entry, Transfer
-from ledger.services.posting import account_ids, customer
 from tests.factories import fund, make_user, venue_account
 
 
@@ -54,7 +53,7 @@ DENIED = "42501"
         " SELECT transfer_id, account_id, asset_id, bucket, 1 FROM ledger_entry LIMIT 1",
         "INSERT INTO ledger_transfer (scope, key, request_hash, kind, reference, created_at)"
         " VALUES ('x', 'x', '', 'DEPOSIT', '', now())",
-        "SELECT ledger_apply_holds('[]')",
+        "SELECT ledger_open_account('USER:1:USDT')",
         "ALTER TABLE ledger_entry DISABLE TRIGGER ALL",
         "DROP TRIGGER ledger_entry_balanced ON ledger_entry",
     ],
@@ -63,30 +62,28 @@ def test_the_application_cannot_write_the_books_by_hand(alice: User, sql: str) -
     assert attempt(sql) == DENIED
 
 
-def lines_of(alice: User, *pairs: tuple[str, str, str]) -> str:
-    """Lines by (owner, bucket, amount); owner "alice" or a type of the house's accounts."""
-    found = []
-    for owner, bucket, amount in pairs:
-        name = customer(alice.pk, "USDT") if owner == "alice" else house_account(owner)
-        found.append({"account": account_ids([name])[name], "bucket": bucket, "amount": amount})
-    return json.dumps(found)
+Columns = tuple[list[str], list[str], list[str]]
 
 
-def house_account(kind: str) -> Any:
-    from ledger.services.posting import AccountName
+def lines_of(alice: User, *pairs: tuple[str, str, str]) -> Columns:
+    """Columns of lines by (owner, bucket, amount); owner "alice" or a type of the house's accounts."""
+    codes = [f"USER:{alice.pk}:USDT" if owner == "alice" else house_code(owner) for owner, _b, _a in pairs]
+    return codes, [bucket for _o, bucket, _a in pairs], [amount for _o, _b, amount in pairs]
 
-    return AccountName(kind, "USDT", venue_account=venue_account().pk if kind == "VENUE" else None)
+
+def house_code(kind: str) -> str:
+    return f"VENUE:{venue_account().pk}:USDT" if kind == "VENUE" else f"{kind}::USDT"
 
 
-def post_raw(lines: str, *, kind: str = "DEPOSIT", holds: str = "[]", key: str = "k") -> str:
-    return attempt(
-        "SELECT * FROM ledger_post('attack', %s, %s, %s, '', %s::jsonb, %s::jsonb, NULL, NULL)",
-        key,
-        hashlib.sha256(lines.encode()).hexdigest(),
-        kind,
-        lines,
-        holds,
-    )
+POST = (
+    "SELECT * FROM ledger_post('attack', %s, %s, %s, '', %s::text[], %s::text[], %s::numeric[],"
+    " '{}', '{}', '{}', '{}', '{}', %s, NULL, false)"
+)
+
+
+def post_raw(lines: Columns, *, kind: str = "DEPOSIT", key: str = "k", approval: int | None = None) -> str:
+    digest = hashlib.sha256(json.dumps(lines).encode()).hexdigest()
+    return attempt(POST, key, digest, kind, *lines, approval)
 
 
 CHECK, BAD_LINES, NOT_APPROVED, KEY_REUSED = "23514", "CW002", "CW003", "CW001"
@@ -107,11 +104,12 @@ CHECK, BAD_LINES, NOT_APPROVED, KEY_REUSED = "23514", "CW002", "CW003", "CW001"
         ([("alice", "A", "-101"), ("FEES", "S", "101")], CHECK),
         ([("alice", "A", "-5"), ("alice", "H", "5")], BAD_LINES),
         ([("alice", "X", "-5"), ("FEES", "S", "5")], BAD_LINES),
+        ([("alice", "A", "-5"), ("NOTHING", "S", "5")], CHECK),
     ],
     ids=[
         "unbalanced", "one line", "no lines", "NaN", "zero", "finer than the scale", "above the maximum",
         "house bucket on a customer", "customer bucket on the house",
-        "overdraft", "held without a hold", "no such bucket",
+        "overdraft", "held without a hold", "no such bucket", "no such account",
     ],
 )  # fmt: skip
 def test_lines_that_break_a_law_are_refused_and_leave_nothing(
@@ -124,13 +122,11 @@ def test_lines_that_break_a_law_are_refused_and_leave_nothing(
 
 def test_an_account_of_another_asset_cannot_take_part_in_a_balance(alice: User) -> None:
     fund(alice, "BTC", "1")
-    names = [customer(alice.pk, "BTC"), house_account("FEES")]
-    ids = account_ids(names)
-    lines = [
-        {"account": ids[names[0]], "bucket": "A", "amount": "5"},
-        {"account": ids[names[1]], "bucket": "S", "amount": "-5"},
-    ]
-    assert post_raw(json.dumps(lines)) == CHECK
+    assert post_raw(([f"USER:{alice.pk}:BTC", "FEES::USDT"], ["A", "S"], ["5", "-5"])) == CHECK
+
+
+def test_the_books_know_no_asset_by_hearsay(alice: User) -> None:
+    assert post_raw(([f"USER:{alice.pk}:XYZ", "FEES::XYZ"], ["A", "S"], ["5", "-5"])) == BAD_LINES
 
 
 def test_a_key_is_used_once_and_a_repeat_changes_nothing(alice: User) -> None:
@@ -141,10 +137,10 @@ def test_a_key_is_used_once_and_a_repeat_changes_nothing(alice: User) -> None:
     assert Entry.objects.filter(transfer__scope="attack").count() == 2
 
 
-@pytest.mark.parametrize("kind", ["ADJUSTMENT", "REVERSAL"])
-def test_a_correction_needs_a_granted_approval(alice: User, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "state"), [("ADJUSTMENT", "CW003"), ("REVERSAL", "CW002")])
+def test_a_correction_needs_a_granted_approval(alice: User, kind: str, state: str) -> None:
     lines = lines_of(alice, ("alice", "A", "5"), ("EQUITY", "S", "-5"))
-    assert post_raw(lines, kind=kind) == NOT_APPROVED
+    assert post_raw(lines, kind=kind) == state
 
 
 def test_an_approval_is_for_exactly_its_lines_and_for_once(alice: User) -> None:
@@ -153,15 +149,14 @@ def test_an_approval_is_for_exactly_its_lines_and_for_once(alice: User) -> None:
     carol, dave = make_user("carol", is_staff=True), make_user("dave", is_staff=True)
     lines = lines_of(alice, ("alice", "A", "5"), ("EQUITY", "S", "-5"))
     with connection.cursor() as cursor:
-        cursor.execute("SELECT ledger_lines_hash(%s::jsonb)", [lines])
+        cursor.execute("SELECT ledger_lines_hash(%s::text[], %s::text[], %s::numeric[])", lines)
         digest = cursor.fetchone()[0]
-    asked = office.ask_approval("adjustment", {"lines": lines}, "goodwill", carol, payload_hash=digest)
+    asked = office.ask_approval("adjustment", {}, "goodwill", carol, payload_hash=digest)
     office.grant(asked.pk, by=dave)
     other = lines_of(alice, ("alice", "A", "50"), ("EQUITY", "S", "-50"))
-    sql = "SELECT * FROM ledger_post('adjust', %s, 'h', 'ADJUSTMENT', '', %s::jsonb, '[]', %s, NULL)"
-    assert attempt(sql, "1", other, asked.pk) == NOT_APPROVED
-    assert attempt(sql, "2", lines, asked.pk) == ""
-    assert attempt(sql, "3", lines, asked.pk) in (NOT_APPROVED, "23505")
+    assert post_raw(other, kind="ADJUSTMENT", key="1", approval=asked.pk) == NOT_APPROVED
+    assert post_raw(lines, kind="ADJUSTMENT", key="2", approval=asked.pk) == ""
+    assert post_raw(lines, kind="ADJUSTMENT", key="3", approval=asked.pk) in (NOT_APPROVED, "23505")
 
 
 def test_a_transfer_is_closed_once_it_is_committed(committed_db: str, owner: Any) -> None:

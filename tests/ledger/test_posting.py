@@ -62,7 +62,7 @@ def test_the_table_of_the_house_is_booked_line_by_line(alice: User) -> None:
     assert held_by_the_house(Account.Type.VENUE, "BTC") == Decimal("-0.1999")
     assert held_by_the_house(Account.Type.FEES, "BTC") == Decimal("0.0002")
     assert held_by_the_house(Account.Type.COMMISSION, "BTC") == Decimal("-0.0001")
-    ledger.release(user_id=alice.pk, cause=ORDER, cause_id=1)
+    ledger.release(cause=ORDER, cause_id=1)
     assert balance(alice, "USDT") == (42020, 0)
 
 
@@ -82,7 +82,7 @@ def test_one_trade_cannot_be_two_different_ones(alice: User) -> None:
 
 def test_a_hold_is_released_once(alice: User) -> None:
     hold(alice, "20000")
-    released = [ledger.release(user_id=alice.pk, cause=ORDER, cause_id=1) for _time in range(3)]
+    released = [ledger.release(cause=ORDER, cause_id=1) for _time in range(3)]
     assert released == [20000, 0, 0]
     assert balance(alice, "USDT") == (50000, 0)
 
@@ -96,7 +96,7 @@ def test_a_hold_of_more_than_there_is_changes_nothing(alice: User) -> None:
 
 def test_a_fill_after_the_release_takes_what_is_available_and_freezes(alice: User) -> None:
     hold(alice, "20000")
-    ledger.release(user_id=alice.pk, cause=ORDER, cause_id=1)
+    ledger.release(cause=ORDER, cause_id=1)
     ledger.post_fill(fill(alice))
     alice.refresh_from_db()
     assert balance(alice, "USDT") == (42020, 0)
@@ -106,7 +106,7 @@ def test_a_fill_after_the_release_takes_what_is_available_and_freezes(alice: Use
 
 def test_a_fill_nobody_can_pay_is_the_houses_loss(alice: User) -> None:
     hold(alice, "20000")
-    ledger.release(user_id=alice.pk, cause=ORDER, cause_id=1)
+    ledger.release(cause=ORDER, cause_id=1)
     hold(alice, "45000", cause_id=2)
     ledger.post_fill(fill(alice))
     assert balance(alice, "USDT") == (0, 45000)
@@ -144,7 +144,7 @@ def test_a_trade_of_an_unknown_order_goes_to_suspense(alice: User) -> None:
 def test_the_statement_shows_a_running_balance_without_gaps(alice: User) -> None:
     hold(alice, "20000")
     ledger.post_fill(fill(alice))
-    ledger.release(user_id=alice.pk, cause=ORDER, cause_id=1)
+    ledger.release(cause=ORDER, cause_id=1)
     rows = list(books.statement(alice.pk, "USDT").order_by("seq"))
     assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
     assert rows[-1].balance_after == 42020
@@ -257,13 +257,13 @@ def test_any_life_of_holds_and_fills_agrees_with_a_model(
             )
             held[cause], bought = held[cause] - amount, bought + unit
         elif step == "release" and cause in held:
-            free += ledger.release(user_id=alice.pk, cause=ORDER, cause_id=cause)
+            free += ledger.release(cause=ORDER, cause_id=cause)
             del held[cause]
         if step == "release":
             assert not books.trial_balance()
     assert balance(alice, "USDT") == (free.normalize(), sum(held.values(), Decimal(0)).normalize())
     assert balance(alice, "BTC")[0] == bought.normalize()
     for cause in held:  # the next life begins without this one's holds
-        ledger.release(user_id=alice.pk, cause=ORDER, cause_id=cause)
+        ledger.release(cause=ORDER, cause_id=cause)
     assert books.first_broken_row() == ""
     assert not Entry.objects.filter(amount=0).exists()

@@ -88,6 +88,6 @@ def life_of(symbol: SymbolInfo, number: int, alice: User, account_id: int) -> No
                 commission_asset="",
             )
         )
-    ledger.release(user_id=alice.pk, cause=Hold.Cause.ORDER, cause_id=number)
+    ledger.release(cause=Hold.Cause.ORDER, cause_id=number)
     assert balance(alice, symbol.quote) == ((before - 2 * paid).normalize(), 0), symbol.symbol
     assert balance(alice, symbol.base) == ((owned + 2 * quantity).normalize(), 0), symbol.symbol

@@ -3,6 +3,7 @@
 import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,7 @@ from exchange.binance.models import Report, dec
 from exchange.gate import services as gate
 from ledger import queries as books
 from ledger.errors import InsufficientFunds
-from ledger.models import Hold, LedgerException
+from ledger.models import Entry, Hold, LedgerException, Transfer
 from orders import services
 from orders.errors import OrderIsClosed, TryCancelAgain, UnknownOrder
 from orders.models import Fill, Order
@@ -290,3 +291,17 @@ def test_any_order_of_reports_ends_in_the_same_books(alice: User, venue: Venue, 
         fund(alice, "USDT", "39000")
     assert books.first_broken_row() == ""
     assert not LedgerException.objects.exists()
+
+
+def test_a_better_price_gives_the_rest_back_with_the_last_trade(alice: User, order: Order) -> None:
+    tell(traded(order, 7, "0.4", "0.4"))
+    better = traded(order, 8, "0.6", "1", "FILLED")
+    cheap = replace(better.fills[0], price=Decimal(38000), quote_quantity=Decimal(22800))
+    tell(replace(better, fills=(cheap,), cumulative_quote=Decimal(38400)))
+    last = Fill.objects.get(trade_id=8).transfer_id
+    moved = {
+        (entry.bucket, entry.amount) for entry in Entry.objects.filter(transfer=last, account__owner=alice)
+    }
+    assert {("H", Decimal(-22800)), ("H", Decimal(-600)), ("A", Decimal(600))} <= moved
+    assert balance(alice, "USDT") == (61600, 0)
+    assert not Transfer.objects.filter(kind="RELEASE").exists()

@@ -11,7 +11,9 @@ from django.db.backends.utils import CursorWrapper
 from exchange.errors import DomainError
 from exchange.gate import services as gate
 
-PRIVILEGES = settings.BASE_DIR / "ledger" / "sql" / "privileges.sql"
+SQL = settings.BASE_DIR / "ledger" / "sql"
+# The functions always in their latest form, then who may call them.
+AFTER_MIGRATIONS = ("post.sql", "privileges.sql")
 TABLE_RIGHTS, SEQUENCE_RIGHTS = "SELECT, INSERT, UPDATE, DELETE", "USAGE, SELECT"
 
 
@@ -44,7 +46,8 @@ class Command(BaseCommand):
         call_command("migrate", database="owner", interactive=False, verbosity=0)
         with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
             _rights_on_what_exists(cursor, app)
-            cursor.execute(PRIVILEGES.read_text().replace(":app", app))
+            for name in AFTER_MIGRATIONS:
+                cursor.execute((SQL / name).read_text().replace(":app", app))
 
 
 def _require_modest_role(cursor: CursorWrapper) -> None:

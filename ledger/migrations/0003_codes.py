@@ -1,0 +1,59 @@
+"""Accounts by name, entries that know their transaction, more kinds of transfer; fewer indexes and foreign keys."""
+
+from pathlib import Path
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+SQL = Path(__file__).resolve().parent.parent / "sql"
+KINDS = [
+    ("DEPOSIT", "deposit"),
+    ("HOLD", "hold"),
+    ("RELEASE", "release"),
+    ("FILL", "fill"),
+    ("FEE", "fee"),
+    ("COMMISSION", "venue commission"),
+    ("WITHDRAWAL", "withdrawal"),
+    ("SWEEP", "sweep to the trading account"),
+    ("CROSS", "trade between two customers"),
+    ("DUST", "dust"),
+    ("ADJUSTMENT", "adjustment"),
+    ("REVERSAL", "reversal"),
+]
+CODE = {"max_length": 80, "unique": True, "help_text": "type:owner or venue account:asset"}
+
+
+class Migration(migrations.Migration):
+    dependencies = [("ledger", "0002_laws")]
+    operations = [
+        migrations.AddField("account", "code", models.CharField(null=True, **CODE)),
+        migrations.AlterField("transfer", "kind", models.CharField(choices=KINDS, max_length=12)),
+        migrations.AlterField(
+            "entry",
+            "account",
+            models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="entries",
+                to="ledger.account",
+            ),
+        ),
+        migrations.AlterField(
+            "entry",
+            "asset",
+            models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to="markets.asset",
+            ),
+        ),
+        migrations.RunSQL(
+            sql=(SQL / "codes.sql").read_text(encoding="utf-8"), reverse_sql=migrations.RunSQL.noop
+        ),
+        migrations.SeparateDatabaseAndState(
+            state_operations=[migrations.AlterField("account", "code", models.CharField(**CODE))]
+        ),
+    ]

@@ -1,0 +1,140 @@
+"""Corrections by four eyes: asked by one, granted by another, booked once and exactly as asked."""
+
+from decimal import Decimal
+
+import pytest
+
+from accounts.models import User
+from exchange.errors import DomainError
+from exchange.office import services as office
+from exchange.office.errors import OwnRequest
+from ledger import services as ledger
+from ledger.errors import AlreadyReversed, Unbalanced
+from ledger.models import Account, Entry, Transfer
+from ledger.services.posting import Line, available, system
+from tests.factories import balance, fund, held_by_the_house, make_user
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    user = make_user()
+    fund(user, "USDT", "100")
+    return user
+
+
+@pytest.fixture
+def carol(db: None) -> User:
+    return make_user("carol", is_staff=True)
+
+
+@pytest.fixture
+def dave(db: None) -> User:
+    return make_user("dave", is_staff=True)
+
+
+def goodwill(alice: User, amount: str = "5") -> list[Line]:
+    value = Decimal(amount)
+    return [available(alice.pk, "USDT", value), system(Account.Type.EQUITY, "USDT", -value)]
+
+
+def ask(alice: User, carol: User, amount: str = "5") -> int:
+    return ledger.ask_posting(category="goodwill", lines=goodwill(alice, amount), reason="late", by=carol).pk
+
+
+def test_nothing_is_booked_before_a_second_person_grants_it(alice: User, carol: User) -> None:
+    ask(alice, carol)
+    ledger.carry_out_approvals()
+    assert balance(alice, "USDT") == (100, 0)
+
+
+def test_who_asked_cannot_grant(alice: User, carol: User) -> None:
+    asked = ask(alice, carol)
+    with pytest.raises(OwnRequest):
+        office.grant(asked, by=carol)
+
+
+def test_what_was_granted_is_booked_once(alice: User, carol: User, dave: User) -> None:
+    asked = ask(alice, carol)
+    office.grant(asked, by=dave)
+    for _time in range(3):
+        ledger.carry_out_approvals()
+    assert balance(alice, "USDT") == (105, 0)
+    assert held_by_the_house(Account.Type.EQUITY, "USDT") == -5
+    assert Transfer.objects.get(kind="ADJUSTMENT").approval_id == asked
+
+
+def test_a_request_changed_after_it_was_granted_is_not_booked(alice: User, carol: User, dave: User) -> None:
+    from exchange.office.models import Approval
+
+    asked = ask(alice, carol)
+    office.grant(asked, by=dave)
+    payload = Approval.objects.get(pk=asked).payload
+    payload["lines"][0][2], payload["lines"][1][2] = "500", "-500"
+    Approval.objects.filter(pk=asked).update(payload=payload)
+    ledger.carry_out_approvals()
+    assert balance(alice, "USDT") == (100, 0)
+    assert Approval.objects.get(pk=asked).status == "FAILED"
+
+
+def test_one_that_cannot_be_booked_says_why(alice: User, carol: User, dave: User) -> None:
+    from exchange.office.models import Approval
+
+    asked = ask(alice, carol, "-500")
+    office.grant(asked, by=dave)
+    ledger.carry_out_approvals()
+    approval = Approval.objects.get(pk=asked)
+    assert (approval.status, "available" in approval.outcome) == ("FAILED", True)
+
+
+@pytest.mark.parametrize("amounts", [("5", "-4"), ("5",), ()])
+def test_lines_that_do_not_balance_cannot_even_be_asked(
+    alice: User, carol: User, amounts: tuple[str, ...]
+) -> None:
+    lines = [available(alice.pk, "USDT", Decimal(amount)) for amount in amounts]
+    with pytest.raises(Unbalanced):
+        ledger.ask_posting(category="goodwill", lines=lines, reason="late", by=carol)
+
+
+def test_a_request_without_a_reason_is_refused(alice: User, carol: User) -> None:
+    with pytest.raises(DomainError, match="why"):
+        ledger.ask_posting(category="goodwill", lines=goodwill(alice), reason=" ", by=carol)
+
+
+def test_a_reversal_takes_back_exactly_what_was_booked_and_only_once(
+    alice: User, carol: User, dave: User
+) -> None:
+    transfer = Transfer.objects.get(kind="DEPOSIT")
+    asked = ledger.ask_reversal(transfer_id=transfer.pk, reason="wrong", by=carol)
+    office.grant(asked.pk, by=dave)
+    ledger.carry_out_approvals()
+    assert balance(alice, "USDT") == (0, 0)
+    assert Transfer.objects.get(kind="REVERSAL").reverses_id == transfer.pk
+    with pytest.raises(AlreadyReversed):
+        ledger.ask_reversal(transfer_id=transfer.pk, reason="again", by=carol)
+
+
+def test_a_reversal_of_something_else_is_refused_by_the_database(
+    alice: User, carol: User, dave: User
+) -> None:
+    transfer = Transfer.objects.get(kind="DEPOSIT")
+    asked = ledger.ask_posting(
+        category="reversal",
+        lines=goodwill(alice, "-5"),
+        reason="wrong",
+        by=carol,
+        kind=Transfer.Kind.REVERSAL,
+        reverses_id=transfer.pk,
+    )
+    office.grant(asked.pk, by=dave)
+    ledger.carry_out_approvals()
+    assert balance(alice, "USDT") == (100, 0)
+    assert not Entry.objects.filter(transfer__kind="REVERSAL").exists()
+
+
+def test_a_decision_without_money_is_carried_out_once(alice: User, carol: User, dave: User) -> None:
+    from exchange.office.models import Approval
+
+    asked = ledger.ask_decision(category="nothing", subject="withdrawal 7", reason="seen", by=carol)
+    office.grant(asked.pk, by=dave)
+    ledger.carry_out_approvals()
+    assert Approval.objects.get(pk=asked.pk).status == "USED"
