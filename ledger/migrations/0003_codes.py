@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import django.db.models.deletion
 from django.db import migrations, models
+from django.db.models import PROTECT
 
 SQL = Path(__file__).resolve().parent.parent / "sql"
 KINDS = [
@@ -29,12 +29,56 @@ class Migration(migrations.Migration):
         migrations.AddField("account", "code", models.CharField(null=True, **CODE)),
         migrations.AlterField("transfer", "kind", models.CharField(choices=KINDS, max_length=12)),
         migrations.AlterField(
+            "transfer",
+            "reverses",
+            models.ForeignKey(
+                db_index=False, null=True, on_delete=PROTECT, related_name="reversals", to="ledger.transfer"
+            ),
+        ),
+        migrations.AlterField(
+            "transfer",
+            "approval",
+            models.ForeignKey(
+                db_index=False, null=True, on_delete=PROTECT, related_name="+", to="office.approval"
+            ),
+        ),
+        migrations.AddConstraint(
+            "transfer",
+            models.UniqueConstraint(
+                condition=models.Q(("reverses__isnull", False)),
+                fields=("reverses",),
+                name="one_reversal_a_transfer",
+            ),
+        ),
+        migrations.AddConstraint(
+            "transfer",
+            models.UniqueConstraint(
+                condition=models.Q(("approval__isnull", False)),
+                fields=("approval",),
+                name="one_transfer_an_approval",
+            ),
+        ),
+        migrations.AlterField(
+            "entry",
+            "transfer",
+            models.ForeignKey(
+                db_constraint=False, on_delete=PROTECT, related_name="entries", to="ledger.transfer"
+            ),
+        ),
+        migrations.AlterField(
+            "hold",
+            "account",
+            models.ForeignKey(
+                db_constraint=False, on_delete=PROTECT, related_name="holds", to="ledger.account"
+            ),
+        ),
+        migrations.AlterField(
             "entry",
             "account",
             models.ForeignKey(
                 db_constraint=False,
                 db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
+                on_delete=PROTECT,
                 related_name="entries",
                 to="ledger.account",
             ),
@@ -45,7 +89,7 @@ class Migration(migrations.Migration):
             models.ForeignKey(
                 db_constraint=False,
                 db_index=False,
-                on_delete=django.db.models.deletion.PROTECT,
+                on_delete=PROTECT,
                 related_name="+",
                 to="markets.asset",
             ),

@@ -83,13 +83,23 @@ class Transfer(models.Model):
     request_hash = models.CharField(max_length=64)
     kind = models.CharField(max_length=12, choices=Kind)
     reference = models.CharField(max_length=200, blank=True)
-    reverses = models.OneToOneField("self", models.PROTECT, null=True, related_name="reversed_by")
-    approval = models.OneToOneField("office.Approval", models.PROTECT, null=True, related_name="+")
+    reverses = models.ForeignKey("self", models.PROTECT, null=True, related_name="reversals", db_index=False)
+    approval = models.ForeignKey(
+        "office.Approval", models.PROTECT, null=True, related_name="+", db_index=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     # xid xid8 DEFAULT pg_current_xact_id() is added by the migration: a transfer is closed to later entries.
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["scope", "key"], name="one_transfer_a_key")]
+        constraints = [
+            models.UniqueConstraint(fields=["scope", "key"], name="one_transfer_a_key"),
+            models.UniqueConstraint(
+                fields=["reverses"], condition=Q(reverses__isnull=False), name="one_reversal_a_transfer"
+            ),
+            models.UniqueConstraint(
+                fields=["approval"], condition=Q(approval__isnull=False), name="one_transfer_an_approval"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.scope}:{self.key}"
@@ -102,8 +112,9 @@ class Entry(models.Model):
         SYSTEM = "S", _("house")
 
     id = models.BigAutoField(primary_key=True)
-    transfer = models.ForeignKey(Transfer, models.PROTECT, related_name="entries")
-    # (account, asset) is one foreign key, made in SQL; its index is the sequence's.
+    # That transfer and (account, asset) exist is asked once a statement by the trigger, not once a row; none of them
+    # can be deleted.
+    transfer = models.ForeignKey(Transfer, models.PROTECT, related_name="entries", db_constraint=False)
     account = models.ForeignKey(
         Account, models.PROTECT, related_name="entries", db_constraint=False, db_index=False
     )
@@ -131,7 +142,7 @@ class Hold(models.Model):
         ORDER = "ORDER", _("order")
         WITHDRAWAL = "WITHDRAWAL", _("withdrawal")
 
-    account = models.ForeignKey(Account, models.PROTECT, related_name="holds")
+    account = models.ForeignKey(Account, models.PROTECT, related_name="holds", db_constraint=False)
     cause = models.CharField(max_length=10, choices=Cause)
     cause_id = models.BigIntegerField()
     amount = amount_field()

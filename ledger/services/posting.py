@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from django.db import DatabaseError, OperationalError, connection
+from psycopg import RawCursor
 
 from exchange.database import constraint_of, sqlstate_of, with_retry
 from exchange.money import plain
@@ -164,15 +165,31 @@ def by_key(attempt: Callable[[], Result]) -> Result:
 
 
 def call(function: str, types: Sequence[str], values: Sequence[Any]) -> tuple[Any, ...]:
-    """The row a function of the books gives: one round trip, and outside a transaction one transaction."""
-    places = ", ".join(f"%s::{kind}" for kind in types)
+    """The row a function of the books gives: one round trip, and outside a transaction one transaction.
+
+    The statement is prepared once a connection; lists go as PostgreSQL's own text of an array.
+    """
+    places = ", ".join(f"${number}::{kind}" for number, kind in enumerate(types, 1))
+    texts = [_array(value) if isinstance(value, list) else value for value in values]
+    connection.ensure_connection()
     try:
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT * FROM {function}({places})", values)
-            row: tuple[Any, ...] = cursor.fetchone()
+        with connection.wrap_database_errors, RawCursor(connection.connection) as cursor:
+            cursor.execute(f"SELECT * FROM {function}({places})", texts, prepare=True)
+            row: tuple[Any, ...] = cursor.fetchone() or ()
             return row
     except DatabaseError as error:
         raise _refusal(error) from error
+
+
+def _array(values: list[Any]) -> str:
+    """`{"a","b",NULL}`: what PostgreSQL reads as an array of any type."""
+    items = ("NULL" if value is None else _quoted(str(value)) for value in values)
+    return "{" + ",".join(items) + "}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _refusal(error: DatabaseError) -> Exception:
@@ -191,7 +208,7 @@ def _refusal(error: DatabaseError) -> Exception:
 
 
 def _plain(line: Line) -> list[object]:
-    return [asdict(line.account), str(line.bucket), plain(line.amount)]
+    return [line.account.code, str(line.bucket), plain(line.amount)]
 
 
 def digest(body: object) -> str:

@@ -70,8 +70,6 @@ DECLARE
   v_hold_deltas numeric[] := '{}';
   v_account bigint;
   v_remaining numeric;
-  v_taken numeric;
-  v_spilled numeric;
   v_short numeric := 0;
   v_delta numeric;
   v_available numeric;
@@ -96,6 +94,17 @@ BEGIN
     PERFORM ledger_check_approval(p_kind, p_accounts, p_buckets, p_amounts, p_approval, p_reverses);
   END IF;
 
+  SELECT array_agg(a.id ORDER BY l.ord), array_agg(a.asset_id ORDER BY l.ord),
+         bool_and(ledger_is_bookable(a.type, l.bucket, l.amount, s.scale, s.max_amount))
+    INTO v_ids, v_assets, v_good
+    FROM unnest(p_accounts, p_buckets, p_amounts) WITH ORDINALITY AS l (code, bucket, amount, ord)
+    -- LATERAL and LIMIT: one look into the index a line, whatever the planner believes of tables and arrays.
+    LEFT JOIN LATERAL (SELECT * FROM ledger_account WHERE code = l.code LIMIT 1) a ON true
+    LEFT JOIN LATERAL (SELECT * FROM markets_asset WHERE code = a.asset_id LIMIT 1) s ON true;
+  IF v_good IS NOT TRUE AND cardinality(p_accounts) > 0 THEN
+    SELECT f.ids, f.assets INTO v_ids, v_assets FROM ledger_resolve(p_accounts, p_buckets, p_amounts) f;
+  END IF;
+
   IF cardinality(p_ops) > 1 THEN
     PERFORM 1 FROM ledger_hold h
        JOIN (SELECT DISTINCT * FROM unnest(p_causes, p_cause_ids) AS u (cause, cause_id)) w
@@ -105,53 +114,35 @@ BEGIN
   FOR i IN 1 .. cardinality(p_ops) LOOP
     v_account := NULL;
     IF p_ops[i] = 'create' THEN
-      SELECT id INTO v_account FROM ledger_account WHERE code = p_op_accounts[i];
-      v_account := coalesce(v_account, ledger_open_account(p_op_accounts[i]));
+      v_account := v_ids[array_position(p_accounts, p_op_accounts[i])];
       v_delta := p_op_amounts[i];
       INSERT INTO ledger_hold (account_id, cause, cause_id, amount, remaining, is_open, created_at)
       VALUES (v_account, p_causes[i], p_cause_ids[i], v_delta, v_delta, true, clock_timestamp());
-    ELSIF p_ops[i] = 'consume' AND NOT p_spills THEN
+    ELSIF p_ops[i] = 'consume' THEN
+      v_delta := -p_op_amounts[i];
       UPDATE ledger_hold h SET remaining = h.remaining - p_op_amounts[i]
        WHERE h.cause = p_causes[i] AND h.cause_id = p_cause_ids[i] AND h.is_open AND p_op_amounts[i] > 0
+         AND (NOT p_spills OR h.remaining >= p_op_amounts[i])
        RETURNING h.account_id INTO v_account;
-      v_delta := -p_op_amounts[i];
-    ELSIF p_ops[i] = 'consume' THEN
-      v_remaining := 0;
-      SELECT h.account_id, CASE WHEN h.is_open THEN h.remaining ELSE 0 END INTO v_account, v_remaining
-        FROM ledger_hold h WHERE h.cause = p_causes[i] AND h.cause_id = p_cause_ids[i] FOR UPDATE;
-      v_account := coalesce(v_account, ledger_open_account(p_op_accounts[i]));
-      v_taken := least(p_op_amounts[i], coalesce(v_remaining, 0));
-      v_short := p_op_amounts[i] - v_taken;
-      v_delta := -v_taken;
-      IF v_taken > 0 THEN
-        UPDATE ledger_hold h SET remaining = h.remaining - v_taken
-         WHERE h.cause = p_causes[i] AND h.cause_id = p_cause_ids[i];
-      END IF;
-      IF v_short > 0 THEN
-        PERFORM 1 FROM ledger_balance b JOIN ledger_account a ON a.id = b.account_id
-          WHERE a.code = ANY (p_accounts) OR a.code = p_op_accounts[i] ORDER BY b.account_id FOR UPDATE OF b;
-        SELECT least(b.available, v_short) INTO v_spilled FROM ledger_balance b WHERE b.account_id = v_account;
-        SELECT array_agg(l.code ORDER BY l.ord), array_agg(l.bucket ORDER BY l.ord), array_agg(l.amount ORDER BY l.ord)
-          INTO p_accounts, p_buckets, p_amounts
-          FROM (
-            SELECT code, bucket, CASE WHEN code = p_op_accounts[i] AND bucket = 'H' THEN -v_taken ELSE amount END, ord
-              FROM unnest(p_accounts, p_buckets, p_amounts) WITH ORDINALITY AS given (code, bucket, amount, ord)
-            UNION ALL VALUES (p_op_accounts[i], 'A', -v_spilled, 1000),
-                             ('SLIPPAGE::' || split_part(p_op_accounts[i], ':', 3), 'S', v_spilled - v_short, 1001)
-          ) AS l (code, bucket, amount, ord)
-         WHERE l.amount <> 0;
+      IF v_account IS NULL AND p_spills THEN
+        SELECT f.accounts, f.buckets, f.amounts, f.taken, f.account
+          INTO p_accounts, p_buckets, p_amounts, v_remaining, v_account
+          FROM ledger_spill(p_accounts, p_buckets, p_amounts, p_causes[i], p_cause_ids[i], p_op_accounts[i],
+                            p_op_amounts[i]) f;
+        v_short := p_op_amounts[i] - v_remaining;
+        v_delta := -v_remaining;
+        SELECT f.ids, f.assets INTO v_ids, v_assets FROM ledger_resolve(p_accounts, p_buckets, p_amounts) f;
       END IF;
     ELSIF p_ops[i] = 'release' THEN
       SELECT h.account_id, h.remaining INTO v_account, v_remaining FROM ledger_hold h
        WHERE h.cause = p_causes[i] AND h.cause_id = p_cause_ids[i] AND h.is_open FOR UPDATE;
-      IF v_account IS NULL AND p_spills THEN
-        CONTINUE;
-      END IF;
+      CONTINUE WHEN v_account IS NULL AND p_spills;  -- a fill that came late finds its hold closed
       UPDATE ledger_hold h SET remaining = 0, is_open = false, closed_at = clock_timestamp()
        WHERE h.cause = p_causes[i] AND h.cause_id = p_cause_ids[i];
       v_delta := -v_remaining;
       IF v_remaining > 0 THEN
-        p_accounts := p_accounts || ARRAY[p_op_accounts[i], p_op_accounts[i]];
+        v_ids := v_ids || ARRAY[v_account, v_account];
+        v_assets := v_assets || array_fill(split_part(p_op_accounts[i], ':', 3), ARRAY[2]);
         p_buckets := p_buckets || ARRAY['H', 'A'];
         p_amounts := p_amounts || ARRAY[-v_remaining, v_remaining];
       END IF;
@@ -166,21 +157,8 @@ BEGIN
       v_hold_deltas := v_hold_deltas || v_delta;
     END IF;
   END LOOP;
-
-  FOR attempt IN 1 .. 2 LOOP
-    SELECT array_agg(a.id ORDER BY l.ord), array_agg(a.asset_id ORDER BY l.ord),
-           bool_and(a.id IS NOT NULL AND l.amount <> 0 AND l.amount <> 'NaN' AND l.amount = round(l.amount, s.scale)
-                    AND abs(l.amount) <= s.max_amount
-                    AND CASE WHEN a.type = 'USER' THEN l.bucket IN ('A', 'H') ELSE l.bucket = 'S' END)
-      INTO v_ids, v_assets, v_good
-      FROM unnest(p_accounts, p_buckets, p_amounts) WITH ORDINALITY AS l (code, bucket, amount, ord)
-      LEFT JOIN ledger_account a ON a.code = l.code
-      LEFT JOIN markets_asset s ON s.code = a.asset_id;
-    EXIT WHEN v_good AND cardinality(v_ids) > 1;
-    PERFORM ledger_open_missing(p_accounts, p_buckets, p_amounts, attempt);
-  END LOOP;
-  IF v_good IS NOT TRUE THEN
-    RAISE EXCEPTION 'the lines cannot be booked' USING ERRCODE = 'CW002';
+  IF coalesce(cardinality(v_ids), 0) < 2 THEN
+    RAISE EXCEPTION 'a transfer has at least two lines' USING ERRCODE = 'CW002';
   END IF;
 
   v_seqs := array_fill(NULL::bigint, ARRAY[cardinality(v_ids)]);
@@ -206,16 +184,15 @@ BEGIN
        SET available = b.available + r.available, held = b.held + r.held, version = b.version + r.n
      WHERE b.account_id = r.id RETURNING b.available, b.held, b.version INTO v_available, v_held, v_version;
     FOR i IN REVERSE cardinality(v_ids) .. 1 LOOP
-      IF v_ids[i] = r.id THEN
-        v_seqs[i] := v_version;
-        v_version := v_version - 1;
-        IF p_buckets[i] = 'A' THEN
-          v_afters[i] := v_available;
-          v_available := v_available - p_amounts[i];
-        ELSE
-          v_afters[i] := v_held;
-          v_held := v_held - p_amounts[i];
-        END IF;
+      CONTINUE WHEN v_ids[i] <> r.id;
+      v_seqs[i] := v_version;
+      v_version := v_version - 1;
+      IF p_buckets[i] = 'A' THEN
+        v_afters[i] := v_available;
+        v_available := v_available - p_amounts[i];
+      ELSE
+        v_afters[i] := v_held;
+        v_held := v_held - p_amounts[i];
       END IF;
     END LOOP;
   END LOOP;
@@ -227,35 +204,78 @@ BEGIN
 
   INSERT INTO ledger_entry (transfer_id, account_id, asset_id, bucket, amount, seq, balance_after)
   SELECT v_transfer, l.* FROM unnest(v_ids, v_assets, p_buckets, p_amounts, v_seqs, v_afters) AS l;
-  RETURN QUERY SELECT v_transfer, true, v_short;
+  transfer_id := v_transfer;
+  is_new := true;
+  short := v_short;
+  RETURN NEXT;
 END $$;
 
--- The first time round, opens the accounts the lines name for the first time; the second time, says what is wrong.
-CREATE OR REPLACE FUNCTION ledger_open_missing(p_accounts text[], p_buckets text[], p_amounts numeric[], p_attempt int)
-RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+-- True for a line the books can take: a number of the asset's scale and size, in a bucket the account has.
+CREATE OR REPLACE FUNCTION ledger_is_bookable(p_type text, p_bucket text, p_amount numeric, p_scale int, p_most numeric)
+RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT p_type IS NOT NULL AND p_amount <> 0 AND p_amount <> 'NaN' AND p_amount = round(p_amount, p_scale)
+     AND abs(p_amount) <= p_most AND CASE WHEN p_type = 'USER' THEN p_bucket IN ('A', 'H') ELSE p_bucket = 'S' END;
+$$;
+
+-- A hold that no longer covers what it should pay: what it has, what is available, and the rest as slippage.
+CREATE OR REPLACE FUNCTION ledger_spill(
+  p_accounts text[], p_buckets text[], p_amounts numeric[], p_cause text, p_cause_id bigint, p_payer text, p_cost numeric,
+  OUT accounts text[], OUT buckets text[], OUT amounts numeric[], OUT taken numeric, OUT account bigint
+) LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+  v_spilled numeric;
+BEGIN
+  account := ledger_open_account(p_payer);
+  SELECT least(h.remaining, p_cost) INTO taken FROM ledger_hold h
+   WHERE h.cause = p_cause AND h.cause_id = p_cause_id AND h.is_open FOR UPDATE;
+  taken := coalesce(taken, 0);
+  UPDATE ledger_hold h SET remaining = h.remaining - taken
+   WHERE h.cause = p_cause AND h.cause_id = p_cause_id AND taken > 0;
+  PERFORM 1 FROM ledger_balance b JOIN ledger_account a ON a.id = b.account_id
+    WHERE a.code = ANY (p_accounts) ORDER BY b.account_id FOR UPDATE OF b;
+  SELECT least(b.available, p_cost - taken) INTO v_spilled FROM ledger_balance b WHERE b.account_id = account;
+  SELECT array_agg(l.code ORDER BY l.ord), array_agg(l.bucket ORDER BY l.ord), array_agg(l.amount ORDER BY l.ord)
+    INTO accounts, buckets, amounts
+    FROM (
+      SELECT code, bucket, CASE WHEN code = p_payer AND bucket = 'H' THEN -taken ELSE amount END, ord
+        FROM unnest(p_accounts, p_buckets, p_amounts) WITH ORDINALITY AS given (code, bucket, amount, ord)
+      UNION ALL VALUES (p_payer, 'A', -v_spilled, 1000),
+                       ('SLIPPAGE::' || split_part(p_payer, ':', 3), 'S', v_spilled - (p_cost - taken), 1001)
+    ) AS l (code, bucket, amount, ord)
+   WHERE l.amount <> 0;
+END $$;
+
+-- The ids and assets of the lines' accounts, opened where they are used for the first time; refuses, with the reason,
+-- lines the books cannot take.
+CREATE OR REPLACE FUNCTION ledger_resolve(
+  p_accounts text[], p_buckets text[], p_amounts numeric[], OUT ids bigint[], OUT assets text[]
+) LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
   r record;
+  v_code text;
 BEGIN
-  IF coalesce(cardinality(p_accounts), 0) < 2 THEN
-    RAISE EXCEPTION 'a transfer has at least two lines' USING ERRCODE = 'CW002';
-  END IF;
+  FOREACH v_code IN ARRAY p_accounts LOOP
+    PERFORM ledger_open_account(v_code);
+  END LOOP;
   FOR r IN
-    SELECT l.code, l.bucket, l.amount, a.id, a.type, s.scale, s.max_amount
-      FROM unnest(p_accounts, p_buckets, p_amounts) AS l (code, bucket, amount)
-      LEFT JOIN ledger_account a ON a.code = l.code
-      LEFT JOIN markets_asset s ON s.code = a.asset_id
+    SELECT l.code, l.bucket, l.amount, a.id, a.asset_id, a.type, s.scale, s.max_amount
+      FROM unnest(p_accounts, p_buckets, p_amounts) WITH ORDINALITY AS l (code, bucket, amount, ord)
+      JOIN ledger_account a ON a.code = l.code
+      LEFT JOIN markets_asset s ON s.code = a.asset_id ORDER BY l.ord
   LOOP
-    IF r.id IS NULL AND p_attempt = 1 THEN
-      PERFORM ledger_open_account(r.code);
-    ELSIF r.amount IS NULL OR r.amount = 'NaN' OR r.amount = 0 THEN
+    IF r.amount IS NULL OR r.amount = 'NaN' OR r.amount = 0 THEN
       RAISE EXCEPTION 'an amount must be a number other than zero' USING ERRCODE = 'CW002';
+    ELSIF r.scale IS NULL THEN
+      RAISE EXCEPTION 'there is no asset %', r.asset_id USING ERRCODE = 'CW002';
     ELSIF r.amount <> round(r.amount, r.scale) THEN
       RAISE EXCEPTION 'amount % is finer than the asset allows', r.amount USING ERRCODE = 'CW002';
     ELSIF abs(r.amount) > r.max_amount THEN
       RAISE EXCEPTION 'amount % is more than the asset allows', r.amount USING ERRCODE = 'CW002';
-    ELSIF r.bucket IS NULL OR (CASE WHEN r.type = 'USER' THEN r.bucket NOT IN ('A', 'H') ELSE r.bucket <> 'S' END) THEN
+    ELSIF ledger_is_bookable(r.type, r.bucket, r.amount, r.scale, r.max_amount) IS NOT TRUE THEN
       RAISE EXCEPTION 'bucket % does not belong to account %', r.bucket, r.code USING ERRCODE = 'CW002';
     END IF;
+    ids := ids || r.id;
+    assets := assets || r.asset_id::text;
   END LOOP;
 END $$;
 

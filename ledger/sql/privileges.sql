@@ -7,7 +7,7 @@ REVOKE ALL ON FUNCTION
   ledger_open_account(text), ledger_lock_hold(text, bigint), ledger_release(text, bigint, text),
   ledger_post(text, text, text, text, text, text[], text[], numeric[], text[], text[], bigint[], text[], numeric[],
               bigint, bigint, boolean),
-  ledger_open_missing(text[], text[], numeric[], int),
+  ledger_resolve(text[], text[], numeric[]), ledger_spill(text[], text[], numeric[], text, bigint, text, numeric),
   ledger_check_approval(text, text[], text[], numeric[], bigint, bigint) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
   ledger_lock_hold(text, bigint), ledger_release(text, bigint, text),
