@@ -94,6 +94,21 @@ class Migration(migrations.Migration):
                 to="markets.asset",
             ),
         ),
+        migrations.AlterField(
+            "deposit",
+            "status",
+            models.CharField(
+                choices=[
+                    ("SEEN", "waiting for confirmations"),
+                    ("LOCKED", "credited, cannot leave yet"),
+                    ("CREDITED", "credited"),
+                    ("REJECTED", "rejected by the venue"),
+                    ("UNATTRIBUTED", "waiting for staff"),
+                ],
+                default="SEEN",
+                max_length=12,
+            ),
+        ),
         migrations.RunSQL(
             sql=(SQL / "codes.sql").read_text(encoding="utf-8"), reverse_sql=migrations.RunSQL.noop
         ),

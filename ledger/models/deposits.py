@@ -47,6 +47,7 @@ class DepositAddress(models.Model):
 class Deposit(models.Model):
     class Status(models.TextChoices):
         SEEN = "SEEN", _("waiting for confirmations")
+        LOCKED = "LOCKED", _("credited, cannot leave yet")
         CREDITED = "CREDITED", _("credited")
         REJECTED = "REJECTED", _("rejected by the venue")
         UNATTRIBUTED = "UNATTRIBUTED", _("waiting for staff")

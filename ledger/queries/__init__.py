@@ -11,7 +11,7 @@ from ledger.queries.books import (
     trial_balance,
     venue_position,
 )
-from ledger.queries.deposits import addresses, deposits, find_deposits
+from ledger.queries.deposits import addresses, deposits, find_deposits, locked
 from ledger.queries.evidence import first_broken_row
 from ledger.queries.networks import network, networks
 from ledger.queries.reconciling import open_exceptions
@@ -34,6 +34,7 @@ __all__ = [
     "find_withdrawals",
     "first_broken_row",
     "house",
+    "locked",
     "network",
     "networks",
     "open_exceptions",

@@ -1,8 +1,9 @@
 """What came in."""
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 
 from ledger.models import (
     Deposit,
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 def deposits(user: "User") -> QuerySet[Deposit]:
     """The customer's deposits, newest first."""
     return Deposit.objects.filter(user=user)
+
+
+def locked(user_id: int) -> dict[str, Decimal]:
+    """What was credited and cannot leave yet, because the venue waits for more confirmations; by asset."""
+    rows = Deposit.objects.filter(user_id=user_id, status=Deposit.Status.LOCKED).order_by()
+    return dict(rows.values_list("asset_id").annotate(total=Sum("amount")))
 
 
 def addresses(user: "User") -> QuerySet[DepositAddress]:

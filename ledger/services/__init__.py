@@ -5,6 +5,7 @@ from ledger.services.approved import ask_decision, ask_posting, ask_reversal, ca
 from ledger.services.comparing import Difference, compare_with_venue
 from ledger.services.crossing import CrossSide, post_cross, post_dust, post_fee
 from ledger.services.deposits import deposit_address, poll_deposits
+from ledger.services.exceptions import note_exception
 from ledger.services.fills import FillPosting, post_fill, post_orphan_fill
 from ledger.services.holds import hold, release
 from ledger.services.networks import synchronise_networks
@@ -35,6 +36,7 @@ __all__ = [
     "compare_with_venue",
     "deposit_address",
     "hold",
+    "note_exception",
     "poll_deposits",
     "poll_withdrawals",
     "post",

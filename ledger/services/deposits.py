@@ -23,8 +23,9 @@ from exchange.money import plain, round_down
 from exchange.office import services as office
 from ledger import queries
 from ledger.errors import DepositsClosed, NoOwnAddress
-from ledger.models import Account, Deposit, DepositAddress, LedgerException, Network, SubAccount, Transfer
+from ledger.models import Account, Deposit, DepositAddress, Network, SubAccount, Transfer
 from ledger.rules import DEPOSIT_REJECTED, DEPOSIT_SUCCESS
+from ledger.services.exceptions import note_exception
 from ledger.services.posting import Line, available, post, system
 from markets.models import Asset
 
@@ -260,14 +261,12 @@ def _notice_reversal(deposit: Deposit, record: DepositRecord) -> bool:
 
 
 def _except(deposit: Deposit, source: str, key: str) -> None:
-    LedgerException.objects.get_or_create(
+    note_exception(
+        source=source,
         key=key,
-        defaults={
-            "source": source,
-            "asset_id": deposit.asset_id,
-            "amount": deposit.amount,
-            "detail": {"deposit": deposit.pk, "tx_id": deposit.tx_id},
-        },
+        asset=deposit.asset_id,
+        amount=deposit.amount,
+        detail={"deposit": deposit.pk, "tx_id": deposit.tx_id},
     )
 
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 from accounts import services as accounts
 from exchange.database import transaction_with_retry
 from exchange.money import plain
-from ledger.models import Account, Hold, LedgerException, Transfer
+from ledger.models import Account, Hold, Transfer
+from ledger.services.exceptions import note_exception
 from ledger.services.posting import (
     ConsumeHold,
     HoldChange,
@@ -102,14 +103,12 @@ def _facts(fill: FillPosting) -> list[str]:
 
 
 def _uncovered(fill: FillPosting, asset: str, short: Decimal) -> None:
-    LedgerException.objects.get_or_create(
+    note_exception(
+        source="uncovered fill",
         key=f"uncovered:{fill.key}",
-        defaults={
-            "source": "uncovered fill",
-            "asset_id": asset,
-            "amount": short,
-            "detail": {"order": fill.order_id, "user": fill.user_id},
-        },
+        asset=asset,
+        amount=short,
+        detail={"order": fill.order_id, "user": fill.user_id},
     )
     accounts.freeze(fill.user_id, f"a trade of order {fill.order_id} was not covered by its hold")
 
@@ -149,13 +148,7 @@ def post_orphan_fill(
         lines=lines,
         facts=["orphan", side, plain(quantity), plain(quote_quantity)],
     )
-    LedgerException.objects.get_or_create(
-        key=f"orphan:{key}",
-        defaults={
-            "source": "fill of an unknown order",
-            "asset_id": base,
-            "amount": quantity,
-            "detail": detail,
-        },
+    note_exception(
+        source="fill of an unknown order", key=f"orphan:{key}", asset=base, amount=quantity, detail=detail
     )
     return posted

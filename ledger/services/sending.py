@@ -16,7 +16,8 @@ from exchange.gate import services as gate
 from exchange.money import plain
 from exchange.office import services as office
 from ledger import queries, rules
-from ledger.models import Account, Hold, LedgerException, Transfer, Withdrawal
+from ledger.models import Account, Hold, Transfer, Withdrawal
+from ledger.services.exceptions import note_exception
 from ledger.services.posting import ConsumeHold, ReleaseHold, customer, held, post, system
 from ledger.services.withdrawals import give_back, tell_pages
 
@@ -204,12 +205,10 @@ def _settle(withdrawal: Withdrawal, record: WithdrawRecord) -> None:
 
 
 def _ask_staff(withdrawal: Withdrawal) -> None:
-    LedgerException.objects.get_or_create(
+    note_exception(
+        source="withdrawal the venue does not show",
         key=f"silent withdrawal:{withdrawal.pk}",
-        defaults={
-            "source": "withdrawal the venue does not show",
-            "asset_id": withdrawal.asset_id,
-            "amount": withdrawal.amount,
-            "detail": {"withdrawal": withdrawal.pk, "client_id": withdrawal.client_id},
-        },
+        asset=withdrawal.asset_id,
+        amount=withdrawal.amount,
+        detail={"withdrawal": withdrawal.pk, "client_id": withdrawal.client_id},
     )

@@ -1,0 +1,46 @@
+"""A venue with one coin on one network, alice who has an address there, and alice with money and a second factor."""
+
+from collections.abc import Iterator
+
+import pytest
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.test import override_settings
+
+from accounts.models import User
+from ledger import services as ledger
+from ledger.models import Network
+from markets.models import Asset
+from tests.factories import fund, make_user, venue_account
+from tests.ledger.money import CONFIG, HISTORY, TRANSFER
+from tests.venue import Venue
+
+
+@pytest.fixture
+def network(db: None, venue: Venue) -> Network:
+    Asset.objects.create(code="USDT")
+    venue_account()
+    venue.on("GET", "/sapi/v1/capital/config/getall", (200, CONFIG))
+    venue.on("GET", HISTORY, (200, []))
+    venue.on("GET", TRANSFER, (200, {"result": [], "totalCount": 0}))
+    venue.on("POST", TRANSFER, (200, {"tranId": 1, "clientTranId": "x"}))
+    assert ledger.synchronise_networks() == 1
+    return Network.objects.get()
+
+
+@pytest.fixture
+def depositor(network: Network, venue: Venue) -> User:
+    venue.on("POST", "/sapi/v1/sub-account/virtualSubAccount", (200, {"email": "alice@sub.example"}))
+    address = {"coin": "USDT", "address": "T-alice", "tag": "", "url": ""}
+    venue.on("GET", "/sapi/v1/capital/deposit/subAddress", (200, address))
+    return make_user()
+
+
+@pytest.fixture
+def rich(depositor: User, venue: Venue) -> Iterator[User]:
+    """alice with 1,000 USDT and a second factor, in the process that may send."""
+    fund(depositor, "USDT", "1000")
+    TOTP.activate(depositor, generate_totp_secret())
+    RecoveryCodes.activate(depositor)
+    with override_settings(BINANCE_WITHDRAW_API_KEY="withdraw", BINANCE_WITHDRAW_API_SECRET="secret"):
+        yield depositor
