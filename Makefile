@@ -4,7 +4,7 @@ SETUP = @$(or $(PYTHON),$(error Causeway needs Python 3.11, 3.12 or 3.13)) excha
 IN = .venv/bin/python -m
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test test-browser check clean
+.PHONY: run test test-browser check bench bench-ledger clean
 
 run: ; $(SETUP) run
 	@$(IN) exchange.local run
@@ -17,5 +17,10 @@ test-browser: ; $(SETUP) test
 
 check: ; $(SETUP) test
 	@$(IN) exchange.local check
+
+bench: bench-ledger
+
+bench-ledger: ; $(SETUP) test
+	@$(IN) tests.bench.ledger
 
 clean: ; rm -rf .venv node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
