@@ -73,6 +73,8 @@ def database(name: str, url: str) -> dict[str, object]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             **query,
+            # Django prepares nothing; this lets the books' own calls be prepared, and only those that ask for it.
+            "prepare_threshold": 1_000_000,
             # ledger.md 3.4: nobody waits for ever for a lock, nobody sits in a transaction.
             "options": "-c lock_timeout=2s -c statement_timeout=5s -c idle_in_transaction_session_timeout=10s",
         },

@@ -20,7 +20,7 @@ CREATE INDEX ledger_transfer_by_xid ON ledger_transfer (xid);
 -- The laws of an INSERT of entries in one question a statement: each transfer is of this transaction and balances by
 -- asset, each account exists and is of the asset. Accounts cannot go away, so this is as good as foreign keys.
 ALTER TABLE ledger_entry DROP CONSTRAINT entry_account_and_asset;
-CREATE OR REPLACE FUNCTION ledger_entry_check() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION ledger_entry_check() RETURNS trigger LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   r record;
 BEGIN
