@@ -81,6 +81,18 @@ DECLARE
   v_afters numeric[];
   r record;
 BEGIN
+  -- Columns of one length that begin at one, for they are read by place below.
+  IF array_dims(p_buckets) IS DISTINCT FROM array_dims(p_accounts)
+     OR array_dims(p_amounts) IS DISTINCT FROM array_dims(p_accounts)
+     OR array_dims(p_causes) IS DISTINCT FROM array_dims(p_ops)
+     OR array_dims(p_cause_ids) IS DISTINCT FROM array_dims(p_ops)
+     OR array_dims(p_op_accounts) IS DISTINCT FROM array_dims(p_ops)
+     OR array_dims(p_op_amounts) IS DISTINCT FROM array_dims(p_ops)
+     OR array_ndims(p_accounts) <> 1 OR array_lower(p_accounts, 1) <> 1
+     OR array_ndims(p_ops) <> 1 OR array_lower(p_ops, 1) <> 1
+  THEN
+    RAISE EXCEPTION 'the columns of the lines or of the holds differ in shape' USING ERRCODE = 'CW002';
+  END IF;
   INSERT INTO ledger_transfer (scope, key, request_hash, kind, reference, reverses_id, approval_id, created_at)
   VALUES (p_scope, p_key, p_hash, p_kind, p_reference, p_reverses, p_approval, clock_timestamp())
   ON CONFLICT (scope, key) DO NOTHING RETURNING id INTO v_transfer;
@@ -89,15 +101,19 @@ BEGIN
     IF v_hash <> p_hash THEN
       RAISE EXCEPTION 'key %:% was used for another request', p_scope, p_key USING ERRCODE = 'CW001';
     END IF;
-    RETURN QUERY SELECT v_transfer, false, 0::numeric;
+    RETURN QUERY
+      SELECT v_transfer, false, CASE WHEN p_spills THEN ledger_shortage(v_transfer, p_ops, p_op_amounts) ELSE 0 END;
     RETURN;
   END IF;
   IF p_kind IN ('ADJUSTMENT', 'REVERSAL') OR p_reverses IS NOT NULL OR p_approval IS NOT NULL THEN
+    IF cardinality(p_ops) > 0 OR p_spills THEN
+      RAISE EXCEPTION 'a correction changes no hold' USING ERRCODE = 'CW002';
+    END IF;
     PERFORM ledger_check_approval(p_kind, p_accounts, p_buckets, p_amounts, p_approval, p_reverses);
   END IF;
 
   FOR i IN 1 .. cardinality(p_accounts) LOOP
-    IF i = 1 OR p_accounts[i] <> p_accounts[i - 1] THEN
+    IF i = 1 OR p_accounts[i] IS DISTINCT FROM p_accounts[i - 1] THEN
       SELECT a.id, a.asset_id, a.type, s.scale, s.max_amount INTO r
         FROM ledger_account a JOIN markets_asset s ON s.code = a.asset_id WHERE a.code = p_accounts[i];
     END IF;
@@ -115,6 +131,10 @@ BEGIN
        JOIN (SELECT DISTINCT * FROM unnest(p_causes, p_cause_ids) AS u (cause, cause_id)) w
          ON h.cause = w.cause AND h.cause_id = w.cause_id
       ORDER BY h.id FOR UPDATE OF h;
+    -- Of one account's holds the lines give only the sum, so parts of a unit could hide in several.
+    IF cardinality(array_remove(p_ops, 'release')) > 1 THEN
+      PERFORM ledger_check_holds(p_op_accounts, p_op_amounts);
+    END IF;
   END IF;
   FOR i IN 1 .. cardinality(p_ops) LOOP
     v_account := NULL;
@@ -124,9 +144,12 @@ BEGIN
       INSERT INTO ledger_hold (account_id, cause, cause_id, amount, remaining, is_open, created_at)
       VALUES (v_account, p_causes[i], p_cause_ids[i], v_delta, v_delta, true, clock_timestamp());
     ELSIF p_ops[i] = 'consume' THEN
+      IF (p_op_amounts[i] >= 0 AND p_op_amounts[i] <> 'NaN') IS NOT TRUE THEN
+        RAISE EXCEPTION 'a hold pays no less than nothing' USING ERRCODE = 'CW002';
+      END IF;
       v_delta := -p_op_amounts[i];
       UPDATE ledger_hold h SET remaining = h.remaining - p_op_amounts[i]
-       WHERE h.cause = p_causes[i] AND h.cause_id = p_cause_ids[i] AND h.is_open AND p_op_amounts[i] > 0
+       WHERE h.cause = p_causes[i] AND h.cause_id = p_cause_ids[i] AND h.is_open
          AND (NOT p_spills OR h.remaining >= p_op_amounts[i])
        RETURNING h.account_id INTO v_account;
       IF v_account IS NULL AND p_spills THEN
@@ -156,6 +179,8 @@ BEGIN
     END IF;
     IF v_account IS NULL THEN
       RAISE EXCEPTION 'there is no such open hold' USING ERRCODE = 'CW002';
+    ELSIF v_account IS DISTINCT FROM v_ids[array_position(p_accounts, p_op_accounts[i])] THEN
+      PERFORM ledger_require_account(v_account, p_op_accounts[i]);
     END IF;
     IF v_delta <> 0 THEN
       v_hold_accounts := v_hold_accounts || v_account;
@@ -222,6 +247,35 @@ RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
      AND abs(p_amount) <= p_most AND CASE WHEN p_type = 'USER' THEN p_bucket IN ('A', 'H') ELSE p_bucket = 'S' END;
 $$;
 
+-- What a hold did not cover of what a transfer under a key that was used already let it pay.
+CREATE OR REPLACE FUNCTION ledger_shortage(p_transfer bigint, p_ops text[], p_op_amounts numeric[]) RETURNS numeric
+LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp AS $$
+  SELECT greatest(0, coalesce(wanted.amount, 0) + coalesce(paid.amount, 0))
+    FROM (SELECT sum(amount) AS amount FROM unnest(p_ops, p_op_amounts) AS o (op, amount) WHERE op = 'consume') wanted,
+         (SELECT sum(amount) AS amount FROM ledger_entry WHERE transfer_id = p_transfer AND bucket = 'H') paid;
+$$;
+
+-- Refuses a change of a hold in the name of another account than the hold's.
+CREATE OR REPLACE FUNCTION ledger_require_account(p_account bigint, p_code text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM ledger_account WHERE id = p_account AND code = p_code) THEN
+    RAISE EXCEPTION 'the hold is on another account than %', p_code USING ERRCODE = 'CW002';
+  END IF;
+END $$;
+
+-- Refuses changes of holds finer than their asset.
+CREATE OR REPLACE FUNCTION ledger_check_holds(p_accounts text[], p_amounts numeric[]) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+BEGIN
+  IF EXISTS (
+    SELECT 1 FROM unnest(p_accounts, p_amounts) AS o (code, amount)
+     WHERE amount <> round(amount, (SELECT s.scale FROM markets_asset s WHERE s.code = split_part(o.code, ':', 3)))
+  ) THEN
+    RAISE EXCEPTION 'a hold is finer than its asset allows' USING ERRCODE = 'CW002';
+  END IF;
+END $$;
+
 -- A hold that no longer covers what it should pay: what it has, what is available, and the rest as slippage.
 CREATE OR REPLACE FUNCTION ledger_spill(
   p_accounts text[], p_buckets text[], p_amounts numeric[], p_cause text, p_cause_id bigint, p_payer text, p_cost numeric,
@@ -229,10 +283,14 @@ CREATE OR REPLACE FUNCTION ledger_spill(
 ) LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
   v_spilled numeric;
+  v_holder bigint;
 BEGIN
   account := ledger_open_account(p_payer);
-  SELECT least(h.remaining, p_cost) INTO taken FROM ledger_hold h
-   WHERE h.cause = p_cause AND h.cause_id = p_cause_id AND h.is_open FOR UPDATE;
+  SELECT least(h.remaining, p_cost), h.account_id INTO taken, v_holder FROM ledger_hold h
+   WHERE h.cause = p_cause AND h.cause_id = p_cause_id FOR UPDATE;
+  IF v_holder IS NOT NULL THEN
+    PERFORM ledger_require_account(v_holder, p_payer);
+  END IF;
   taken := coalesce(taken, 0);
   UPDATE ledger_hold h SET remaining = h.remaining - taken
    WHERE h.cause = p_cause AND h.cause_id = p_cause_id AND taken > 0;
@@ -312,6 +370,7 @@ BEGIN
 END $$;
 
 -- What the cause still holds is available again: a transfer of its own under the cause's name; gives how much it was.
+-- p_hash is the call's own: repeated with it, after an answer that was lost, it gives the same amount again.
 CREATE OR REPLACE FUNCTION ledger_release(p_cause text, p_cause_id bigint, p_hash text) RETURNS numeric
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
@@ -320,7 +379,8 @@ DECLARE
 BEGIN
   SELECT * INTO r FROM ledger_lock_hold(p_cause, p_cause_id);
   IF NOT FOUND OR NOT r.is_open THEN
-    RETURN 0;
+    RETURN coalesce((SELECT sum(e.amount) FROM ledger_transfer t JOIN ledger_entry e ON e.transfer_id = t.id
+                      WHERE t.scope = 'release' AND t.key = v_name AND t.request_hash = p_hash AND e.bucket = 'A'), 0);
   ELSIF r.remaining = 0 THEN  -- nothing moves, so there is nothing to book
     UPDATE ledger_hold SET is_open = false, closed_at = clock_timestamp() WHERE cause = p_cause AND cause_id = p_cause_id;
     RETURN 0;

@@ -8,7 +8,8 @@ REVOKE ALL ON FUNCTION
   ledger_post(text, text, text, text, text, text[], text[], numeric[], text[], text[], bigint[], text[], numeric[],
               bigint, bigint, boolean),
   ledger_resolve(text[], text[], numeric[]), ledger_spill(text[], text[], numeric[], text, bigint, text, numeric),
-  ledger_check_approval(text, text[], text[], numeric[], bigint, bigint) FROM PUBLIC;
+  ledger_check_approval(text, text[], text[], numeric[], bigint, bigint), ledger_shortage(bigint, text[], numeric[]),
+  ledger_require_account(bigint, text), ledger_check_holds(text[], numeric[]) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION
   ledger_lock_hold(text, bigint), ledger_release(text, bigint, text),
   ledger_post(text, text, text, text, text, text[], text[], numeric[], text[], text[], bigint[], text[], numeric[],
