@@ -6,7 +6,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from django.db import OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from exchange.errors import Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -14,6 +16,10 @@ R = TypeVar("R")
 # serialization failure, deadlock, lock not available within lock_timeout
 PASSING = frozenset({"40001", "40P01", "55P03"})
 ATTEMPTS = 5
+# The server ends the session: shutdown, crash, starting up, dropped database, left idle in a transaction or at all.
+ENDED = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03"})
+# Seconds; a server that is started again answers within them.
+WAITS_AFTER_LOSS = (0, 0.1, 0.5)
 
 
 def sqlstate_of(error: BaseException) -> str:
@@ -27,8 +33,19 @@ def constraint_of(error: BaseException) -> str:
     return str(getattr(diagnosis, "constraint_name", "") or "")
 
 
+def is_loss(error: BaseException) -> bool:
+    """True when the connection was lost; whether its last transaction was committed is then not known.
+
+    What the server says has an SQLSTATE, what psycopg finds out by itself has none.
+    """
+    state = sqlstate_of(error)
+    return isinstance(error, OperationalError | InterfaceError) and (
+        state == "" or state in ENDED or state.startswith("08")
+    )
+
+
 def with_retry(work: Callable[[], R]) -> R:
-    """What the work gives; deadlocks and lock time-outs start it again, a few times.
+    """What the work gives; deadlocks and lock time-outs start it again, a few times, and then it is Unavailable.
 
     Inside a transaction it cannot start again: there it runs once, behind a savepoint.
     """
@@ -39,10 +56,28 @@ def with_retry(work: Callable[[], R]) -> R:
         try:
             return work()
         except OperationalError as error:
-            if sqlstate_of(error) not in PASSING or attempt == ATTEMPTS:
+            if sqlstate_of(error) not in PASSING:
                 raise
+            if attempt == ATTEMPTS:
+                raise Unavailable() from error
             time.sleep(random.uniform(0.005, 0.02) * 2**attempt)
     raise AssertionError("the loop returns or raises")
+
+
+def repeated_after_loss(work: Callable[[], R]) -> R:
+    """What the work gives; when its connection is lost it is done again, so it must be harmless to repeat.
+
+    Not inside a transaction: what was done before in it is lost too, and only the whole may be done again.
+    """
+    for wait in WAITS_AFTER_LOSS:
+        try:
+            return work()
+        except (OperationalError, InterfaceError) as error:
+            if connection.in_atomic_block or not is_loss(error):
+                raise
+            connection.close()
+            time.sleep(wait)
+    return work()
 
 
 def transaction_with_retry(work: Callable[P, R]) -> Callable[P, R]:

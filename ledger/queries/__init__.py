@@ -14,7 +14,7 @@ from ledger.queries.books import (
 from ledger.queries.deposits import addresses, deposits, find_deposits, locked
 from ledger.queries.evidence import first_broken_row
 from ledger.queries.networks import network, networks
-from ledger.queries.reconciling import open_exceptions
+from ledger.queries.reconciling import has_exception, open_exceptions
 from ledger.queries.withdrawals import (
     find_withdrawals,
     unfinished_withdrawals,
@@ -33,6 +33,7 @@ __all__ = [
     "find_deposits",
     "find_withdrawals",
     "first_broken_row",
+    "has_exception",
     "house",
     "locked",
     "network",

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from exchange.database import transaction_with_retry
-from exchange.errors import DomainError
+from exchange.errors import DomainError, Unavailable
 from exchange.money import plain
 from exchange.office import queries as requests
 from exchange.office import services as office
@@ -120,6 +120,8 @@ def carry_out_approvals() -> int:
     for approval_id in waiting:
         try:
             _carry_out(approval_id)
+        except Unavailable as error:  # it passes: the next sweep tries again
+            log.warning("approval.busy", approval=approval_id, reason=str(error))
         except DomainError as error:
             office.note_failed(approval_id, str(error))
         except Exception:  # one odd request never stops the next

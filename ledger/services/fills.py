@@ -7,6 +7,7 @@ from accounts import services as accounts
 from exchange.database import transaction_with_retry
 from exchange.money import plain
 from ledger.models import Account, Hold, Transfer
+from ledger.queries import has_exception
 from ledger.services.exceptions import note_exception
 from ledger.services.posting import (
     ConsumeHold,
@@ -74,7 +75,7 @@ def post_fill(fill: FillPosting, *, is_last: bool = False) -> Posted:
         facts=_facts(fill),
         spills=True,
     )
-    if posted.short and posted.is_new:
+    if posted.short:
         _uncovered(fill, asset, posted.short)
     return posted
 
@@ -103,14 +104,18 @@ def _facts(fill: FillPosting) -> list[str]:
 
 
 def _uncovered(fill: FillPosting, asset: str, short: Decimal) -> None:
+    """Once, also when the posting was told of again because its answer had been lost."""
+    key = f"uncovered:{fill.key}"
+    if has_exception(key):
+        return
+    accounts.freeze(fill.user_id, f"a trade of order {fill.order_id} was not covered by its hold")
     note_exception(
         source="uncovered fill",
-        key=f"uncovered:{fill.key}",
+        key=key,
         asset=asset,
         amount=short,
         detail={"order": fill.order_id, "user": fill.user_id},
     )
-    accounts.freeze(fill.user_id, f"a trade of order {fill.order_id} was not covered by its hold")
 
 
 @transaction_with_retry

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from uuid import uuid4
 
 from django.db import connection
 
@@ -31,7 +32,7 @@ def hold(*, user_id: int, asset: str, amount: Decimal, cause: Hold.Cause, cause_
 
 def release(*, cause: Hold.Cause, cause_id: int) -> Decimal:
     """What the cause still holds is available again; zero when nothing is held any more."""
-    values = [str(cause), cause_id, digest([str(cause), cause_id])]
+    values = [str(cause), cause_id, digest([str(cause), cause_id, uuid4().hex])]
     amount: Decimal = by_key(lambda: call("ledger_release", ("text", "bigint", "text"), values)[0])
     return amount
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, connection
 from psycopg import RawCursor
 
-from exchange.database import constraint_of, sqlstate_of, with_retry
+from exchange.database import constraint_of, repeated_after_loss, sqlstate_of, with_retry
+from exchange.errors import DomainError
 from exchange.money import plain
 from ledger.errors import BadPosting, InsufficientFunds, KeyReused, NotApproved
 from ledger.models import Account, Entry, Transfer
@@ -80,7 +81,7 @@ HoldChange = NewHold | ConsumeHold | ReleaseHold
 
 @dataclass(frozen=True)
 class Posted:
-    """The transfer under the key; not new when it had been booked before; `short` is what a hold did not cover."""
+    """The transfer under the key; not new when it had been booked before; `short` is what a hold did not cover then."""
 
     transfer_id: int
     is_new: bool
@@ -153,15 +154,8 @@ def columns_of(lines: Sequence[Line]) -> list[list[Any]]:
 
 
 def by_key(attempt: Callable[[], Result]) -> Result:
-    """What the attempt gives; after a lost connection it is made once more, which its key makes harmless."""
-    try:
-        return with_retry(attempt)
-    except OperationalError as error:
-        if connection.in_atomic_block or sqlstate_of(error):
-            raise
-        # The connection broke, perhaps after COMMIT: the key tells.
-        connection.close()
-        return with_retry(attempt)
+    """What the attempt gives; after a lost connection, perhaps behind COMMIT, it is made again and the key tells."""
+    return repeated_after_loss(lambda: with_retry(attempt))
 
 
 def call(function: str, types: Sequence[str], values: Sequence[Any]) -> tuple[Any, ...]:
@@ -178,7 +172,9 @@ def call(function: str, types: Sequence[str], values: Sequence[Any]) -> tuple[An
             row: tuple[Any, ...] = cursor.fetchone() or ()
             return row
     except DatabaseError as error:
-        raise _refusal(error) from error
+        if refusal := _refusal(error):
+            raise refusal from error
+        raise
 
 
 def _array(values: list[Any]) -> str:
@@ -192,7 +188,8 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _refusal(error: DatabaseError) -> Exception:
+def _refusal(error: DatabaseError) -> DomainError | None:
+    """What the database's refusal means; None for an accident, which keeps its SQLSTATE."""
     state = sqlstate_of(error)
     if state == CHECK_VIOLATION and constraint_of(error) == "balance_available_not_negative":
         return InsufficientFunds()
@@ -204,7 +201,7 @@ def _refusal(error: DatabaseError) -> Exception:
         return NotApproved()
     if state in (BAD_LINES, UNKNOWN_REFERENCE):
         return BadPosting(str(error.__cause__).splitlines()[0])
-    return error
+    return None
 
 
 def _plain(line: Line) -> list[object]:
