@@ -4,7 +4,7 @@ SETUP = @$(or $(PYTHON),$(error Causeway needs Python 3.11, 3.12 or 3.13)) excha
 IN = .venv/bin/python -m
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test test-browser check bench bench-ledger clean
+.PHONY: run test test-browser check bench bench-ledger soak-ledger clean
 
 run: ; $(SETUP) run
 	@$(IN) exchange.local run
@@ -22,5 +22,10 @@ bench: bench-ledger
 
 bench-ledger: ; $(SETUP) test
 	@$(IN) tests.bench.ledger
+
+# Every kind of transfer from several processes against an auditor; SEED=… repeats a run, WORKERS=… says how many.
+SECONDS_ ?= 600
+soak-ledger: ; $(SETUP) test
+	@SECONDS_=$(SECONDS_) $(IN) tests.soak.ledger
 
 clean: ; rm -rf .venv node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,27 @@
+"""Every kind of transfer from several processes against an auditor; `make soak-ledger` runs the same for long."""
+
+import json
+import os
+import subprocess
+import sys
+
+from exchange.local.places import CHECKOUT
+
+SEED = 21
+
+
+def test_processes_post_every_kind_of_transfer_and_the_auditor_finds_nothing(committed_db: str) -> None:
+    command = [sys.executable, "-m", "tests.soak.crowd", "--cuts", "--workers", "3", "--steps", "600"]
+    command += ["--seed", str(SEED)]
+    environment = {**os.environ, "DATABASE_URL": committed_db}
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-5000:]}"
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures["ok"] and figures["laws_asked"] > 5
+    happened = {act for act, count in figures["acts"].items() if count}
+    assert happened >= {
+        "deposit done", "sweep done", "hold done", "hold refused", "fill done", "release done", "cross done",
+        "charge done", "charge refused", "commission done", "orphan done", "sent done", "correct done",
+        "correct refused", "repeat nothing new", "err refused",
+        "the house paid",
+    }  # fmt: skip
