@@ -1,0 +1,73 @@
+"""What processes do at the same moment to the same money; see `tests.race`."""
+
+from decimal import Decimal
+
+from ledger import services as ledger
+from ledger.errors import InsufficientFunds
+from ledger.models import Transfer
+from ledger.services.posting import Line, available
+from tests.race import Runner
+
+ORDER, WITHDRAWAL = ledger.Cause.ORDER, ledger.Cause.WITHDRAWAL
+
+
+def hold(user: int, cause: ledger.Cause, cause_id: int, amount: int) -> bool:
+    try:
+        ledger.hold(user_id=user, asset="USDT", amount=Decimal(amount), cause=cause, cause_id=cause_id)
+    except InsufficientFunds:
+        return False
+    return True
+
+
+def last_coin(runner: Runner) -> bool:
+    """Everybody wants the one coin there is."""
+    return hold(runner.facts["user"], ORDER, runner.number + 1, 1)
+
+
+def order_against_withdrawal(runner: Runner) -> list[bool]:
+    """Pairs of processes, a customer each: one places an order for all there is, the other withdraws it."""
+    user, cause = runner.facts["users"][runner.number // 2], WITHDRAWAL if runner.number % 2 else ORDER
+    won = []
+    for number in range(runner.facts["rounds"]):
+        cause_id = runner.number // 2 * 10**6 + number + 1
+        runner.wait()
+        won.append(hold(user, cause, cause_id, 10))
+        runner.wait()
+        if won[-1]:
+            ledger.release(cause=cause, cause_id=cause_id)
+    return won
+
+
+def transfers_in_opposite_directions(runner: Runner) -> None:
+    """Half pay from the first customer to the second, half back, in assets neither of them had before."""
+    payer, payee = runner.facts["users"][:: 1 if runner.number % 2 else -1]
+    for asset in runner.facts["assets"]:
+        runner.wait()
+        gift = [available(user, asset, Decimal(100)) for user in (payer, payee)]
+        pay(f"{runner.number}:{asset}", *gift, available(runner.facts["bank"], asset, Decimal(-200)))
+        for time in range(runner.facts["times"]):
+            lines = [available(payer, asset, Decimal(-1)), available(payee, asset, Decimal(1))]
+            pay(f"{runner.number}:{asset}:{time}", *lines)
+
+
+def pay(key: str, *lines: Line) -> None:
+    ledger.post(scope="race", key=key, kind=Transfer.Kind.FILL, lines=lines)
+
+
+def one_release(runner: Runner) -> str:
+    """Everybody gives back the same hold."""
+    return str(ledger.release(cause=ORDER, cause_id=1).normalize())
+
+
+def one_key(runner: Runner) -> list[int | bool]:
+    """Everybody books the same deposit."""
+    posted = ledger.post(
+        scope="race",
+        key="one",
+        kind=Transfer.Kind.FILL,
+        lines=[
+            available(runner.facts["user"], "USDT", Decimal(-1)),
+            available(runner.facts["other"], "USDT", Decimal(1)),
+        ],
+    )
+    return [posted.transfer_id, posted.is_new]

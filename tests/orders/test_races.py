@@ -1,0 +1,44 @@
+"""Facts and wishes about one order from several processes at the same moment."""
+
+from decimal import Decimal
+
+import pytest
+
+from accounts.models import User
+from ledger import queries as books
+from ledger.models import Hold, LedgerException, Transfer
+from orders.models import Fill, Order
+from tests.factories import balance, fund, make_market, make_user, publish_book, venue_account
+from tests.orders import contests
+from tests.race import race
+
+ROUNDS = 25
+
+
+@pytest.fixture
+def alice(committed_db: str) -> User:
+    make_market()
+    venue_account()
+    publish_book()
+    user = make_user()
+    fund(user, "USDT", "1000000")
+    return user
+
+
+def test_a_cancel_and_a_fill_at_the_same_moment_both_count(alice: User) -> None:
+    assert race(contests.cancel_against_fill, 2, user=alice.pk, rounds=ROUNDS) == [None, None]
+    assert set(Order.objects.values_list("status", "cumulative_quantity")) == {("CANCELED", Decimal("0.5"))}
+    assert Fill.objects.count() == Transfer.objects.filter(kind="FILL").count() == ROUNDS
+    assert balance(alice, "USDT") == (1000000 - ROUNDS * 19500, 0)
+    assert not Hold.objects.filter(is_open=True).exists()
+    assert not LedgerException.objects.exists()
+    assert books.first_broken_row() == ""
+
+
+def test_an_order_canceled_twice_at_once_gives_its_money_back_once(alice: User) -> None:
+    told = race(contests.cancels, 3, user=alice.pk, rounds=ROUNDS)
+    assert {status for one in told for status in one} <= {"CANCELED", "CLOSED"}
+    assert all("CANCELED" in answers for answers in zip(*told, strict=True))
+    assert Transfer.objects.filter(kind="RELEASE").count() == Order.objects.count() == ROUNDS
+    assert balance(alice, "USDT") == (1000000, 0)
+    assert books.first_broken_row() == ""
