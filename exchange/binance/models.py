@@ -199,11 +199,13 @@ def _allocation(value: object) -> int | None:
 class MyTrade:
     symbol: str
     venue_order_id: int
+    side: str
     fill: TradeFill
 
     @classmethod
     def from_wire(cls, row: Wire) -> "MyTrade":
-        return cls(row["symbol"], int(row["orderId"]), TradeFill.from_my_trades(row))
+        side = "BUY" if row["isBuyer"] else "SELL"
+        return cls(row["symbol"], int(row["orderId"]), side, TradeFill.from_my_trades(row))
 
 
 @dataclass(frozen=True)
@@ -286,6 +288,12 @@ class VenueBalance:
     @classmethod
     def from_wire(cls, row: Wire) -> "VenueBalance":
         return cls(row["asset"], dec(row["free"]), dec(row["locked"]))
+
+    @classmethod
+    def from_sub_account(cls, row: Wire) -> "VenueBalance":
+        """A row of a sub-account's assets: what is frozen or being withdrawn lies there too."""
+        bound = (dec(row.get(name)) for name in ("locked", "freeze", "withdrawing"))
+        return cls(row["asset"], dec(row["free"]), sum(bound, Decimal(0)))
 
 
 @dataclass(frozen=True)

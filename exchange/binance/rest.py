@@ -121,10 +121,20 @@ class Rest:
         return [Report.from_answer(row) for row in self._read(self._base + "/api/v3/openOrders", pairs)]
 
     def my_trades(
-        self, symbol: str, *, venue_order_id: int | None = None, from_id: int | None = None, limit: int = 1000
+        self,
+        symbol: str,
+        *,
+        venue_order_id: int | None = None,
+        from_id: int | None = None,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+        limit: int = 1000,
     ) -> list[MyTrade]:
-        """Our trades, oldest first. Weight 20, 5 with an order id."""
-        pairs = [("symbol", symbol), ("limit", str(limit))]
+        """Our trades, oldest first: the newest, or the oldest from the id or of at most 24 hours from the start.
+
+        Weight 20, 5 with an order id.
+        """
+        pairs = [("symbol", symbol), ("limit", str(limit)), *_times(start_ms, end_ms)]
         if venue_order_id is not None:
             pairs.append(("orderId", str(venue_order_id)))
         if from_id is not None:
@@ -204,6 +214,12 @@ class Rest:
         body = self._wallet("sub-account/universalTransfer", [("clientTranId", client_id)])
         return [dict(row) for row in body.get("result", ())]
 
+    def sub_account_assets(self, email: str) -> list[VenueBalance]:
+        """What lies in a sub-account, frozen amounts among the locked, zero rows left out. UID weight 60."""
+        body = self._read(self._sapi_url("sub-account/assets", version=4), [("email", email)])
+        rows = (VenueBalance.from_sub_account(row) for row in body["balances"])
+        return [balance for balance in rows if balance.free or balance.locked]
+
     # ------------------------------------------------------------------ how it is sent
     def _read_public(self, path: str, pairs: Pairs | None = None) -> Any:
         query = f"?{encode(pairs)}" if pairs else ""
@@ -228,10 +244,10 @@ class Rest:
     def _wallet(self, path: str, pairs: Pairs) -> Any:
         return self._read(self._sapi_url(path), pairs)
 
-    def _sapi_url(self, path: str) -> str:
+    def _sapi_url(self, path: str, version: int = 1) -> str:
         if not self._sapi:
             raise NoWallet("this venue has no wallet")
-        return f"{self._sapi}/sapi/v1/{path}"
+        return f"{self._sapi}/sapi/v{version}/{path}"
 
     def _stamped(self, pairs: Pairs) -> Pairs:
         if self.clock.is_due():

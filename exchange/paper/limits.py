@@ -17,9 +17,12 @@ WEIGHTS = {
     ("GET", "/api/v3/account"): 20, ("GET", "/api/v3/rateLimit/order"): 40,
     ("GET", "/sapi/v1/capital/config/getall"): 10, ("GET", "/sapi/v1/capital/deposit/address"): 10,
     ("POST", "/sapi/v1/capital/withdraw/apply"): 900, ("GET", "/sapi/v1/capital/withdraw/history"): 18_000,
+    ("GET", "/sapi/v4/sub-account/assets"): 60,
 }  # fmt: skip
 FREE_WHEN_TAKEN = {("POST", "/api/v3/order"), ("DELETE", "/api/v3/order"), ("DELETE", "/api/v3/openOrders")}
-COUNTED_BY_ACCOUNT = {"/sapi/v1/capital/withdraw/apply", "/sapi/v1/capital/withdraw/history"}
+COUNTED_BY_ACCOUNT = {
+    "/sapi/v1/capital/withdraw/apply", "/sapi/v1/capital/withdraw/history", "/sapi/v4/sub-account/assets",
+}  # fmt: skip
 HISTORY_PER_SECOND = 10
 
 

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
-from exchange.paper.accounts import MAIN, Account, ApiKey, text
+from exchange.paper.accounts import MAIN, Account, ApiKey, Balance, text
 from exchange.paper.errors import mandatory
 from exchange.paper.routes import Params, market_of, route
 from exchange.paper.venue import Venue
@@ -59,6 +59,22 @@ def sub_history(venue: Venue, params: Params, account: Account) -> Any:
 @route("POST", "/sapi/v1/sub-account/virtualSubAccount", "trade")
 def create_sub_account(venue: Venue, params: Params, account: Account) -> Any:
     return venue.transfers.create_sub_account(params.get("subAccountString", ""))
+
+
+@route("GET", "/sapi/v4/sub-account/assets", "read")
+def sub_account_assets(venue: Venue, params: Params, account: Account) -> Any:
+    sub = venue.transfers.sub_account(params.get("email", ""))
+    return {"balances": [_asset(code, row) for code, row in sorted(sub.balances.items())]}
+
+
+def _asset(code: str, row: Balance) -> dict[str, str]:
+    return {
+        "freeze": "0",
+        "withdrawing": "0",
+        "asset": code,
+        "free": text(row.free),
+        "locked": text(row.locked),
+    }
 
 
 @route("POST", "/sapi/v1/sub-account/universalTransfer", "trade")

@@ -6,6 +6,7 @@ import pytest
 
 from exchange.paper.coins import COINS
 from exchange.paper.errors import ApiError
+from exchange.paper.venue import Venue
 from exchange.paper.wallet import Row
 from tests.exchange.paper.people import Bench, Caller, D, wait_for
 
@@ -187,3 +188,17 @@ def test_a_transfer_from_a_sub_account_happens_once_for_its_client_id(bench: Ben
 def test_a_sub_account_of_the_same_name_is_the_same_account(bench: Bench) -> None:
     emails = {bench.venue.transfers.create_sub_account("carol")["email"] for _time in range(2)}
     assert (len(emails), len(bench.venue.accounts)) == (1, 3)
+
+
+def test_the_main_account_sees_what_lies_in_a_sub_account(trader: Caller, venue: Venue) -> None:
+    email = trader.signed("POST", "/sapi/v1/sub-account/virtualSubAccount", subAccountString="erin").json()[
+        "email"
+    ]
+    venue.transfers.sub_account(email).receive("BTC", D("0.00000001"))
+    answer = trader.signed("GET", "/sapi/v4/sub-account/assets", email=email)
+    assert answer.json() == {
+        "balances": [
+            {"freeze": "0", "withdrawing": "0", "asset": "BTC", "free": "0.00000001", "locked": "0.00000000"}
+        ]
+    }
+    assert answer.headers["X-SAPI-USED-UID-WEIGHT-1M"] == "60"
