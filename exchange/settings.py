@@ -190,6 +190,13 @@ FIRST_MARKETS = names("FIRST_MARKETS") or [
 # Every customer gets a sub-account at the venue, so that deposits have an address of their own.
 DEPOSIT_SUB_ACCOUNTS = flag("DEPOSIT_SUB_ACCOUNTS", VENUE in ("paper", "live"))
 POLL_SECONDS = number("POLL_SECONDS", 10, low=1, high=600)
+# The books are held against the venue so often; what two runs find, so far apart at least, is a difference. Above this
+# worth in the asset of reference it stops new orders and withdrawals of its asset.
+RECONCILE_SECONDS = number("RECONCILE_SECONDS", 300, low=5, high=86400)
+RECONCILE_PATIENCE_SECONDS = number("RECONCILE_PATIENCE_SECONDS", 60, low=1, high=3600)
+RECONCILE_STOP_WORTH = number("RECONCILE_STOP_WORTH", 100, low=0, high=10**12)
+RECONCILE_KEEP_DAYS = number("RECONCILE_KEEP_DAYS", 30, low=1, high=3650)
+REFERENCE_ASSET = text("REFERENCE_ASSET", "USDT")
 
 # ------------------------------------------------------------------ databases
 DATABASES = {"default": database("DATABASE_URL", text("DATABASE_URL", None))}
@@ -470,6 +477,10 @@ CELERY_BEAT_SCHEDULE = {
     "carry out approvals": every("ledger.tasks.carry_out_approvals", SWEEP_SECONDS),
     "poll deposits": every("ledger.tasks.poll_deposits", POLL_SECONDS),
     "poll withdrawals": every("ledger.tasks.poll_withdrawals", POLL_SECONDS),
+    "reconcile": every("ledger.tasks.reconcile", RECONCILE_SECONDS),
+    "compare history": every("ledger.tasks.compare_history", RECONCILE_SECONDS),
+    "compare trades": every("orders.tasks.compare_trades", RECONCILE_SECONDS),
+    "prune reconciliations": every("ledger.tasks.prune_reconciliations", 3600),
     "synchronise networks": every("ledger.tasks.synchronise_networks", 6 * POLL_SECONDS),
     "synchronise catalogue": every("markets.tasks.synchronise_catalogue", 30 * POLL_SECONDS),
     "beat": every("exchange.office.tasks.heartbeat", SWEEP_SECONDS),

@@ -107,3 +107,39 @@ class UnknownWithdrawal(NotFound):
 class WithdrawalDecided(Conflict):
     code = "withdrawal_decided"
     message = _("This withdrawal is past that point.")
+
+
+class UnknownException(NotFound):
+    code = "unknown_difference"
+    message = _("There is no such difference.")
+
+
+class AlreadyClosed(Conflict):
+    code = "already_closed"
+    message = _("This difference was closed already.")
+
+
+class NothingToBook(DomainError):
+    code = "nothing_to_book"
+    message = _(
+        "No posting is suggested for this difference; close it without one, or ask for an adjustment."
+    )
+
+
+class AssetStopped(Unavailable):
+    code = "asset_stopped"
+    status = 409
+    message = _(
+        "New orders and withdrawals of %(asset)s are paused: our books and the venue differ, and staff look into it. "
+        "Open orders can be canceled."
+    )
+
+
+class CaseMissing(DomainError):
+    code = "case_missing"
+    message = _("A change of a customer's balance needs the number of the case it belongs to.")
+
+
+class UnknownCustomer(NotFound):
+    code = "unknown_customer"
+    message = _("No customer has this e-mail address.")

@@ -9,6 +9,7 @@ from ledger.errors import Unbalanced
 # binance.md 15
 DEPOSIT_SUCCESS = 1
 DEPOSIT_REJECTED = frozenset({2, 7})
+DEPOSIT_CREDITED = frozenset({1, 6})  # 6: in the account, but it cannot leave yet
 WITHDRAW_COMPLETED = 6
 WITHDRAW_FAILED = frozenset({1, 3, 5})
 LONGEST_MATCHED = 200
@@ -34,6 +35,11 @@ def fits(pattern: str, text: str) -> bool:
 def venue_cost(sent: Decimal, fee: Decimal) -> Decimal:
     """What a withdrawal took from the venue account: the history names what arrived and the network's fee."""
     return sent + fee
+
+
+def sweep_name(deposit_id: int) -> str:
+    """The client's id of the transfer that moves a deposit to the trading account: a repeat of it is harmless."""
+    return f"cwsweep{deposit_id}"
 
 
 def require_bookable(lines: Iterable[tuple[str, Decimal]]) -> None:

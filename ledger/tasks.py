@@ -23,3 +23,18 @@ def synchronise_networks() -> None:
 @shared_task
 def carry_out_approvals() -> None:
     services.carry_out_approvals()
+
+
+@shared_task
+def reconcile() -> None:
+    services.reconcile()
+
+
+@shared_task
+def compare_history() -> None:
+    services.compare_history()
+
+
+@shared_task
+def prune_reconciliations() -> None:
+    services.prune_reconciliations()

@@ -54,6 +54,12 @@ def market_row_or_none(symbol: str) -> Market | None:
     return Market.objects.select_related("base", "quote").filter(symbol=symbol).first()
 
 
+def smallest_step(asset: str) -> Decimal:
+    """The smallest amount of the asset that any of its markets trades; zero when none does."""
+    found = (rules.step_size(market.filters) for market in Market.objects.filter(base_id=asset))
+    return min((step for step in found if step), default=ZERO)
+
+
 # ------------------------------------------------------------------ books
 @dataclass(frozen=True)
 class PublishedBook:

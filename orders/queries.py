@@ -1,10 +1,12 @@
 """What customers and sweeps ask about orders."""
 
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Min, Q, QuerySet
 
+from markets import queries as markets
 from orders.errors import UnknownOrder
 from orders.models import FINAL, Fill, Order, Status, VenueOrder
 
@@ -67,6 +69,60 @@ def unreleased_venue_orders(now: datetime, patience: timedelta) -> QuerySet[Venu
 def unfinished_venue_orders() -> QuerySet[VenueOrder]:
     """Every venue order that may have moved while nobody listened."""
     return VenueOrder.objects.filter(order__finished_at__isnull=True).order_by("id")
+
+
+# ------------------------------------------------------------------ for comparing with the venue
+def moment(time_ms: int) -> datetime:
+    """The venue's milliseconds as a time."""
+    return datetime.fromtimestamp(time_ms // 1000, tz=UTC)
+
+
+def unfinished_symbols(venue_account_id: int, assets: Collection[str]) -> list[tuple[str, datetime]]:
+    """Markets of these assets in which an order may have traded unheard, and since when."""
+    found = unfinished_venue_orders().filter(venue_account_id=venue_account_id).order_by()
+    touching = Q(order__market__base__in=list(assets)) | Q(order__market__quote__in=list(assets))
+    rows = found.filter(touching).values_list("order__market_id").annotate(since=Min("created_at"))
+    return list(rows.order_by("order__market_id"))
+
+
+def known_orders(venue_account_id: int, symbol: str, numbers: Collection[int]) -> dict[int, int]:
+    """Our orders by their number at the venue."""
+    found = VenueOrder.objects.filter(
+        venue_account_id=venue_account_id, order__market_id=symbol, venue_order_id__in=list(numbers)
+    )
+    return {number: order for number, order in found.values_list("venue_order_id", "order_id") if number}
+
+
+def fills_by_trade(
+    venue_account_id: int,
+    symbol: str,
+    trade_ids: Collection[int],
+    start: datetime | None = None,
+    end: datetime | None = None,
+) -> dict[int, Fill]:
+    """Our fills of these trades, and with a time those of that time too, by the trade's number."""
+    wanted = Q(trade_id__in=list(trade_ids))
+    if start is not None and end is not None:
+        wanted |= Q(at__gte=start, at__lt=end)
+    found = Fill.objects.filter(
+        wanted, venue_account_id=venue_account_id, market_id=symbol, allocation_id__isnull=True
+    )
+    return {fill.trade_id: fill for fill in found.select_related("market") if fill.trade_id is not None}
+
+
+def symbols_of(start: datetime, end: datetime) -> list[str]:
+    """Markets that traded or could have traded for us in the time: those with orders, and every listed one."""
+    traded = VenueOrder.objects.filter(
+        Q(created_at__gte=start, created_at__lt=end) | Q(fills__at__gte=start, fills__at__lt=end)
+    )
+    listed = markets.followed().values_list("symbol", flat=True)
+    return sorted({*traded.order_by().values_list("order__market_id", flat=True).distinct(), *listed})
+
+
+def has_unnumbered_order(venue_account_id: int, symbol: str) -> bool:
+    """True while an order in the market has no number at the venue yet and may have traded."""
+    found = VenueOrder.objects.filter(venue_account_id=venue_account_id, order__market_id=symbol)
+    return found.filter(venue_order_id__isnull=True, order__finished_at__isnull=True).exists()
 
 
 def find(text: str, number: int | None = None) -> QuerySet[Order]:

@@ -13,3 +13,8 @@ def resolve_pending_orders() -> None:
 @shared_task
 def reconcile_open_orders() -> None:
     services.reconcile_open()
+
+
+@shared_task
+def compare_trades() -> None:
+    services.compare_trades()

@@ -180,11 +180,12 @@ class Rest:
         client_id: str = "",
         start_ms: int | None = None,
         end_ms: int | None = None,
+        offset: int = 0,
         limit: int = 1000,
     ) -> list[WithdrawRecord]:
         """Withdrawals of less than 90 days, seven with a client id. UID weight 18,000."""
         pairs = [("withdrawOrderId", client_id)] if client_id else []
-        pairs += [*_times(start_ms, end_ms), ("limit", str(limit))]
+        pairs += [*_times(start_ms, end_ms), ("offset", str(offset)), ("limit", str(limit))]
         return [WithdrawRecord.from_wire(row) for row in self._wallet("capital/withdraw/history", pairs)]
 
     # ------------------------------------------------------------------ sub-accounts

@@ -16,7 +16,7 @@ from exchange.binance.errors import NotSent
 from exchange.binance.rest import Rest
 from exchange.binance.signing import Ed25519Key, HmacKey, Key
 from exchange.errors import DomainError
-from exchange.gate.limits import blocked_for, clock, observe
+from exchange.gate.limits import blocked_for, clock, has_spare_weight, observe
 from exchange.gate.models import Installation, VenueAccount
 
 log = structlog.get_logger()
@@ -49,6 +49,7 @@ class Kind(StrEnum):
     WALLET = "wallet"
     WITHDRAW = "withdraw"
     MARKET_DATA = "market data"
+    HISTORY = "history"  # comparing the past: waits while the others need the weight
 
 
 class WrongVenue(DomainError):
@@ -69,6 +70,8 @@ def call(
     )
     if (wait := blocked_for()) > 0:
         raise NotSent("the venue asked us to wait", wait)
+    if kind == Kind.HISTORY and not has_spare_weight():
+        raise NotSent("the weight of this minute is for other calls", 60)
     bounded = kind in (Kind.PLACE, Kind.CANCEL)
     if bounded and not _relays.acquire(timeout=0.5):
         raise NotSent("busy")

@@ -4,7 +4,7 @@ from ledger.models.books import Account, Balance, Entry, Hold, Transfer
 from ledger.models.deposits import Deposit, DepositAddress, SubAccount
 from ledger.models.fields import amount_field
 from ledger.models.networks import Network
-from ledger.models.reconciling import LedgerException
+from ledger.models.reconciling import HistoryCheck, LedgerException, Place, ReconciledAsset, Reconciliation
 from ledger.models.withdrawals import Withdrawal
 
 __all__ = [
@@ -13,9 +13,13 @@ __all__ = [
     "Deposit",
     "DepositAddress",
     "Entry",
+    "HistoryCheck",
     "Hold",
     "LedgerException",
     "Network",
+    "Place",
+    "ReconciledAsset",
+    "Reconciliation",
     "SubAccount",
     "Transfer",
     "Withdrawal",

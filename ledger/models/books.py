@@ -30,6 +30,11 @@ class Account(models.Model):
     venue_account = models.ForeignKey("gate.VenueAccount", models.PROTECT, null=True, related_name="+")
 
     class Meta:
+        permissions = [
+            ("see_treasury", _("May see the treasury and the reports")),
+            ("download_reports", _("May download reports")),
+            ("ask_adjustment", _("May ask for an adjustment")),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["type", "asset", "owner", "venue_account"],

@@ -1,21 +1,155 @@
-"""Differences between our books and the venue, each with an age."""
+"""Our books held against the venue's, run by run, and the differences that came of it, each with an owner."""
 
+from decimal import Decimal
+
+from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
+from ledger.models.books import Transfer
 from ledger.models.fields import amount_field
 
 
+class Place(models.TextChoices):
+    """Where the assets lie."""
+
+    VENUE = "VENUE", _("trading account")
+    CUSTODY = "CUSTODY", _("sub-accounts")
+
+
+class Reconciliation(models.Model):
+    """One comparison of every asset with what the venue says it holds for us."""
+
+    venue_account = models.ForeignKey("gate.VenueAccount", models.PROTECT, related_name="+")
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+    is_ok = models.BooleanField(help_text=_("Nothing differs that is not explained."))
+    assets = models.PositiveIntegerField()
+    differing = models.PositiveIntegerField()
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(is_ok=True, differing=0) | Q(is_ok=False, differing__gt=0),
+                name="reconciliation_is_ok_without_differences",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.venue_account} {self.at:%Y-%m-%d %H:%M:%S}"
+
+
+class ReconciledAsset(models.Model):
+    """One asset in one place: ours, theirs, what is under way between the two, and what is left."""
+
+    reconciliation = models.ForeignKey(Reconciliation, models.CASCADE, related_name="rows")
+    place = models.CharField(max_length=8, choices=Place)
+    asset = models.ForeignKey("markets.Asset", models.PROTECT, related_name="+")
+    ours = amount_field()
+    free = amount_field()
+    locked = amount_field()
+    explained = amount_field(default=0)
+    difference = amount_field()
+    explanations = models.JSONField(default=list)
+
+    class Meta:
+        ordering = ["place", "asset_id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["reconciliation", "place", "asset"], name="one_row_an_asset_and_place"
+            ),
+            models.CheckConstraint(
+                condition=Q(difference=F("free") + F("locked") - F("ours") - F("explained")),
+                name="difference_is_what_is_not_explained",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.asset_id}"
+
+    @property
+    def theirs(self) -> Decimal:
+        return Decimal(self.free) + Decimal(self.locked)
+
+
+class HistoryCheck(models.Model):
+    """One part of one day of the venue's history, compared record by record: deposits, or a market's trades."""
+
+    venue_account = models.ForeignKey("gate.VenueAccount", models.PROTECT, related_name="+")
+    day = models.DateField()
+    part = models.CharField(max_length=80)
+    at = models.DateTimeField(default=timezone.now)
+    compared = models.PositiveIntegerField()
+    differing = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["-day", "part"]
+        constraints = [
+            models.UniqueConstraint(fields=["venue_account", "day", "part"], name="one_check_of_a_part_a_day")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.part}"
+
+
 class LedgerException(models.Model):
-    """A difference with an owner and an age: something the books could only book to suspense or slippage."""
+    """A difference with an owner and an age: something the books could only book to suspense or slippage, or in which
+    they and the venue differ. Closed by a request that a second person granted, never deleted."""
 
     source = models.CharField(max_length=40)
     key = models.CharField(max_length=120, unique=True)
     asset = models.ForeignKey("markets.Asset", models.PROTECT, null=True, related_name="+")
     amount = amount_field(null=True)
     detail = models.JSONField(default=dict)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="owned_differences"
+    )
+    cause = models.CharField(max_length=300, blank=True, help_text=_("Probable, by rules."))
+    suggestion = models.JSONField(default=list, help_text=_("Lines that would book it to suspense."))
     created_at = models.DateTimeField(auto_now_add=True)
+    # Of differences that a reconciliation found:
+    venue_account = models.ForeignKey("gate.VenueAccount", models.PROTECT, null=True, related_name="+")
+    place = models.CharField(max_length=8, choices=Place, blank=True)
+    reconciliation = models.ForeignKey(Reconciliation, models.PROTECT, null=True, related_name="+")
+    seen_at = models.DateTimeField(null=True, help_text=_("The latest run that still found it."))
+    gone_at = models.DateTimeField(null=True, help_text=_("The first run that found it no more."))
+    stops_asset = models.BooleanField(
+        default=False, help_text=_("No new orders and withdrawals of the asset.")
+    )
+    # How it ended:
     resolved_at = models.DateTimeField(null=True)
     resolution = models.TextField(blank=True)
+    approval = models.ForeignKey("office.Approval", models.PROTECT, null=True, related_name="+")
+    transfer = models.ForeignKey(Transfer, models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        verbose_name = _("difference in the books")
+        verbose_name_plural = _("differences in the books")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["venue_account", "place", "asset"],
+                condition=Q(resolved_at__isnull=True) & ~Q(place=""),
+                name="one_open_difference_an_asset_and_place",
+            ),
+            models.CheckConstraint(
+                condition=Q(resolved_at__isnull=True) | Q(approval__isnull=False),
+                name="exception_is_closed_by_an_approval",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["asset"],
+                condition=Q(stops_asset=True, resolved_at__isnull=True, gone_at__isnull=True),
+                name="exception_stops_an_asset",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.source} {self.key}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.resolved_at is None

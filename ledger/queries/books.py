@@ -11,6 +11,7 @@ from ledger.models import (
     Balance,
     Entry,
     Hold,
+    Transfer,
 )
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ def entries_of_cause(cause: Hold.Cause, cause_id: int, user_id: int) -> QuerySet
         .select_related("transfer")
         .order_by("id")
     )
+
+
+def has_transfer(scope: str, key: str) -> bool:
+    """True when something was booked under this name."""
+    return Transfer.objects.filter(scope=scope, key=key).exists()
 
 
 def house(asset: str) -> dict[str, Decimal]:

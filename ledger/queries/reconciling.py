@@ -1,22 +1,192 @@
-"""Differences that wait for an explanation."""
+"""What reconciliations found, and the differences that wait for an explanation."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 
-from django.db.models import QuerySet
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
+from ledger.differences import Candidate
 from ledger.models import (
+    Account,
+    Deposit,
+    HistoryCheck,
     LedgerException,
+    Network,
+    Place,
+    ReconciledAsset,
+    Reconciliation,
+    Withdrawal,
 )
+from ledger.queries.books import house
+from markets.models import Asset
 
-if TYPE_CHECKING:
-    pass
+# A tile that was not renewed for this many intervals says so.
+LATE_RUNS = 3
+LOOKED_BACK = timedelta(days=7)
+MOST_CANDIDATES = 200
 
 
 def open_exceptions() -> QuerySet[LedgerException]:
-    """Differences nobody has explained yet, oldest first."""
-    return LedgerException.objects.filter(resolved_at__isnull=True).order_by("id")
+    """Differences nobody has closed yet, oldest first."""
+    return LedgerException.objects.filter(resolved_at__isnull=True).select_related("owner").order_by("id")
+
+
+def exception(exception_id: int) -> LedgerException | None:
+    return LedgerException.objects.filter(pk=exception_id).first()
 
 
 def has_exception(key: str) -> bool:
     """True when the difference was put before staff, settled or not."""
     return LedgerException.objects.filter(key=key).exists()
+
+
+def standing_differences() -> QuerySet[LedgerException]:
+    """Open differences that the latest runs still found."""
+    return open_exceptions().filter(gone_at__isnull=True).exclude(place="")
+
+
+def stopped_assets() -> set[str]:
+    """Assets in which nothing new may be ordered or withdrawn."""
+    found = LedgerException.objects.filter(stops_asset=True, resolved_at__isnull=True, gone_at__isnull=True)
+    return {asset for asset in found.values_list("asset_id", flat=True) if asset}
+
+
+def latest_reconciliation() -> Reconciliation | None:
+    return Reconciliation.objects.order_by("-id").first()
+
+
+def runs_to_judge_by(venue_account_id: int, now: datetime, patience: timedelta) -> list[int]:
+    """The latest run that is old enough not to have seen the same moment, and every run since."""
+    runs = Reconciliation.objects.filter(venue_account_id=venue_account_id, at__lte=now).order_by("-id")
+    first = runs.filter(at__lte=now - patience).first()
+    return list(runs.filter(pk__gte=first.pk).values_list("pk", flat=True)) if first else []
+
+
+def custody_position() -> dict[str, Decimal]:
+    """What the books say lies in sub-accounts, by asset, zero left out."""
+    assets = Account.objects.filter(type=Account.Type.CUSTODY).values_list("asset_id", flat=True)
+    sums = {asset: -house(asset).get(Account.Type.CUSTODY, Decimal(0)) for asset in assets}
+    return {asset: amount for asset, amount in sums.items() if amount}
+
+
+def unswept_deposits(venue_account_id: int) -> QuerySet[Deposit]:
+    """Deposits in sub-accounts that are not known to have reached the trading account, oldest first."""
+    found = Deposit.objects.filter(
+        venue_account_id=venue_account_id, sub_account__isnull=False, swept_at__isnull=True
+    )
+    return found.exclude(status=Deposit.Status.REJECTED).select_related("sub_account", "asset").order_by("id")
+
+
+def history_checks() -> QuerySet[HistoryCheck]:
+    return HistoryCheck.objects.order_by("-day", "part")
+
+
+def was_compared(venue_account_id: int, day: date, part: str) -> bool:
+    """True when this part of the day was held against the venue's history."""
+    return HistoryCheck.objects.filter(venue_account_id=venue_account_id, day=day, part=part).exists()
+
+
+def deposits_with(
+    venue_account_id: int, venue_ids: Iterable[str], start: datetime, end: datetime
+) -> QuerySet[Deposit]:
+    """Deposits with these ids, and those booked that were first seen in the time."""
+    ours = Deposit.objects.filter(venue_account_id=venue_account_id).select_related("asset")
+    seen = Q(seen_at__gte=start, seen_at__lt=end, transfer__isnull=False)
+    return ours.filter(Q(venue_id__in=list(venue_ids)) | seen)
+
+
+def withdrawals_completed(venue_account_id: int, start: datetime, end: datetime) -> QuerySet[Withdrawal]:
+    """Completed withdrawals that were sent in the time."""
+    return Withdrawal.objects.filter(
+        venue_account_id=venue_account_id,
+        status=Withdrawal.Status.COMPLETED,
+        sending_at__gte=start,
+        sending_at__lt=end,
+    )
+
+
+def is_asset(code: str) -> bool:
+    return Asset.objects.filter(code=code).exists()
+
+
+# ------------------------------------------------------------------ what customers may know
+@dataclass(frozen=True)
+class Agreement:
+    """Whether the books and the venue agree, in words for everybody: no balances of the house."""
+
+    checked_at: datetime | None
+    is_late: bool = True
+    assets: int = 0
+    differing: list[str] = field(default_factory=list)
+    stopped: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        """OK, DIFFERS, LATE or NONE."""
+        if self.checked_at is None:
+            return "NONE"
+        return "DIFFERS" if self.differing else "LATE" if self.is_late else "OK"
+
+    def of(self, asset: str) -> str:
+        """The state of one asset."""
+        if asset in self.stopped:
+            return "STOPPED"
+        return "DIFFERS" if asset in self.differing else "LATE" if self.is_late else "OK"
+
+
+def agreement() -> Agreement:
+    """When the books were last compared with the venue, and the assets in which a difference stands."""
+    run = latest_reconciliation()
+    if run is None:
+        return Agreement(None)
+    standing = standing_differences().values_list("asset_id", flat=True)
+    late = timezone.now() - run.at > timedelta(seconds=LATE_RUNS * settings.RECONCILE_SECONDS)
+    return Agreement(run.at, late, run.assets, _sorted(standing), _sorted(stopped_assets()))
+
+
+def _sorted(assets: Iterable[str | None]) -> list[str]:
+    return sorted({asset for asset in assets if asset})
+
+
+# ------------------------------------------------------------------ what could have made a difference
+def candidates(row: ReconciledAsset) -> list[Candidate]:
+    """Movements of the last days that would have made such a difference, the likeliest first."""
+    since = timezone.now() - LOOKED_BACK
+    sign = 1 if row.place == Place.VENUE else -1
+    found = [
+        *(Candidate("sweep", sign * d.amount, f"DEPOSIT:{d.pk}") for d in _deposits(row, since, swept=False)),
+        *(Candidate("deposit", d.amount, f"DEPOSIT:{d.pk}") for d in _deposits(row, since, booked=False)),
+        *(Candidate("reversed", -d.amount, f"DEPOSIT:{d.pk}") for d in _deposits(row, since, booked=True)),
+    ]
+    return found if row.place == Place.CUSTODY else [*found, *_outgoing(row.asset_id, since)]
+
+
+def _deposits(
+    row: ReconciledAsset, since: datetime, *, booked: bool | None = None, swept: bool | None = None
+) -> QuerySet[Deposit]:
+    found = Deposit.objects.filter(asset_id=row.asset_id, seen_at__gte=since).order_by("-id")
+    if swept is not None:
+        return found.filter(sub_account__isnull=False, swept_at__isnull=not swept)[:MOST_CANDIDATES]
+    found = found.filter(sub_account__isnull=row.place == Place.VENUE)
+    return found.filter(transfer__isnull=not booked)[:MOST_CANDIDATES]
+
+
+def _outgoing(asset: str, since: datetime) -> list[Candidate]:
+    recent = Withdrawal.objects.filter(asset_id=asset, requested_at__gte=since).order_by("-id")
+    sent = [w for w in recent[:MOST_CANDIDATES] if w.sending_at is not None]
+    fees = Network.objects.filter(asset_id=asset).values_list("code", "withdraw_fee")
+    return [
+        *(Candidate("withdrawal", -w.amount, f"WITHDRAWAL:{w.pk}") for w in sent),
+        *(Candidate("returned", w.amount, f"WITHDRAWAL:{w.pk}") for w in sent),
+        *(Candidate("returned", w.amount - w.fee, f"WITHDRAWAL:{w.pk}") for w in sent),
+        *(
+            Candidate("network fee", side * fee, f"{asset} {code}")
+            for code, fee in fees
+            if fee
+            for side in (-1, 1)
+        ),
+    ]

@@ -1,16 +1,20 @@
 """The only writers of the books and of what comes in and goes out."""
 
-from ledger.models import Hold
+from ledger.differences import Explanation
+from ledger.models import Hold, Place
 from ledger.services.approved import ask_decision, ask_posting, ask_reversal, carry_out_approvals
-from ledger.services.comparing import Difference, compare_with_venue
 from ledger.services.crossing import CrossSide, post_cross, post_dust, post_fee
 from ledger.services.deposits import deposit_address, poll_deposits
-from ledger.services.exceptions import note_exception
-from ledger.services.fills import FillPosting, post_fill, post_orphan_fill
+from ledger.services.exceptions import ask_closing, note_exception, take_exception
+from ledger.services.explaining import explains
+from ledger.services.fills import FillPosting, commission_lines, post_fill, post_orphan_fill
+from ledger.services.history import Finding, compare_history, note_history, past_days, span_of
 from ledger.services.holds import hold, release
 from ledger.services.networks import synchronise_networks
 from ledger.services.posting import Line, Posted, post
+from ledger.services.reconciling import prune_reconciliations, reconcile
 from ledger.services.sending import poll_withdrawals, send_next_withdrawal
+from ledger.services.stopping import require_asset_open
 from ledger.services.withdrawals import (
     approve_withdrawal,
     cancel_withdrawal,
@@ -23,20 +27,27 @@ Cause = Hold.Cause
 __all__ = [
     "Cause",
     "CrossSide",
-    "Difference",
+    "Explanation",
     "FillPosting",
+    "Finding",
     "Line",
+    "Place",
     "Posted",
     "approve_withdrawal",
+    "ask_closing",
     "ask_decision",
     "ask_posting",
     "ask_reversal",
     "cancel_withdrawal",
     "carry_out_approvals",
-    "compare_with_venue",
+    "commission_lines",
+    "compare_history",
     "deposit_address",
+    "explains",
     "hold",
     "note_exception",
+    "note_history",
+    "past_days",
     "poll_deposits",
     "poll_withdrawals",
     "post",
@@ -45,9 +56,14 @@ __all__ = [
     "post_fee",
     "post_fill",
     "post_orphan_fill",
+    "prune_reconciliations",
+    "reconcile",
     "refuse_withdrawal",
     "release",
     "request_withdrawal",
+    "require_asset_open",
     "send_next_withdrawal",
+    "span_of",
     "synchronise_networks",
+    "take_exception",
 ]

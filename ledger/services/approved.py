@@ -150,14 +150,15 @@ def _book(approval: Approval) -> int:
         key=str(approval.pk),
         kind=Transfer.Kind(payload["kind"]),
         reference=f"APPROVAL:{approval.pk}",
-        lines=[_line(*row) for row in payload["lines"]],
+        lines=[line_of(*row) for row in payload["lines"]],
         approval_id=approval.pk,
         reverses_id=payload["reverses"],
     )
     return posted.transfer_id
 
 
-def _line(code: str, bucket: str, amount: str) -> Line:
+def line_of(code: str, bucket: str, amount: str) -> Line:
+    """A line from the words it was kept in."""
     kind, who, asset = code.split(":", 2)
     number = int(who) if who else None
     owner, venue_account = (number, None) if kind == Account.Type.USER else (None, number)

@@ -24,7 +24,7 @@ from exchange.office import services as office
 from ledger import queries
 from ledger.errors import DepositsClosed, NoOwnAddress
 from ledger.models import Account, Deposit, DepositAddress, Network, SubAccount, Transfer
-from ledger.rules import DEPOSIT_REJECTED, DEPOSIT_SUCCESS
+from ledger.rules import DEPOSIT_REJECTED, DEPOSIT_SUCCESS, sweep_name
 from ledger.services.exceptions import note_exception
 from ledger.services.posting import Line, available, post, system
 from markets.models import Asset
@@ -299,7 +299,7 @@ def _sweep_to_trading(account: VenueAccount) -> None:
 
 def _sweep(account: VenueAccount, deposit: Deposit) -> None:
     """Moves the money by a transfer whose client id makes a repeat harmless; asks first whether it was done."""
-    client_id = f"cwsweep{deposit.pk}"
+    client_id = sweep_name(deposit.pk)
     amount = round_down(deposit.amount, deposit.asset.scale)
     email = str(deposit.sub_account and deposit.sub_account.email)
     done = gate.call(account, gate.Kind.WALLET, None, lambda rest: rest.universal_transfers(client_id))

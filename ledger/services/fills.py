@@ -92,10 +92,15 @@ def _received(fill: FillPosting) -> list[Line]:
 def _commission(fill: FillPosting) -> list[Line]:
     if not fill.commission:
         return []
-    return [
-        system(Account.Type.VENUE, fill.commission_asset, fill.commission, fill.venue_account_id),
-        system(Account.Type.COMMISSION, fill.commission_asset, -fill.commission),
-    ]
+    return list(commission_lines(fill.venue_account_id, fill.commission_asset, fill.commission))
+
+
+def commission_lines(venue_account_id: int, asset: str, amount: Decimal) -> tuple[Line, ...]:
+    """What the venue took for a trade, from what it holds for us."""
+    return (
+        system(Account.Type.VENUE, asset, amount, venue_account_id),
+        system(Account.Type.COMMISSION, asset, -amount),
+    )
 
 
 def _facts(fill: FillPosting) -> list[str]:
@@ -141,10 +146,7 @@ def post_orphan_fill(
         system(Account.Type.SUSPENSE, quote, -sign * quote_quantity),
     ]
     if commission:
-        lines += [
-            system(Account.Type.VENUE, commission_asset, commission, venue_account_id),
-            system(Account.Type.COMMISSION, commission_asset, -commission),
-        ]
+        lines += commission_lines(venue_account_id, commission_asset, commission)
     posted = post(
         scope="fill",
         key=key,

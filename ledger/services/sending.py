@@ -80,10 +80,12 @@ def _apply(rest: gate.Rest, withdrawal: Withdrawal) -> str:
 
 @transaction.atomic
 def _take() -> Withdrawal | None:
-    """The oldest approved row, marked SENDING before anything leaves; a frozen customer's waits for staff again."""
-    waiting = Withdrawal.objects.filter(status=Status.APPROVED).select_for_update(
-        skip_locked=True, of=("self",)
-    )
+    """The oldest approved row, marked SENDING before anything leaves; a frozen customer's waits for staff again.
+
+    One of an asset in which the books and the venue differ too much waits until they agree.
+    """
+    waiting = Withdrawal.objects.filter(status=Status.APPROVED).exclude(asset__in=queries.stopped_assets())
+    waiting = waiting.select_for_update(skip_locked=True, of=("self",))
     withdrawal = waiting.select_related("user", "network", "venue_account").order_by("id").first()
     if withdrawal is None:
         return None

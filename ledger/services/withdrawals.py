@@ -32,6 +32,7 @@ from ledger.errors import (
 )
 from ledger.models import Hold, Network, Withdrawal
 from ledger.services.holds import hold, release
+from ledger.services.stopping import require_asset_open
 
 Status = Withdrawal.Status
 
@@ -50,6 +51,7 @@ def request_withdrawal(
     if first := Withdrawal.objects.filter(user=user, nonce=nonce).first():
         return _same(first, request_hash)
     accounts.require_can_trade(user)
+    require_asset_open(asset)
     _check(route, address, tag, amount)
     accounts.require_can_withdraw(user)
     accounts.require_second_factor(user, code)

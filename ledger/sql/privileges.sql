@@ -2,7 +2,7 @@
 REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON
   ledger_account, ledger_balance, ledger_transfer, ledger_entry, ledger_hold FROM :app;
 REVOKE UPDATE, DELETE, TRUNCATE ON office_auditrecord FROM :app;
-REVOKE DELETE, TRUNCATE ON office_approval FROM :app;
+REVOKE DELETE, TRUNCATE ON office_approval, ledger_ledgerexception FROM :app;
 REVOKE ALL ON FUNCTION
   ledger_open_account(text), ledger_lock_hold(text, bigint), ledger_release(text, bigint, text),
   ledger_post(text, text, text, text, text, text[], text[], numeric[], text[], text[], bigint[], text[], numeric[],

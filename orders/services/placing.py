@@ -42,6 +42,7 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
         return _same(first, ticket)
     accounts.require_can_trade(user)
     market = markets.market(ticket.symbol)
+    ledger.require_asset_open(market.base_id, market.quote_id)
     plan = plan_of(market, ticket)
     _know_the_time()
     order, venue_order = _record(user, market, ticket, plan)

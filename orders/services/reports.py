@@ -127,7 +127,7 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
     commission_asset = _commission_asset(fill)
     posted = ledger.post_fill(
         ledger.FillPosting(
-            key=_text_key(venue_order.venue_account_id, order.market_id, fill),
+            key=text_key(venue_order.venue_account_id, order.market_id, fill),
             user_id=order.user_id,
             venue_account_id=venue_order.venue_account_id,
             order_id=order.pk,
@@ -175,7 +175,8 @@ def _venue_key(venue_account_id: int, symbol: str, fill: TradeFill) -> dict[str,
     return {**key, "trade_id": fill.trade_id, "allocation_id": None}
 
 
-def _text_key(venue_account_id: int, symbol: str, fill: TradeFill) -> str:
+def text_key(venue_account_id: int, symbol: str, fill: TradeFill) -> str:
+    """The name under which the trade is booked, once."""
     trade = f"a{fill.allocation_id}" if fill.allocation_id is not None else str(fill.trade_id)
     return f"{venue_account_id}:{symbol}:{trade}"
 
@@ -207,6 +208,9 @@ def apply_trades(*, venue_account: VenueAccount, trades: Iterable[MyTrade]) -> N
         ).first()
         if found is not None:
             _apply_trade(found.pk, trade)
+        else:
+            detail: dict[str, object] = {"venue_order_id": trade.venue_order_id}
+            _book_orphan(venue_account, trade.symbol, trade.side, trade.fill, detail)
 
 
 @transaction_with_retry
@@ -225,16 +229,27 @@ def _apply_unknown(venue_account: VenueAccount, report: Report) -> None:
     if market is None or not report.fills:
         return
     log.error("order.not_ours", symbol=report.symbol, client_order_id=report.client_order_id)
+    detail: dict[str, object] = {
+        "client_order_id": report.client_order_id,
+        "venue_order_id": report.venue_order_id,
+    }
     for fill in report.fills:
-        ledger.post_orphan_fill(
-            key=_text_key(venue_account.pk, report.symbol, fill),
-            venue_account_id=venue_account.pk,
-            side=report.side,
-            base=market.base_id,
-            quote=market.quote_id,
-            quantity=fill.quantity,
-            quote_quantity=fill.quote_quantity,
-            commission=fill.commission,
-            commission_asset=_commission_asset(fill),
-            detail={"client_order_id": report.client_order_id, "venue_order_id": report.venue_order_id},
-        )
+        _book_orphan(venue_account, report.symbol, report.side, fill, detail)
+
+
+def _book_orphan(
+    venue_account: VenueAccount, symbol: str, side: str, fill: TradeFill, detail: dict[str, object]
+) -> None:
+    market = markets.market_row(symbol)
+    ledger.post_orphan_fill(
+        key=text_key(venue_account.pk, symbol, fill),
+        venue_account_id=venue_account.pk,
+        side=side,
+        base=market.base_id,
+        quote=market.quote_id,
+        quantity=fill.quantity,
+        quote_quantity=fill.quote_quantity,
+        commission=fill.commission,
+        commission_asset=_commission_asset(fill),
+        detail=detail,
+    )

@@ -9,10 +9,11 @@ from django.test import override_settings
 
 from accounts.models import User
 from ledger import services as ledger
-from ledger.models import Network
+from ledger.models import LedgerException, Network
 from markets.models import Asset
 from tests.factories import fund, make_user, venue_account
 from tests.ledger.money import CONFIG, HISTORY, TRANSFER
+from tests.ledger.runs import holds, price, twice
 from tests.venue import Venue
 
 
@@ -44,3 +45,29 @@ def rich(depositor: User, venue: Venue) -> Iterator[User]:
     RecoveryCodes.activate(depositor)
     with override_settings(BINANCE_WITHDRAW_API_KEY="withdraw", BINANCE_WITHDRAW_API_SECRET="secret"):
         yield depositor
+
+
+@pytest.fixture
+def funded(rich: User) -> User:
+    """alice with 1,000 USDT and 1 BTC, which is worth 40,000."""
+    fund(rich, "BTC", "1")
+    price("BTCUSDT", "40000")
+    return rich
+
+
+@pytest.fixture
+def carol(db: None) -> User:
+    return make_user("carol", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def dave(db: None) -> User:
+    return make_user("dave", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def big_difference(funded: User, carol: User, venue: Venue) -> LedgerException:
+    """Half a bitcoin is missing at the venue."""
+    holds(venue, USDT="1000", BTC="0.5")
+    twice()
+    return LedgerException.objects.get()

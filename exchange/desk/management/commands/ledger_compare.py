@@ -1,0 +1,54 @@
+"""`manage.py ledger_compare [--history [--day DAY]]`: our books against the venue's; exit status 1 when they differ."""
+
+from datetime import date
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from exchange.binance.errors import VenueError
+from exchange.money import plain
+from ledger import services as ledger
+from orders import services as orders
+
+
+class Command(BaseCommand):
+    help = (
+        "Compare the books with the venue account, asset by asset, or a day of its history, record by record."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--history", action="store_true", help="deposits, withdrawals and trades of past days"
+        )
+        parser.add_argument(
+            "--day", type=date.fromisoformat, help="only this day (YYYY-MM-DD, UTC), once more"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            if options["history"] or options["day"]:
+                self._history(options["day"])
+            else:
+                self._positions()
+        except VenueError as error:
+            raise CommandError(f"the venue could not be asked: {error}", returncode=2) from error
+
+    def _positions(self) -> None:
+        run = ledger.reconcile()
+        if run is None:
+            raise CommandError("no key for the venue is set", returncode=2)
+        for row in run.rows.all():
+            if row.difference or row.explained:
+                self.stdout.write(
+                    f"{row.place} {row.asset_id}: books {plain(row.ours)}, venue {plain(row.theirs)}, "
+                    f"under way {plain(row.explained)}, difference {plain(row.difference)}"
+                )
+        if not run.is_ok:
+            raise CommandError(f"{run.differing} assets differ", returncode=1)
+        self.stdout.write("the books and the venue agree")
+
+    def _history(self, day: date | None) -> None:
+        differing = ledger.compare_history(day=day) + orders.compare_trades(day=day)
+        if differing:
+            raise CommandError(f"{differing} records differ", returncode=1)
+        self.stdout.write("the books and the venue's history agree")

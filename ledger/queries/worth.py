@@ -1,0 +1,43 @@
+"""What assets are worth in the asset of reference: estimates at the last prices, never a balance."""
+
+from decimal import Decimal
+
+from django.conf import settings
+
+from exchange.money import EXACT
+from markets import queries as markets
+
+BRIDGES = ("BTC", "ETH", "BNB", "USDC", "FDUSD")
+ONE = Decimal(1)
+
+
+class Prices:
+    """The last prices of one moment; an asset without a market of its own is priced over another asset."""
+
+    def __init__(self) -> None:
+        self._tickers = markets.tickers()
+
+    def of(self, asset: str) -> Decimal | None:
+        """The asset's price in the asset of reference, None when no market says it."""
+        reference = settings.REFERENCE_ASSET
+        if (direct := self._between(asset, reference)) is not None:
+            return direct
+        for bridge in BRIDGES:
+            first, second = self._between(asset, bridge), self._between(bridge, reference)
+            if first is not None and second is not None:
+                return EXACT.multiply(first, second)
+        return None
+
+    def _between(self, asset: str, quote: str) -> Decimal | None:
+        if asset == quote:
+            return ONE
+        if ticker := self._tickers.get(f"{asset}{quote}"):
+            return Decimal(ticker.last)
+        if (ticker := self._tickers.get(f"{quote}{asset}")) and Decimal(ticker.last):
+            return markets.divide(ONE, Decimal(ticker.last))
+        return None
+
+    def worth(self, asset: str, amount: Decimal) -> Decimal | None:
+        """The amount in the asset of reference, None when no market says it."""
+        price = self.of(asset)
+        return None if price is None else EXACT.multiply(price, amount)

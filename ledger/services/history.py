@@ -1,0 +1,263 @@
+"""A day of the venue's history against ours, record by record: deposits and withdrawals."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from functools import partial
+from itertools import count
+from typing import Any, TypeVar
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from exchange.binance.errors import NotSent
+from exchange.binance.wallet import DepositRecord, WithdrawRecord
+from exchange.database import transaction_with_retry
+from exchange.gate import services as gate
+from exchange.gate.models import VenueAccount
+from exchange.money import round_down
+from ledger import queries, rules
+from ledger.models import Account, Deposit, Entry, HistoryCheck, SubAccount, Withdrawal
+from ledger.services.exceptions import note_exception
+from ledger.services.posting import Line, system
+
+log = structlog.get_logger()
+# The venue needs a while to show the last minutes of a day, and so do we.
+SETTLED = timedelta(hours=1)
+LOOK_BACK_DAYS = 3
+PAGE = 1000
+DEPOSITS, WITHDRAWALS = "deposits", "withdrawals"
+Record = TypeVar("Record")
+Read = Callable[[gate.Rest, int], list[Record]]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One record that one side lacks, or has with another amount; `lines` would book it to suspense."""
+
+    source: str
+    key: str
+    asset: str | None
+    amount: Decimal | None
+    detail: dict[str, object]
+    cause: str
+    lines: tuple[Line, ...] = ()
+
+
+def past_days(now: datetime) -> list[date]:
+    """Days that are over and settled, the oldest first."""
+    last = (now - SETTLED).astimezone(UTC).date()
+    return [last - timedelta(days=back) for back in range(LOOK_BACK_DAYS, 0, -1)]
+
+
+def span_of(day: date) -> tuple[datetime, datetime]:
+    """From midnight to midnight, UTC."""
+    start = datetime.combine(day, time.min, UTC)
+    return start, start + timedelta(days=1)
+
+
+def milliseconds(moment: datetime) -> int:
+    return int(moment.timestamp()) * 1000
+
+
+@transaction_with_retry
+def note_history(
+    *, account: VenueAccount, day: date, part: str, compared: int, found: Iterable[Finding]
+) -> int:
+    """The part of the day is on record as compared, each finding is before staff; gives how many there were."""
+    findings = list(found)
+    for finding in findings:
+        note_exception(
+            source=finding.source,
+            key=finding.key[:120],
+            asset=finding.asset,
+            amount=finding.amount,
+            detail={**finding.detail, "day": day.isoformat()},
+            cause=finding.cause,
+            suggestion=finding.lines,
+        )
+    HistoryCheck.objects.update_or_create(
+        venue_account=account,
+        day=day,
+        part=part,
+        defaults={"at": timezone.now(), "compared": compared, "differing": len(findings)},
+    )
+    log.info("history.compared", day=str(day), part=part, compared=compared, differing=len(findings))
+    return len(findings)
+
+
+def compare_history(*, day: date | None = None) -> int:
+    """Deposits and withdrawals of the day, or of every past day not compared yet, are held against ours.
+
+    Gives how many records differ. A venue that wants to be left alone is asked again by the next sweep.
+    """
+    if gate.venue_key() is None or not settings.BINANCE_SAPI_URL:
+        return 0
+    account = gate.primary_account()
+    differing = 0
+    for wanted in [day] if day else past_days(timezone.now()):
+        for part, compare in ((DEPOSITS, _deposits), (WITHDRAWALS, _withdrawals)):
+            if day is None and queries.was_compared(account.pk, wanted, part):
+                continue
+            try:
+                compared, found = compare(account, wanted)
+            except NotSent as error:
+                log.info("history.later", reason=error.reason)
+                return differing
+            differing += note_history(account=account, day=wanted, part=part, compared=compared, found=found)
+    return differing
+
+
+# ------------------------------------------------------------------ deposits
+def _deposits(account: VenueAccount, day: date) -> tuple[int, list[Finding]]:
+    start, end = span_of(day)
+    margin = timedelta(days=1)
+    theirs = {record.id: record for record in _arrived(account, start - margin, end + margin)}
+    ours = {deposit.venue_id: deposit for deposit in queries.deposits_with(account.pk, theirs, start, end)}
+    of_the_day = [r for r in theirs.values() if milliseconds(start) <= r.inserted_ms < milliseconds(end)]
+    found = [
+        finding for record in of_the_day if (finding := _missing_here(account, record, ours.get(record.id)))
+    ]
+    found += [_missing_there(deposit) for deposit in ours.values() if deposit.venue_id not in theirs]
+    return len(of_the_day), found
+
+
+def _arrived(account: VenueAccount, start: datetime, end: datetime) -> Iterator[DepositRecord]:
+    span = {"start_ms": milliseconds(start), "end_ms": milliseconds(end), "limit": PAGE}
+    yield from _paged(account, lambda rest, offset: rest.deposit_history(offset=offset, **span))
+    for email in SubAccount.objects.exclude(email="").order_by("id").values_list("email", flat=True):
+        yield from _paged(account, _of_sub_account(email, span))
+
+
+def _of_sub_account(email: str, span: dict[str, int]) -> Read[DepositRecord]:
+    return lambda rest, offset: rest.sub_deposit_history(email, offset=offset, **span)
+
+
+def _paged(account: VenueAccount, read: Read[Record]) -> Iterator[Record]:
+    for offset in count(0, PAGE):
+        rows = gate.call(account, gate.Kind.HISTORY, None, partial(_read_page, read, offset))
+        yield from rows
+        if len(rows) < PAGE:
+            return
+
+
+def _read_page(read: Read[Record], offset: int, rest: gate.Rest) -> list[Record]:
+    return read(rest, offset)
+
+
+def _missing_here(account: VenueAccount, record: DepositRecord, ours: Deposit | None) -> Finding | None:
+    if record.status not in rules.DEPOSIT_CREDITED:
+        return None
+    booked = ours is not None and ours.transfer_id is not None
+    if booked and ours is not None and ours.amount == record.amount:
+        return None
+    words = (
+        _("The amount differs from ours.")
+        if booked
+        else _("The venue has credited it, and it is not booked here.")
+    )
+    return Finding(
+        source=_("deposit differs from the venue's"),
+        key=f"deposit history:{account.pk}:{record.id}",
+        asset=record.asset if queries.is_asset(record.asset) else None,
+        amount=record.amount - (ours.amount if booked and ours else 0),
+        detail={"venue_id": record.id, "tx_id": record.tx_id, "deposit": ours.pk if ours else None},
+        cause=words,
+    )
+
+
+def _missing_there(deposit: Deposit) -> Finding:
+    amount = round_down(deposit.amount, deposit.asset.scale)
+    place = Account.Type.VENUE if deposit.sub_account_id is None else Account.Type.CUSTODY
+    owner = deposit.venue_account_id if place == Account.Type.VENUE else None
+    return Finding(
+        source=_("deposit the venue does not show"),
+        key=f"deposit history:{deposit.venue_account_id}:{deposit.venue_id}",
+        asset=deposit.asset_id,
+        amount=-amount,
+        detail={"deposit": deposit.pk, "tx_id": deposit.tx_id},
+        cause=_("It is booked here, and the venue's history does not have it."),
+        lines=(
+            system(place, deposit.asset_id, amount, owner),
+            system(Account.Type.SUSPENSE, deposit.asset_id, -amount),
+        ),
+    )
+
+
+# ------------------------------------------------------------------ withdrawals
+def _withdrawals(account: VenueAccount, day: date) -> tuple[int, list[Finding]]:
+    start, end = span_of(day)
+    span: dict[str, Any] = {"start_ms": milliseconds(start), "end_ms": milliseconds(end) - 1, "limit": PAGE}
+    theirs = list(_paged(account, lambda rest, offset: rest.withdraw_history(offset=offset, **span)))
+    ours = {
+        row.client_id: row for row in Withdrawal.objects.filter(client_id__in=[r.client_id for r in theirs])
+    }
+    found = [finding for r in theirs if (finding := _withdrawal_differs(account, r, ours.get(r.client_id)))]
+    known = {record.client_id for record in theirs}
+    # An hour at both ends of the day may belong to the neighbours by the venue's clock.
+    inside = queries.withdrawals_completed(account.pk, start + SETTLED, end - SETTLED)
+    found += [_withdrawal_missing_there(row) for row in inside if row.client_id not in known]
+    return len(theirs), found
+
+
+def _withdrawal_differs(
+    account: VenueAccount, record: WithdrawRecord, ours: Withdrawal | None
+) -> Finding | None:
+    if record.status in rules.WITHDRAW_FAILED:
+        return None
+    cost = rules.venue_cost(record.amount, record.fee)
+    if ours is None:
+        return _not_ours(account, record, cost)
+    if ours.status != Withdrawal.Status.COMPLETED or (booked := _booked(ours)) == cost:
+        return None
+    return Finding(
+        source=_("withdrawal differs from the venue's"),
+        key=f"withdrawal history:{account.pk}:{record.id}",
+        asset=ours.asset_id,
+        amount=booked - cost,
+        detail={"withdrawal": ours.pk, "booked": str(booked), "venue": str(cost)},
+        cause=_("The venue took another amount than was booked."),
+        lines=_venue_to_suspense(account, ours.asset_id, booked - cost),
+    )
+
+
+def _not_ours(account: VenueAccount, record: WithdrawRecord, cost: Decimal) -> Finding:
+    is_known = queries.is_asset(record.asset)
+    return Finding(
+        source=_("withdrawal nobody here asked for"),
+        key=f"withdrawal history:{account.pk}:{record.id}",
+        asset=record.asset if is_known else None,
+        amount=-cost,
+        detail={"venue_id": record.id, "tx_id": record.tx_id, "address": record.address},
+        cause=_("It was made by hand at the venue, or by somebody who has our key. Look at once."),
+        lines=_venue_to_suspense(account, record.asset, -cost) if is_known else (),
+    )
+
+
+def _withdrawal_missing_there(row: Withdrawal) -> Finding:
+    return Finding(
+        source=_("withdrawal the venue does not show"),
+        key=f"withdrawal history:{row.venue_account_id}:{row.client_id}",
+        asset=row.asset_id,
+        amount=row.amount,
+        detail={"withdrawal": row.pk, "tx_id": row.tx_id},
+        cause=_("It is booked as completed, and the venue's history of the day does not have it."),
+    )
+
+
+def _booked(row: Withdrawal) -> Decimal:
+    entries = Entry.objects.filter(
+        transfer__scope="withdrawal", transfer__key=str(row.pk), account__type=Account.Type.VENUE
+    )
+    return sum((entry.amount for entry in entries), Decimal(0))
+
+
+def _venue_to_suspense(account: VenueAccount, asset: str, difference: Decimal) -> tuple[Line, ...]:
+    """The lines after which the books' position is the difference higher."""
+    return (
+        system(Account.Type.VENUE, asset, -difference, account.pk),
+        system(Account.Type.SUSPENSE, asset, difference),
+    )

@@ -1,0 +1,217 @@
+"""Trades at the venue against ours: what explains a difference now, and every trade of a past day."""
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+
+import structlog
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from exchange.binance.errors import NotSent, VenueError
+from exchange.binance.models import MyTrade
+from exchange.gate import services as gate
+from exchange.gate.models import VenueAccount
+from exchange.office import services as office
+from ledger import queries as books
+from ledger import services as ledger
+from markets import queries as markets
+from markets import services as market_services
+from orders import queries
+from orders.models import Fill
+from orders.services.reports import apply_trades, text_key
+
+log = structlog.get_logger()
+PAGE = 1000
+PART = "trades:"
+# An order that is being placed may have traded before its number at the venue is known here.
+UNCERTAIN = timedelta(minutes=10)
+
+
+@ledger.explains
+def trades_under_way(account: VenueAccount, assets: Collection[str]) -> Iterator[ledger.Explanation]:
+    """Trades of unfinished orders that the venue has executed and the books do not have yet."""
+    for symbol, since in queries.unfinished_symbols(account.pk, assets):
+        trades = gate.call(
+            account,
+            gate.Kind.QUERY,
+            None,
+            partial(_newest, symbol, int(since.timestamp() * 1000)),
+        )
+        ours = queries.known_orders(account.pk, symbol, [trade.venue_order_id for trade in trades])
+        for trade in _not_booked(account, symbol, trades):
+            if trade.venue_order_id in ours:
+                yield from _moved(trade, ours[trade.venue_order_id])
+
+
+def _newest(symbol: str, since_ms: int, rest: gate.Rest) -> list[MyTrade]:
+    return [trade for trade in rest.my_trades(symbol, limit=PAGE) if trade.fill.time_ms >= since_ms]
+
+
+def _not_booked(account: VenueAccount, symbol: str, trades: Iterable[MyTrade]) -> list[MyTrade]:
+    rows = list(trades)
+    booked = queries.fills_by_trade(account.pk, symbol, [trade.fill.trade_id for trade in rows])
+    return [trade for trade in rows if trade.fill.trade_id not in booked]
+
+
+def _moved(trade: MyTrade, order_id: int) -> Iterator[ledger.Explanation]:
+    market, fill = markets.market_row(trade.symbol), trade.fill
+    sign = 1 if trade.side == "BUY" else -1
+    for asset, amount in (
+        (market.base_id, sign * fill.quantity),
+        (market.quote_id, -sign * fill.quote_quantity),
+        (fill.commission_asset, -fill.commission),
+    ):
+        yield ledger.Explanation(
+            ledger.Place.VENUE,
+            asset,
+            amount,
+            _("trade not booked yet"),
+            f"ORDER:{order_id} trade {fill.trade_id}",
+        )
+
+
+# ------------------------------------------------------------------ a day, trade by trade
+def compare_trades(*, day: date | None = None) -> int:
+    """Every trade of the day, or of every past day not compared yet, is held against ours; gives how many differ.
+
+    A trade that is missing here is booked and put on record; the rest waits for staff. The next sweep goes on where a
+    venue that wants to be left alone stopped this one.
+    """
+    if gate.venue_key() is None:
+        return 0
+    account = gate.primary_account()
+    differing = 0
+    for wanted in [day] if day else ledger.past_days(timezone.now()):
+        for symbol in queries.symbols_of(*ledger.span_of(wanted)):
+            if day is None and books.was_compared(account.pk, wanted, PART + symbol):
+                continue
+            try:
+                differing += _compare(account, wanted, symbol)
+            except NotSent as error:
+                log.info("history.later", symbol=symbol, reason=error.reason)
+                return differing
+            except VenueError as error:  # a market the venue no longer has, for instance
+                log.warning("history.not_compared", symbol=symbol, reason=str(error)[:120])
+    return differing
+
+
+def _compare(account: VenueAccount, day: date, symbol: str) -> int:
+    start, end = ledger.span_of(day)
+    theirs = {trade.fill.trade_id: trade for trade in _trades(account, symbol, start, end)}
+    ours = queries.fills_by_trade(account.pk, symbol, list(theirs), start, end)
+    missing = [trade for trade in theirs.values() if not _is_booked(account, trade, ours)]
+    if any(_may_be_under_way(account, trade) for trade in missing):
+        return 0  # this market is compared by a later sweep
+    found = [_repaired(account, trade) for trade in missing]
+    found += [_missing_there(account, fill) for number, fill in ours.items() if number not in theirs]
+    found += [
+        finding
+        for number, fill in ours.items()
+        if number in theirs and (finding := _differs(account, fill, theirs[number]))
+    ]
+    return ledger.note_history(
+        account=account, day=day, part=PART + symbol, compared=len(theirs), found=found
+    )
+
+
+def _trades(account: VenueAccount, symbol: str, start: datetime, end: datetime) -> Iterator[MyTrade]:
+    """The venue answers by time for the first page, and by number for the next ones."""
+    first, last = int(start.timestamp()) * 1000, int(end.timestamp()) * 1000 - 1
+    page = gate.call(
+        account,
+        gate.Kind.HISTORY,
+        None,
+        lambda rest: rest.my_trades(symbol, start_ms=first, end_ms=last, limit=PAGE),
+    )
+    while page:
+        yield from (trade for trade in page if first <= trade.fill.time_ms <= last)
+        if len(page) < PAGE or page[-1].fill.time_ms > last:
+            return
+        page = gate.call(account, gate.Kind.HISTORY, None, partial(_from, symbol, page[-1].fill.trade_id + 1))
+
+
+def _from(symbol: str, number: int, rest: gate.Rest) -> list[MyTrade]:
+    return rest.my_trades(symbol, from_id=number, limit=PAGE)
+
+
+def _is_booked(account: VenueAccount, trade: MyTrade, ours: Collection[int]) -> bool:
+    """As a fill of an order, or to suspense as one of an order nobody knows."""
+    key = text_key(account.pk, trade.symbol, trade.fill)
+    return trade.fill.trade_id in ours or books.has_transfer("fill", key)
+
+
+def _may_be_under_way(account: VenueAccount, trade: MyTrade) -> bool:
+    """True while an order of ours without a number at the venue could still turn out to have made the trade."""
+    is_fresh = timezone.now() - queries.moment(trade.fill.time_ms) < UNCERTAIN
+    return is_fresh or queries.has_unnumbered_order(account.pk, trade.symbol)
+
+
+def _repaired(account: VenueAccount, trade: MyTrade) -> ledger.Finding:
+    """The trade is booked: to its order, or to suspense when nobody here knows the order."""
+    if trade.fill.commission_asset:
+        market_services.ensure_asset(trade.fill.commission_asset)
+    apply_trades(venue_account=account, trades=[trade])
+    key = text_key(account.pk, trade.symbol, trade.fill)
+    office.record(None, "trade.repaired", "trade", key, after={"venue_order_id": trade.venue_order_id})
+    return _finding(
+        account,
+        trade,
+        source=_("trade was missing here"),
+        amount=trade.fill.quantity,
+        cause=_("No report of it arrived; it was booked when the day was compared."),
+    )
+
+
+def _missing_there(account: VenueAccount, fill: Fill) -> ledger.Finding:
+    return ledger.Finding(
+        source=_("trade the venue does not show"),
+        key=f"trade history:{account.pk}:{fill.market_id}:{fill.trade_id}",
+        asset=fill.market.base_id,
+        amount=fill.quantity,
+        detail={"fill": fill.pk, "order": fill.order_id, "transfer": fill.transfer_id},
+        cause=_("It is booked here, and the venue's list of the day does not have it."),
+    )
+
+
+def _differs(account: VenueAccount, fill: Fill, trade: MyTrade) -> ledger.Finding | None:
+    theirs = trade.fill
+    if (fill.price, fill.quantity, fill.quote_quantity) != (
+        theirs.price,
+        theirs.quantity,
+        theirs.quote_quantity,
+    ):
+        return _finding(
+            account,
+            trade,
+            source=_("trade differs from the venue's"),
+            amount=theirs.quantity - fill.quantity,
+            cause=_("Price, quantity or total is another one there."),
+        )
+    if fill.commission == theirs.commission:
+        return None
+    short = Decimal(fill.commission) - theirs.commission
+    market_services.ensure_asset(theirs.commission_asset)
+    return ledger.Finding(
+        source=_("commission differs from the venue's"),
+        key=f"commission history:{account.pk}:{trade.symbol}:{theirs.trade_id}",
+        asset=theirs.commission_asset,
+        amount=short,
+        detail={"fill": fill.pk, "order": fill.order_id},
+        cause=_("The report that was booked named another commission."),
+        lines=ledger.commission_lines(account.pk, theirs.commission_asset, -short),
+    )
+
+
+def _finding(
+    account: VenueAccount, trade: MyTrade, *, source: str, amount: Decimal, cause: str
+) -> ledger.Finding:
+    return ledger.Finding(
+        source=source,
+        key=f"trade history:{account.pk}:{trade.symbol}:{trade.fill.trade_id}",
+        asset=markets.market_row(trade.symbol).base_id,
+        amount=amount,
+        detail={"symbol": trade.symbol, "trade": trade.fill.trade_id, "venue_order_id": trade.venue_order_id},
+        cause=cause,
+    )

@@ -1,0 +1,138 @@
+"""A day of the venue's history against ours: every deposit and withdrawal, record by record."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.core.cache import cache
+
+from accounts.models import User
+from exchange.gate import limits
+from exchange.office import services as office
+from ledger import services as ledger
+from ledger.models import Account, Deposit, HistoryCheck, LedgerException, Withdrawal
+from tests.factories import held_by_the_house
+from tests.ledger.money import HISTORY, SENT, SUB_HISTORY, approved, poll, record, sent_record, with_address
+from tests.ledger.runs import ask_closing
+from tests.venue import Venue
+
+DAY = date(2023, 11, 14)  # of the records' insertTime
+NOON = datetime(2023, 11, 14, 12, tzinfo=UTC)
+D = Decimal
+
+
+@pytest.fixture(autouse=True)
+def quiet(funded: User, venue: Venue) -> None:
+    venue.on("GET", SENT, (200, []))
+    venue.on("GET", SUB_HISTORY, (200, []))
+
+
+@pytest.fixture
+def credited(funded: User, venue: Venue) -> Deposit:
+    with_address(funded)
+    poll(venue, record(1))
+    Deposit.objects.update(seen_at=NOON)
+    return Deposit.objects.get()
+
+
+@pytest.fixture
+def completed(funded: User, venue: Venue) -> Withdrawal:
+    row = approved(funded)
+    Withdrawal.objects.filter(pk=row.pk).update(status="SENT", sending_at=NOON)
+    venue.on("GET", SENT, (200, [sent_record(row, 6)]))
+    ledger.poll_withdrawals()
+    row.refresh_from_db()
+    return row
+
+
+def found() -> list[tuple[str, str | None, Decimal | None]]:
+    rows = LedgerException.objects.filter(key__contains="history").order_by("id")
+    return [(row.source, row.asset_id, row.amount and row.amount.normalize()) for row in rows]
+
+
+def test_what_both_have_alike_is_no_finding(credited: Deposit, completed: Withdrawal) -> None:
+    assert ledger.compare_history(day=DAY) == 0
+    checks = {check.part: (check.compared, check.differing) for check in HistoryCheck.objects.all()}
+    assert checks == {"deposits": (1, 0), "withdrawals": (1, 0)}
+
+
+def test_a_deposit_missing_here_and_one_missing_there_are_found(credited: Deposit, venue: Venue) -> None:
+    venue.on("GET", SUB_HISTORY, (200, [record(2, amount="7")]))
+    assert ledger.compare_history(day=DAY) == 2
+    assert found() == [
+        ("deposit differs from the venue's", "USDT", D(7)),
+        ("deposit the venue does not show", "USDT", D(-100)),
+    ]
+
+
+def test_a_deposit_of_another_amount_is_found(credited: Deposit, venue: Venue) -> None:
+    venue.on("GET", SUB_HISTORY, (200, [record(1, amount="99.99999999")]))
+    ledger.compare_history(day=DAY)
+    assert found() == [("deposit differs from the venue's", "USDT", D("-0.00000001"))]
+
+
+@pytest.mark.parametrize("status", [0, 2, 7])
+def test_a_deposit_the_venue_did_not_credit_needs_no_row_here(venue: Venue, status: int) -> None:
+    venue.on("GET", HISTORY, (200, [record(9, status=status)]))
+    assert ledger.compare_history(day=DAY) == 0
+
+
+def test_a_withdrawal_nobody_here_asked_for_is_an_alarm(completed: Withdrawal, venue: Venue) -> None:
+    stolen = sent_record(completed, 6, id="w2", withdrawOrderId="", amount="499")
+    venue.on("GET", SENT, (200, [sent_record(completed, 6), stolen]))
+    ledger.compare_history(day=DAY)
+    assert found() == [("withdrawal nobody here asked for", "USDT", D(-500))]
+
+
+def test_a_withdrawal_that_took_more_than_was_booked_is_found_and_can_be_booked(
+    carol: User, dave: User, completed: Withdrawal, venue: Venue
+) -> None:
+    venue.on("GET", SENT, (200, [sent_record(completed, 6, transactionFee="1.5")]))
+    ledger.compare_history(day=DAY)
+    assert found() == [("withdrawal differs from the venue's", "USDT", D("-0.5"))]
+    office.grant(ask_closing(LedgerException.objects.get(), carol), by=dave)
+    ledger.carry_out_approvals()
+    assert held_by_the_house(Account.Type.VENUE, "USDT") == D("-899.5")
+    assert held_by_the_house(Account.Type.SUSPENSE, "USDT") == D("-0.5")
+
+
+def test_a_completed_withdrawal_the_venue_does_not_show_is_found(completed: Withdrawal, venue: Venue) -> None:
+    venue.on("GET", SENT, (200, []))
+    ledger.compare_history(day=DAY)
+    assert found() == [("withdrawal the venue does not show", "USDT", D(100))]
+
+
+def test_a_finding_is_put_before_staff_once(completed: Withdrawal, venue: Venue) -> None:
+    venue.on("GET", SENT, (200, []))
+    for _time in range(2):
+        ledger.compare_history(day=DAY)
+    assert len(found()) == 1
+
+
+def test_every_page_of_the_history_is_read(credited: Deposit, venue: Venue) -> None:
+    many = [record(number, status=2) for number in range(10, 1010)]
+    pages = {0: many, 1000: [record(1)]}
+    venue.on("GET", SUB_HISTORY, lambda asked: (200, pages.get(int(asked["offset"]), [])))
+    assert ledger.compare_history(day=DAY) == 0
+
+
+def test_each_past_day_is_compared_once(venue: Venue) -> None:
+    ledger.compare_history()
+    asked = venue.count("GET", SENT)
+    ledger.compare_history()
+    assert (asked, venue.count("GET", SENT), HistoryCheck.objects.count()) == (3, 3, 6)
+
+
+def test_the_past_waits_while_others_need_the_weight(venue: Venue) -> None:
+    cache.set(limits.WEIGHT_KEY, 5000)
+    ledger.compare_history()
+    assert not HistoryCheck.objects.exists()
+    cache.set(limits.WEIGHT_KEY, 100)
+    ledger.compare_history()
+    assert HistoryCheck.objects.count() == 6
+
+
+def test_a_day_is_compared_when_it_is_over_and_settled() -> None:
+    midnight = datetime(2026, 3, 5, tzinfo=UTC)
+    assert ledger.past_days(midnight + timedelta(minutes=59))[-1] == date(2026, 3, 3)
+    assert ledger.past_days(midnight + timedelta(minutes=61))[-1] == date(2026, 3, 4)
