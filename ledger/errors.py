@@ -135,6 +135,11 @@ class AssetStopped(Unavailable):
     )
 
 
+class SameAccount(DomainError):
+    code = "same_account"
+    message = _("Choose two different accounts; an amount cannot move from an account to itself.")
+
+
 class CaseMissing(DomainError):
     code = "case_missing"
     message = _("A change of a customer's balance needs the number of the case it belongs to.")

@@ -1,9 +1,13 @@
 """Shape of the wallet's forms."""
 
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from exchange.pages import AmountField, NonceField
+from ledger import queries, services
 
 
 class RouteForm(forms.Form):
@@ -48,3 +52,84 @@ class WithdrawForm(forms.Form):
 class HistoryFilter(forms.Form):
     asset = forms.CharField(required=False, max_length=32)
     page = forms.IntegerField(required=False, min_value=1, max_value=100_000)
+
+
+class AdjustmentForm(forms.Form):
+    """An amount from one account of the books to another, with a category and a reason."""
+
+    asset = forms.CharField(label=_("Asset"), max_length=32)
+    source = forms.ChoiceField(label=_("From account"), choices=services.SIDES.items)
+    target = forms.ChoiceField(label=_("To account"), choices=services.SIDES.items)
+    amount = AmountField(label=_("Amount"))
+    category = forms.ChoiceField(label=_("Category"), choices=services.CATEGORIES.items)
+    customer = forms.EmailField(
+        label=_("Customer's e-mail address"),
+        required=False,
+        help_text=_("Only when one side is a customer."),
+    )
+    case = forms.CharField(
+        label=_("Case number"),
+        required=False,
+        max_length=60,
+        help_text=_("What a customer's balance is changed for; required then."),
+    )
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text=_("Kept on record."),
+    )
+
+    def clean_asset(self) -> str:
+        return str(self.cleaned_data["asset"]).strip().upper()
+
+
+class PeriodForm(forms.Form):
+    """As of a time, or from a first to a last day, both whole and UTC."""
+
+    at = forms.DateTimeField(
+        label=_("As of (UTC)"),
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S"),
+    )
+    start = forms.DateField(
+        label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    end = forms.DateField(
+        label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    step = forms.ChoiceField(
+        label=_("In steps of"),
+        required=False,
+        choices=[
+            ("total", _("the whole period")),
+            ("day", _("a day")),
+            ("week", _("a week")),
+            ("month", _("a month")),
+        ],
+    )
+
+    def clean(self) -> dict[str, Any]:
+        found = super().clean() or {}
+        start, end, step = found.get("start"), found.get("end"), found.get("step") or "total"
+        if start and end and end < start:
+            raise forms.ValidationError(_("The last day comes before the first; turn them round."))
+        last = end or datetime.now(UTC).date()
+        if start and queries.count_of(start, last, step) > queries.LONGEST:
+            raise forms.ValidationError(_("These are too many steps; take longer ones or a shorter period."))
+        return found
+
+    @property
+    def period(self) -> queries.Period:
+        wanted = self.cleaned_data
+        start, end = wanted.get("start"), wanted.get("end")
+        return queries.Period(
+            at=wanted.get("at"),
+            start=_midnight(start) if start else None,
+            end=_midnight(end + timedelta(days=1)) if end else None,
+            step=wanted.get("step") or "total",
+        )
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)

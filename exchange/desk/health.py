@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from exchange.desk import queries
+from ledger import queries as books
 
 REDIS_SECONDS = 2
 
@@ -78,7 +79,11 @@ def status_page(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "desk/status.html",
-        {"now": queries.status(), "is_ready": database_answers() and redis_answers()},
+        {
+            "now": queries.status(),
+            "agreement": books.agreement(),
+            "is_ready": database_answers() and redis_answers(),
+        },
     )
 
 
@@ -110,12 +115,12 @@ class House(Collector):
         for name, count in queries.waiting_counts().items():
             yield GaugeMetricFamily(f"causeway_{name}", name.replace("_", " "), value=count)
         now = queries.status()
-        yield from books(now["books"])
+        yield from book_figures(now["books"])
         yield from streams(now["user_streams"])
         yield from ages(now)
 
 
-def books(found: object) -> Iterator[Metric]:
+def book_figures(found: object) -> Iterator[Metric]:
     ages = GaugeMetricFamily("causeway_book_age_seconds", "Age of the published book", labels=["symbol"])
     live = GaugeMetricFamily("causeway_book_live", "1 while the book is live", labels=["symbol"])
     assert isinstance(found, dict)
@@ -140,9 +145,24 @@ def streams(found: object) -> Iterator[Metric]:
 
 
 def ages(now: dict[str, object]) -> Iterator[Metric]:
-    sweeps, gate = now["sweeps"], now["gate"]
+    sweeps, gate, compared = now["sweeps"], now["gate"], now["reconciliation"]
     assert isinstance(sweeps, dict)
     assert isinstance(gate, dict)
+    assert isinstance(compared, dict)
+    yield GaugeMetricFamily(
+        "causeway_assets_differing",
+        "Assets in which the books and the venue differ",
+        value=len(compared["differing"]),
+    )
+    yield GaugeMetricFamily(
+        "causeway_assets_stopped", "Assets that take no new orders", value=len(compared["stopped"])
+    )
+    if compared["age_ms"] is not None:
+        yield GaugeMetricFamily(
+            "causeway_reconciliation_age_seconds",
+            "Since the books were held against the venue",
+            value=compared["age_ms"] / 1000,
+        )
     if sweeps["age_ms"] is not None:
         yield GaugeMetricFamily(
             "causeway_sweep_age_seconds", "Since the last sweep", value=sweeps["age_ms"] / 1000

@@ -138,6 +138,18 @@ def _status(_second: int) -> dict[str, object]:
         "user_streams": [_stream(account) for account in gate.user_streams()],
         "sweeps": _sweeps(now_ms),
         "gate": gate.status(),
+        "reconciliation": _reconciliation(),
+    }
+
+
+def _reconciliation() -> dict[str, object]:
+    found = books.agreement()
+    age = (timezone.now() - found.checked_at).total_seconds() if found.checked_at else None
+    return {
+        "state": found.state,
+        "age_ms": None if age is None else int(age * 1000),
+        "differing": found.differing,
+        "stopped": found.stopped,
     }
 
 

@@ -31,7 +31,15 @@ class DeskSite(AdminSite):
         return redirect("account_change_password")
 
     def get_urls(self) -> list[Any]:
-        return [path("search/", self.admin_view(self.search), name="search"), *super().get_urls()]
+        from exchange.desk import treasury
+
+        own = [
+            path("search/", self.admin_view(self.search), name="search"),
+            path("treasury/", self.admin_view(treasury.treasury), name="treasury"),
+            path("treasury/adjustments/", self.admin_view(treasury.adjustments), name="adjustments"),
+            path("treasury/<slug:name>/", self.admin_view(treasury.report), name="report"),
+        ]
+        return [*own, *super().get_urls()]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from exchange.desk import queries  # models are not loaded yet when the site is made

@@ -42,13 +42,20 @@ class ReasonForm(forms.Form):
 
 
 class Decision:
-    """One button of a row's page: what it is called, who may press it, which service it calls."""
+    """One button of a row's page: what it is called, who may press it, which service gets what its form asks."""
 
     def __init__(
-        self, name: str, label: str | Promise, *, decide: Decide, permission: str, is_grave: bool = False
+        self,
+        name: str,
+        label: str | Promise,
+        *,
+        decide: Decide,
+        permission: str,
+        is_grave: bool = False,
+        form: type[ReasonForm] = ReasonForm,
     ) -> None:
         self.name, self.label, self.decide = name, label, decide
-        self.permission, self.is_grave = permission, is_grave
+        self.permission, self.is_grave, self.form = permission, is_grave, form
 
 
 class DecisionAdmin(ReadOnly):
@@ -98,7 +105,7 @@ class DecisionAdmin(ReadOnly):
             row = get_object_or_404(self.get_queryset(request), pk=row_id)
             if not request.user.has_perm(decision.permission):
                 raise PermissionDenied
-            form = ReasonForm(request.POST if request.method == "POST" else None)
+            form = decision.form(request.POST if request.method == "POST" else None)
             if request.method == "POST" and form.is_valid() and self._decide(request, decision, row, form):
                 return redirect(self._address(row))
             return TemplateResponse(
@@ -109,9 +116,9 @@ class DecisionAdmin(ReadOnly):
 
     def _decide(self, request: HttpRequest, decision: Decision, row: Any, form: ReasonForm) -> bool:
         try:
-            decision.decide(row.pk, by=request.user, reason=form.cleaned_data["reason"])
+            decision.decide(row.pk, by=request.user, **form.cleaned_data)
         except DomainError as error:
-            form.add_error("reason" if error.field == "reason" else None, str(error))
+            form.add_error(error.field if error.field in form.fields else None, str(error))
             return False
         messages.success(request, _("Done: %(what)s.") % {"what": decision.label})
         return True

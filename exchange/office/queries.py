@@ -23,6 +23,12 @@ def open_approvals() -> QuerySet[Approval]:
     return Approval.objects.filter(status=Approval.Status.ASKED).select_related("asked_by").order_by("id")
 
 
+def approvals(prefix: str) -> QuerySet[Approval]:
+    """Every request of these kinds, newest first."""
+    found = Approval.objects.filter(kind__startswith=prefix).select_related("asked_by", "decided_by")
+    return found.order_by("-id")
+
+
 def granted_approvals(prefix: str) -> QuerySet[Approval]:
     """Requests of these kinds that were granted and wait to be carried out, oldest first."""
     return Approval.objects.filter(status=Approval.Status.GRANTED, kind__startswith=prefix).order_by("id")

@@ -34,6 +34,9 @@ from ledger.queries.reconciling import (
     was_compared,
     withdrawals_completed,
 )
+from ledger.queries.reports import LONGEST, REPORTS, Period, Report, count_of, report
+from ledger.queries.sheets import balance_sheet, income, one_moment, treasury, trial_rows
+from ledger.queries.statements import StatementRow, statement_balances, statement_rows
 from ledger.queries.withdrawals import (
     find_withdrawals,
     unfinished_withdrawals,
@@ -44,14 +47,21 @@ from ledger.queries.withdrawals import (
 from ledger.queries.worth import Prices
 
 __all__ = [
+    "LONGEST",
+    "REPORTS",
     "Agreement",
     "BalanceRow",
+    "Period",
     "Prices",
+    "Report",
+    "StatementRow",
     "addresses",
     "agreement",
     "available",
+    "balance_sheet",
     "balances",
     "candidates",
+    "count_of",
     "custody_position",
     "deposits",
     "deposits_with",
@@ -64,18 +74,25 @@ __all__ = [
     "has_transfer",
     "history_checks",
     "house",
+    "income",
     "is_asset",
     "latest_reconciliation",
     "locked",
     "network",
     "networks",
+    "one_moment",
     "open_exceptions",
     "open_holds",
+    "report",
     "runs_to_judge_by",
     "standing_differences",
     "statement",
+    "statement_balances",
+    "statement_rows",
     "stopped_assets",
+    "treasury",
     "trial_balance",
+    "trial_rows",
     "unfinished_withdrawals",
     "unswept_deposits",
     "venue_position",

@@ -120,7 +120,7 @@ class Agreement:
 
     checked_at: datetime | None
     is_late: bool = True
-    assets: int = 0
+    assets: list[str] = field(default_factory=list)
     differing: list[str] = field(default_factory=list)
     stopped: list[str] = field(default_factory=list)
 
@@ -131,11 +131,15 @@ class Agreement:
             return "NONE"
         return "DIFFERS" if self.differing else "LATE" if self.is_late else "OK"
 
+    @property
+    def by_asset(self) -> dict[str, str]:
+        """The state of every asset that was compared: OK, DIFFERS or STOPPED."""
+        return {asset: self.of(asset) for asset in sorted({*self.assets, *self.differing})}
+
     def of(self, asset: str) -> str:
-        """The state of one asset."""
         if asset in self.stopped:
             return "STOPPED"
-        return "DIFFERS" if asset in self.differing else "LATE" if self.is_late else "OK"
+        return "DIFFERS" if asset in self.differing else "OK"
 
 
 def agreement() -> Agreement:
@@ -145,7 +149,8 @@ def agreement() -> Agreement:
         return Agreement(None)
     standing = standing_differences().values_list("asset_id", flat=True)
     late = timezone.now() - run.at > timedelta(seconds=LATE_RUNS * settings.RECONCILE_SECONDS)
-    return Agreement(run.at, late, run.assets, _sorted(standing), _sorted(stopped_assets()))
+    compared = run.rows.order_by("asset_id").values_list("asset_id", flat=True).distinct()
+    return Agreement(run.at, late, list(compared), _sorted(standing), _sorted(stopped_assets()))
 
 
 def _sorted(assets: Iterable[str | None]) -> list[str]:

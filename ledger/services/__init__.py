@@ -2,7 +2,8 @@
 
 from ledger.differences import Explanation
 from ledger.models import Hold, Place
-from ledger.services.approved import ask_decision, ask_posting, ask_reversal, carry_out_approvals
+from ledger.services.adjusting import CATEGORIES, SIDES, ask_adjustment
+from ledger.services.approved import PREFIX, ask_decision, ask_posting, ask_reversal, carry_out_approvals
 from ledger.services.crossing import CrossSide, post_cross, post_dust, post_fee
 from ledger.services.deposits import deposit_address, poll_deposits
 from ledger.services.exceptions import ask_closing, note_exception, take_exception
@@ -13,6 +14,7 @@ from ledger.services.holds import hold, release
 from ledger.services.networks import synchronise_networks
 from ledger.services.posting import Line, Posted, post
 from ledger.services.reconciling import prune_reconciliations, reconcile
+from ledger.services.reporting import export_report
 from ledger.services.sending import poll_withdrawals, send_next_withdrawal
 from ledger.services.stopping import require_asset_open
 from ledger.services.withdrawals import (
@@ -25,6 +27,9 @@ from ledger.services.withdrawals import (
 Cause = Hold.Cause
 
 __all__ = [
+    "CATEGORIES",
+    "PREFIX",
+    "SIDES",
     "Cause",
     "CrossSide",
     "Explanation",
@@ -34,6 +39,7 @@ __all__ = [
     "Place",
     "Posted",
     "approve_withdrawal",
+    "ask_adjustment",
     "ask_closing",
     "ask_decision",
     "ask_posting",
@@ -44,6 +50,7 @@ __all__ = [
     "compare_history",
     "deposit_address",
     "explains",
+    "export_report",
     "hold",
     "note_exception",
     "note_history",

@@ -32,6 +32,7 @@ def wallet(request: CustomerRequest) -> HttpResponse:
     hides_small = request.GET.get("small") == "hide"
     shown = [row for row in rows if not (hides_small and row.is_small)]
     context = {"rows": shown, "total": total, "hides_small": hides_small, "counted_in": purse.COUNTED_IN}
+    context["agreement"] = queries.agreement()
     return render(request, "ledger/wallet.html", {**context, "hidden": len(rows) - len(shown)})
 
 
