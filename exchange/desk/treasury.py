@@ -24,7 +24,12 @@ REQUESTS_SHOWN = 50
 
 
 def show(request: HttpRequest, template: str, title: str, **more: Any) -> TemplateResponse:
-    context = {**admin.site.each_context(request), "title": title, **more}
+    context = {
+        **admin.site.each_context(request),
+        "title": title,
+        "reference": settings.REFERENCE_ASSET,
+        **more,
+    }
     return TemplateResponse(request, f"admin/treasury/{template}.html", context)
 
 
@@ -43,7 +48,6 @@ def treasury(request: HttpRequest) -> HttpResponse:
         _("Treasury"),
         treasury=books.treasury(),
         agreement=books.agreement(),
-        reference=settings.REFERENCE_ASSET,
     )
 
 

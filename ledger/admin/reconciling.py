@@ -15,7 +15,7 @@ from exchange.binance.errors import VenueError
 from exchange.office import queries as office
 from exchange.office.decision import Decision, DecisionAdmin, ReadOnly, ReasonForm
 from ledger import services
-from ledger.models import HistoryCheck, LedgerException, ReconciledAsset, Reconciliation
+from ledger.models import HistoryCheck, LedgerException, Reconciliation
 
 
 class ClosingForm(ReasonForm):
@@ -34,7 +34,10 @@ class ClosingForm(ReasonForm):
     books = forms.BooleanField(
         label=_("Book the suggested lines"),
         required=False,
-        help_text=_("A difference that stands and is closed without a posting comes back as a new one."),
+        help_text=_(
+            "A difference that stands and is closed without a posting comes back as a new one. Look whether another "
+            "difference is about the same thing: book only one of them."
+        ),
     )
     field_order = ("category", "books", "reason")
 
@@ -49,11 +52,11 @@ def ask_closing(exception_id: int, *, by: Any, reason: str, category: str, books
 
 @admin.register(LedgerException)
 class LedgerExceptionAdmin(DecisionAdmin):
-    list_display = ("id", "source", "asset_id", "amount", "age", "owner", "stops_asset", "state", "cause")
+    list_display = ("id", "what", "age", "owner", "state", "cause")
     list_filter = (("resolved_at", admin.EmptyFieldListFilter), "stops_asset", "source")
     search_fields = ("key", "owner__email", "asset__code")
     list_select_related = ("owner",)
-    exclude = ("suggestion",)
+    fields = ("source", "key", "detail", "created_at", "seen_at", "gone_at", "approval", "transfer")
     change_form_template = "admin/ledger/ledgerexception/change_form.html"
     take = Decision("take", _("Take it"), decide=take, permission="ledger.change_ledgerexception")
     close = Decision(
@@ -73,6 +76,10 @@ class LedgerExceptionAdmin(DecisionAdmin):
     def context_of(self, request: HttpRequest, row: LedgerException) -> dict[str, object]:
         return {"history": office.history_of("difference", row.pk), "age": self.age(row)}
 
+    @admin.display(description=_("Difference"), ordering="source")
+    def what(self, row: LedgerException) -> str:
+        return str(row)
+
     @admin.display(description=_("Age"), ordering="created_at")
     def age(self, row: LedgerException) -> str:
         return timesince(row.created_at, row.resolved_at)
@@ -81,18 +88,9 @@ class LedgerExceptionAdmin(DecisionAdmin):
     def state(self, row: LedgerException) -> str:
         if not row.is_open:
             return str(_("closed"))
-        return str(_("gone, to be closed")) if row.gone_at else str(_("stands"))
-
-
-class Rows(admin.TabularInline):
-    model = ReconciledAsset
-    fields = ("place", "asset", "ours", "free", "locked", "explained", "difference", "explanations")
-    readonly_fields = fields
-    can_delete = False
-    extra = 0
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
+        if row.gone_at:
+            return str(_("gone, to be closed"))
+        return str(_("stands, and stops its asset")) if row.stops_asset else str(_("stands"))
 
 
 @admin.register(Reconciliation)
@@ -101,7 +99,7 @@ class ReconciliationAdmin(ReadOnly):
     list_filter = ("is_ok",)
     list_select_related = ("venue_account", "by")
     date_hierarchy = "at"
-    inlines = [Rows]
+    change_form_template = "admin/ledger/reconciliation/change_form.html"
     change_list_template = "admin/ledger/reconciliation/change_list.html"
 
     def get_urls(self) -> list[Any]:

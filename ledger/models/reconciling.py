@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from exchange.money import plain
 from ledger.models.books import Transfer
 from ledger.models.fields import amount_field
 
@@ -148,7 +149,8 @@ class LedgerException(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.source} {self.key}"
+        what = "" if self.amount is None else f" {plain(self.amount)} {self.asset_id or ''}"
+        return f"{self.source}:{what or ' ' + self.key}"
 
     @property
     def is_open(self) -> bool:

@@ -125,6 +125,11 @@ class Agreement:
     stopped: list[str] = field(default_factory=list)
 
     @property
+    def is_new(self) -> bool:
+        """True within the first minute."""
+        return self.checked_at is not None and timezone.now() - self.checked_at < timedelta(minutes=1)
+
+    @property
     def state(self) -> str:
         """OK, DIFFERS, LATE or NONE."""
         if self.checked_at is None:
@@ -163,11 +168,17 @@ def candidates(row: ReconciledAsset) -> list[Candidate]:
     since = timezone.now() - LOOKED_BACK
     sign = 1 if row.place == Place.VENUE else -1
     found = [
+        *(Candidate("finding", f.amount, f"#{f.pk}") for f in _findings(row) if f.amount is not None),
         *(Candidate("sweep", sign * d.amount, f"DEPOSIT:{d.pk}") for d in _deposits(row, since, swept=False)),
         *(Candidate("deposit", d.amount, f"DEPOSIT:{d.pk}") for d in _deposits(row, since, booked=False)),
         *(Candidate("reversed", -d.amount, f"DEPOSIT:{d.pk}") for d in _deposits(row, since, booked=True)),
     ]
     return found if row.place == Place.CUSTODY else [*found, *_outgoing(row.asset_id, since)]
+
+
+def _findings(row: ReconciledAsset) -> QuerySet[LedgerException]:
+    """What is before staff already about single records of the asset, and could be the same thing."""
+    return open_exceptions().filter(asset_id=row.asset_id, place="").order_by("-id")[:MOST_CANDIDATES]
 
 
 def _deposits(

@@ -18,7 +18,7 @@ from exchange.binance.wallet import DepositRecord, WithdrawRecord
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
-from exchange.money import round_down
+from exchange.money import plain, round_down
 from ledger import queries, rules
 from ledger.models import Account, Deposit, Entry, HistoryCheck, SubAccount, Withdrawal
 from ledger.services.exceptions import note_exception
@@ -218,7 +218,7 @@ def _withdrawal_differs(
         key=f"withdrawal history:{account.pk}:{record.id}",
         asset=ours.asset_id,
         amount=booked - cost,
-        detail={"withdrawal": ours.pk, "booked": str(booked), "venue": str(cost)},
+        detail={"withdrawal": ours.pk, "booked": plain(booked), "venue": plain(cost)},
         cause=_("The venue took another amount than was booked."),
         lines=_venue_to_suspense(account, ours.asset_id, booked - cost),
     )

@@ -15,7 +15,7 @@ from exchange.binance.models import VenueBalance
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
-from exchange.money import decimals
+from exchange.money import decimals, plain
 from ledger import differences, queries
 from ledger.differences import Explanation
 from ledger.models import Account, LedgerException, Place, ReconciledAsset, Reconciliation
@@ -141,7 +141,7 @@ def _keep(
 
 
 def _row(run: Reconciliation, spot: Spot, row: Compared) -> ReconciledAsset:
-    words = [[found.words, found.row, str(found.amount)] for found in row.counted]
+    words = [[found.words, found.row, plain(found.amount)] for found in row.counted]
     return ReconciledAsset(
         reconciliation=run,
         place=spot[0],
@@ -195,7 +195,7 @@ def _put_before_staff(
         key=f"difference:{row.place}:{row.asset_id}:{run.pk}",
         asset=row.asset_id,
         amount=amount,
-        detail={"run": run.pk, "ours": str(row.ours), "theirs": str(row.theirs)},
+        detail={"run": run.pk, "ours": plain(row.ours), "theirs": plain(row.theirs)},
         cause=_cause(row, amount),
         suggestion=_to_suspense(row, amount),
         venue_account=run.venue_account,
@@ -212,9 +212,8 @@ def _put_before_staff(
 def _renew(
     known: LedgerException, run: Reconciliation, row: ReconciledAsset, amount: Decimal, prices: queries.Prices
 ) -> None:
-    if known.amount != amount:
-        known.amount, known.cause = amount, _cause(row, amount)
-        known.suggestion = exceptions.words_of(_to_suspense(row, amount))
+    known.amount, known.cause = amount, _cause(row, amount)
+    known.suggestion = exceptions.words_of(_to_suspense(row, amount))
     known.seen_at, known.gone_at = run.at, None
     known.stops_asset = _stops(row.asset_id, amount, prices)
     known.save()
@@ -258,6 +257,9 @@ def _cause(row: ReconciledAsset, amount: Decimal) -> str:
 
 def _words() -> dict[str, str]:
     return {
+        "finding": _(
+            "The same amount as difference %(row)s, perhaps the same thing: book only one of the two."
+        ),
         "sweep": _(
             "The sweep of %(row)s reached the venue and was not booked, or was booked and did not happen."
         ),

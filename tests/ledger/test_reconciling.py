@@ -205,6 +205,17 @@ def test_the_probable_cause_names_the_row_of_the_same_amount(funded: User, carol
     assert causes["BTC"] == "Nothing on record has this amount."
 
 
+def test_a_difference_that_is_before_staff_already_is_not_to_be_booked_twice(
+    funded: User, carol: User, venue: Venue
+) -> None:
+    known = ledger.note_exception(source="test", key="1", asset="BTC", amount=D("-0.02"), detail={})
+    holds(venue, USDT="1000", BTC="0.98")
+    twice()
+    found = LedgerException.objects.get(place="VENUE")
+    assert f"difference #{known.pk}" in found.cause
+    assert "book only one" in found.cause
+
+
 # ------------------------------------------------------------------ stops
 def test_an_unexplained_one_above_the_limit_stops_its_asset_and_no_other(
     big_difference: LedgerException,
