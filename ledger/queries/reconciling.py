@@ -35,10 +35,6 @@ def open_exceptions() -> QuerySet[LedgerException]:
     return LedgerException.objects.filter(resolved_at__isnull=True).select_related("owner").order_by("id")
 
 
-def exception(exception_id: int) -> LedgerException | None:
-    return LedgerException.objects.filter(pk=exception_id).first()
-
-
 def has_exception(key: str) -> bool:
     """True when the difference was put before staff, settled or not."""
     return LedgerException.objects.filter(key=key).exists()
@@ -79,10 +75,6 @@ def unswept_deposits(venue_account_id: int) -> QuerySet[Deposit]:
         venue_account_id=venue_account_id, sub_account__isnull=False, swept_at__isnull=True
     )
     return found.exclude(status=Deposit.Status.REJECTED).select_related("sub_account", "asset").order_by("id")
-
-
-def history_checks() -> QuerySet[HistoryCheck]:
-    return HistoryCheck.objects.order_by("-day", "part")
 
 
 def was_compared(venue_account_id: int, day: date, part: str) -> bool:

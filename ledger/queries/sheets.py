@@ -38,6 +38,8 @@ def _snapshot() -> Iterator[None]:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            # Years of entries may take longer than a posting may; nobody waits for what only reads.
+            cursor.execute("SET LOCAL statement_timeout = '60s'")
         yield
 
 

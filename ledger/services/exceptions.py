@@ -5,6 +5,7 @@ Each has an owner from its first moment; it is closed by a request that a second
 
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Count, Q
@@ -38,19 +39,17 @@ def note_exception(
     **more: object,
 ) -> LedgerException:
     """The difference is on record once, and waits for its owner; joins the caller's transaction."""
-    found, is_new = LedgerException.objects.get_or_create(
-        key=key,
-        defaults={
-            "source": source,
-            "asset_id": asset,
-            "amount": amount,
-            "detail": detail,
-            "owner": next_owner(),
-            "cause": cause[:300],
-            "suggestion": words_of(suggestion),
-            **more,
-        },
-    )
+    first: dict[str, Any] = {
+        "source": source,
+        "asset_id": asset,
+        "amount": amount,
+        "detail": detail,
+        "owner": next_owner,  # looked for only when the row is new
+        "cause": cause[:300],
+        "suggestion": words_of(suggestion),
+        **more,
+    }
+    found, is_new = LedgerException.objects.get_or_create(key=key, defaults=first)
     if is_new and found.owner is not None:
         _tell_owner(found, found.owner)
     return found
