@@ -166,27 +166,9 @@ ORDER_RESOLVE_MARGIN_MS = number("ORDER_RESOLVE_MARGIN_MS", 15000, low=100, high
 SWEEP_SECONDS = number("SWEEP_SECONDS", 2, low=1, high=60)
 # Listed at the first start, in this order, when the venue has more markets than a page can show.
 FIRST_MARKETS = names("FIRST_MARKETS") or [
-    "BTCUSDT",
-    "ETHUSDT",
-    "BNBUSDT",
-    "SOLUSDT",
-    "XRPUSDT",
-    "DOGEUSDT",
-    "ADAUSDT",
-    "TRXUSDT",
-    "LINKUSDT",
-    "LTCUSDT",
-    "AVAXUSDT",
-    "DOTUSDT",
-    "ETHBTC",
-    "BNBBTC",
-    "SOLBTC",
-    "BTCUSDC",
-    "ETHUSDC",
-    "BTCEUR",
-    "ETHEUR",
-    "BTCFDUSD",
-]
+    "BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "TRXUSDT", "LINKUSDT", "LTCUSDT",
+    "AVAXUSDT", "DOTUSDT", "ETHBTC", "BNBBTC", "SOLBTC", "BTCUSDC", "ETHUSDC", "BTCEUR", "ETHEUR", "BTCFDUSD",
+]  # fmt: skip
 # Every customer gets a sub-account at the venue, so that deposits have an address of their own.
 DEPOSIT_SUB_ACCOUNTS = flag("DEPOSIT_SUB_ACCOUNTS", VENUE in ("paper", "live"))
 POLL_SECONDS = number("POLL_SECONDS", 10, low=1, high=600)
@@ -197,6 +179,16 @@ RECONCILE_PATIENCE_SECONDS = number("RECONCILE_PATIENCE_SECONDS", 60, low=1, hig
 RECONCILE_STOP_WORTH = number("RECONCILE_STOP_WORTH", 100, low=0, high=10**12)
 RECONCILE_KEEP_DAYS = number("RECONCILE_KEEP_DAYS", 30, low=1, high=3650)
 REFERENCE_ASSET = text("REFERENCE_ASSET", "USDT")
+
+# ------------------------------------------------------------------ evidence
+# How often the books are sealed, and how many transfers a block has at most.
+SEAL_SECONDS = number("SEAL_SECONDS", 5, low=1, high=3600)
+SEAL_BLOCK = number("SEAL_BLOCK", 1000, low=1, high=100_000)
+# A transfer that waits longer than this to be sealed is an alarm.
+SEAL_LATE_SECONDS = number("SEAL_LATE_SECONDS", 600, low=10, high=86_400)
+# Where each block leaves the house: a line of a file at once, and the latest one by mail every day.
+SEAL_FILE = Path(text("SEAL_FILE") or DATA_DIR / "seals.txt")
+SEAL_MAIL_TO = names("SEAL_MAIL_TO")
 
 # ------------------------------------------------------------------ databases
 DATABASES = {"default": database("DATABASE_URL", text("DATABASE_URL", None))}
@@ -481,6 +473,9 @@ CELERY_BEAT_SCHEDULE = {
     "compare history": every("ledger.tasks.compare_history", RECONCILE_SECONDS),
     "compare trades": every("orders.tasks.compare_trades", RECONCILE_SECONDS),
     "prune reconciliations": every("ledger.tasks.prune_reconciliations", 3600),
+    "seal books": every("ledger.tasks.seal_books", SEAL_SECONDS),
+    "export seals": every("ledger.tasks.export_seals", SEAL_SECONDS),
+    "mail seal": every("ledger.tasks.mail_seal", 300),
     "synchronise networks": every("ledger.tasks.synchronise_networks", 6 * POLL_SECONDS),
     "synchronise catalogue": every("markets.tasks.synchronise_catalogue", 30 * POLL_SECONDS),
     "beat": every("exchange.office.tasks.heartbeat", SWEEP_SECONDS),

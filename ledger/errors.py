@@ -148,3 +148,13 @@ class CaseMissing(DomainError):
 class UnknownCustomer(NotFound):
     code = "unknown_customer"
     message = _("No customer has this e-mail address.")
+
+
+class NotASeal(DomainError):
+    code = "not_a_seal"
+    message = _("Line %(line)s is not a seal: block, hash and moment parted by one space are wanted.")
+
+
+class OtherChain(Conflict):
+    code = "other_chain"
+    message = _("The file of seals and the books differ, and nothing was added to it: %(what)s.")

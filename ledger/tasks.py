@@ -1,8 +1,12 @@
 """Sweeps of the treasury."""
 
+import structlog
 from celery import shared_task
 
+from exchange.errors import DomainError
 from ledger import services
+
+log = structlog.get_logger()
 
 
 @shared_task
@@ -38,3 +42,21 @@ def compare_history() -> None:
 @shared_task
 def prune_reconciliations() -> None:
     services.prune_reconciliations()
+
+
+@shared_task
+def seal_books() -> None:
+    services.seal_books()
+
+
+@shared_task
+def export_seals() -> None:
+    try:
+        services.export_seals()
+    except (OSError, DomainError) as error:
+        log.error("seals.not_exported", reason=str(error))
+
+
+@shared_task
+def mail_seal() -> None:
+    services.mail_seal()

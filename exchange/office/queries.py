@@ -41,6 +41,16 @@ def history_of(subject_type: str, subject_id: object) -> QuerySet[AuditRecord]:
     )
 
 
+def latest_notice(kind: str) -> Notice | None:
+    """The newest mail or message of the kind."""
+    return Notice.objects.filter(kind=kind).order_by("-id").first()
+
+
+def latest_record(subject_type: str) -> AuditRecord | None:
+    """The newest record about things of this type."""
+    return AuditRecord.objects.filter(subject_type=subject_type).order_by("-id").first()
+
+
 def find_notices(text: str) -> QuerySet[Notice]:
     """Mails to an address that contains the text, newest first."""
     return (

@@ -2,6 +2,7 @@
 
 from ledger.models.books import Account, Balance, Entry, Hold, Transfer
 from ledger.models.deposits import Deposit, DepositAddress, SubAccount
+from ledger.models.evidence import Seal, SealedTransfer, Snapshot
 from ledger.models.fields import amount_field
 from ledger.models.networks import Network
 from ledger.models.reconciling import HistoryCheck, LedgerException, Place, ReconciledAsset, Reconciliation
@@ -20,6 +21,9 @@ __all__ = [
     "Place",
     "ReconciledAsset",
     "Reconciliation",
+    "Seal",
+    "SealedTransfer",
+    "Snapshot",
     "SubAccount",
     "Transfer",
     "Withdrawal",

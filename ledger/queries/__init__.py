@@ -33,6 +33,16 @@ from ledger.queries.reconciling import (
     withdrawals_completed,
 )
 from ledger.queries.reports import LONGEST, REPORTS, Period, Report, count_of, report
+from ledger.queries.seals import (
+    broken_links,
+    differing_export,
+    late_for_seal,
+    latest_seal,
+    latest_verification,
+    line_of,
+    seals_to_export,
+    waiting_for_seal,
+)
 from ledger.queries.sheets import balance_sheet, income, one_moment, treasury, trial_rows
 from ledger.queries.statements import StatementRow, statement_balances, statement_rows
 from ledger.queries.withdrawals import (
@@ -58,11 +68,13 @@ __all__ = [
     "available",
     "balance_sheet",
     "balances",
+    "broken_links",
     "candidates",
     "count_of",
     "custody_position",
     "deposits",
     "deposits_with",
+    "differing_export",
     "entries_of_cause",
     "find_deposits",
     "find_withdrawals",
@@ -72,7 +84,11 @@ __all__ = [
     "house",
     "income",
     "is_asset",
+    "late_for_seal",
     "latest_reconciliation",
+    "latest_seal",
+    "latest_verification",
+    "line_of",
     "locked",
     "network",
     "networks",
@@ -81,6 +97,7 @@ __all__ = [
     "open_holds",
     "report",
     "runs_to_judge_by",
+    "seals_to_export",
     "standing_differences",
     "statement",
     "statement_balances",
@@ -92,6 +109,7 @@ __all__ = [
     "unfinished_withdrawals",
     "unswept_deposits",
     "venue_position",
+    "waiting_for_seal",
     "waiting_withdrawals",
     "was_compared",
     "withdrawal_of",

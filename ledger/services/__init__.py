@@ -15,6 +15,7 @@ from ledger.services.networks import synchronise_networks
 from ledger.services.posting import Line, Posted, post
 from ledger.services.reconciling import prune_reconciliations, reconcile
 from ledger.services.reporting import export_report
+from ledger.services.sealing import export_seals, mail_seal, note_verified, seal_books
 from ledger.services.sending import poll_withdrawals, send_next_withdrawal
 from ledger.services.stopping import require_asset_open
 from ledger.services.withdrawals import (
@@ -32,6 +33,7 @@ __all__ = [
     "SIDES",
     "Cause",
     "CrossSide",
+    "Difference",
     "Explanation",
     "FillPosting",
     "Finding",
@@ -51,9 +53,12 @@ __all__ = [
     "deposit_address",
     "explains",
     "export_report",
+    "export_seals",
     "hold",
+    "mail_seal",
     "note_exception",
     "note_history",
+    "note_verified",
     "past_days",
     "poll_deposits",
     "poll_withdrawals",
@@ -69,6 +74,7 @@ __all__ = [
     "release",
     "request_withdrawal",
     "require_asset_open",
+    "seal_books",
     "send_next_withdrawal",
     "span_of",
     "synchronise_networks",

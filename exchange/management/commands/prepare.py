@@ -13,7 +13,7 @@ from exchange.gate import services as gate
 
 SQL = settings.BASE_DIR / "ledger" / "sql"
 # The functions always in their latest form, then who may call them.
-AFTER_MIGRATIONS = ("post.sql", "privileges.sql")
+AFTER_MIGRATIONS = ("post.sql", "seal.sql", "privileges.sql")
 TABLE_RIGHTS, SEQUENCE_RIGHTS = "SELECT, INSERT, UPDATE, DELETE", "USAGE, SELECT"
 
 
