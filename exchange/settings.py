@@ -189,6 +189,7 @@ SEAL_LATE_SECONDS = number("SEAL_LATE_SECONDS", 600, low=10, high=86_400)
 # Where each block leaves the house: a line of a file at once, and the latest one by mail every day.
 SEAL_FILE = Path(text("SEAL_FILE") or DATA_DIR / "seals.txt")
 SEAL_MAIL_TO = names("SEAL_MAIL_TO")
+SNAPSHOT_SECONDS = number("SNAPSHOT_SECONDS", 60, low=1, high=86_400)
 
 # ------------------------------------------------------------------ databases
 DATABASES = {"default": database("DATABASE_URL", text("DATABASE_URL", None))}
@@ -476,6 +477,7 @@ CELERY_BEAT_SCHEDULE = {
     "seal books": every("ledger.tasks.seal_books", SEAL_SECONDS),
     "export seals": every("ledger.tasks.export_seals", SEAL_SECONDS),
     "mail seal": every("ledger.tasks.mail_seal", 300),
+    "snapshot house": every("ledger.tasks.snapshot_house", SNAPSHOT_SECONDS),
     "synchronise networks": every("ledger.tasks.synchronise_networks", 6 * POLL_SECONDS),
     "synchronise catalogue": every("markets.tasks.synchronise_catalogue", 30 * POLL_SECONDS),
     "beat": every("exchange.office.tasks.heartbeat", SWEEP_SECONDS),

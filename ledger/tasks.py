@@ -60,3 +60,8 @@ def export_seals() -> None:
 @shared_task
 def mail_seal() -> None:
     services.mail_seal()
+
+
+@shared_task
+def snapshot_house() -> None:
+    services.snapshot_house()

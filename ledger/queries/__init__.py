@@ -6,14 +6,13 @@ from ledger.queries.books import (
     balances,
     entries_of_cause,
     has_transfer,
-    house,
     open_holds,
     statement,
     trial_balance,
-    venue_position,
 )
 from ledger.queries.deposits import addresses, deposits, find_deposits, locked
 from ledger.queries.evidence import first_broken_row
+from ledger.queries.house import house, venue_position
 from ledger.queries.networks import network, networks
 from ledger.queries.reconciling import (
     Agreement,

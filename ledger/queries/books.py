@@ -66,20 +66,7 @@ def has_transfer(scope: str, key: str) -> bool:
     return Transfer.objects.filter(scope=scope, key=key).exists()
 
 
-def house(asset: str) -> dict[str, Decimal]:
-    """The house's accounts in the asset, by type."""
-    sums = Entry.objects.filter(asset_id=asset, account__owner__isnull=True).order_by()
-    return {row[0]: row[1] for row in sums.values_list("account__type").annotate(total=Sum("amount"))}
-
-
 def open_holds(asset: str | None = None) -> QuerySet[Hold]:
     """Holds that still hold something, oldest first."""
     found = Hold.objects.filter(is_open=True, remaining__gt=0).select_related("account").order_by("id")
     return found.filter(account__asset_id=asset) if asset else found
-
-
-def venue_position(venue_account_id: int) -> dict[str, Decimal]:
-    """What the books say the venue account holds for us: minus the sum of its entries, by asset, zero left out."""
-    sums = Entry.objects.filter(account__venue_account_id=venue_account_id).order_by()
-    rows = sums.values_list("asset_id").annotate(total=Sum("amount")).exclude(total=0)
-    return {asset: -total for asset, total in rows}

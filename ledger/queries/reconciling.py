@@ -21,7 +21,7 @@ from ledger.models import (
     Reconciliation,
     Withdrawal,
 )
-from ledger.queries.books import house
+from ledger.queries.house import house
 from markets.models import Asset
 
 # A tile that was not renewed for this many intervals says so.

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from exchange.money import EXACT
 from ledger.models import Account, Balance, Entry, ReconciledAsset
-from ledger.queries.books import house
+from ledger.queries.house import house
 from ledger.queries.reconciling import latest_reconciliation
 from ledger.queries.worth import Prices
 from markets.queries import divide

@@ -17,6 +17,7 @@ from ledger.services.reconciling import prune_reconciliations, reconcile
 from ledger.services.reporting import export_report
 from ledger.services.sealing import export_seals, mail_seal, note_verified, seal_books
 from ledger.services.sending import poll_withdrawals, send_next_withdrawal
+from ledger.services.snapshots import snapshot_house
 from ledger.services.stopping import require_asset_open
 from ledger.services.withdrawals import (
     approve_withdrawal,
@@ -76,6 +77,7 @@ __all__ = [
     "require_asset_open",
     "seal_books",
     "send_next_withdrawal",
+    "snapshot_house",
     "span_of",
     "synchronise_networks",
     "take_exception",

@@ -1,4 +1,4 @@
--- The only writers of seals; `prepare` brings these functions up to date at every start.
+-- The only writers of seals, and sums from a safe horizon on; `prepare` brings these functions up to date at every start.
 -- `ledger/seals.py` computes the same hashes by other code, and `ledger_verify` compares.
 -- SQLSTATE CW004: this server's transaction ids are behind those of the books.
 
@@ -107,6 +107,15 @@ BEGIN
             || ledger_word(size::text) || ledger_word(ledger_moment(v_at)), 'UTF8')), 'hex'));
   RETURN NEXT;
 END $$;
+
+-- The sum of a house account's entries of transactions p_from <= xid < p_to, or to this moment. Stable: it sees what the
+-- statement that calls it sees. The planner knows nothing of how few are after a horizon, so it is told.
+CREATE OR REPLACE FUNCTION ledger_house_sum(p_account bigint, p_from xid8, p_to xid8) RETURNS numeric
+LANGUAGE sql STABLE SET search_path = pg_catalog, public, pg_temp
+SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+  SELECT sum(amount) FROM ledger_entry
+   WHERE account_id = p_account AND seq IS NULL AND xid >= p_from AND (p_to IS NULL OR xid < p_to);
+$$;
 
 -- The blocks up to this one are in the file of seals.
 CREATE OR REPLACE FUNCTION ledger_note_exported(p_number bigint) RETURNS void
