@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -92,3 +93,17 @@ def transaction_with_retry(work: Callable[P, R]) -> Callable[P, R]:
         return with_retry(once) if not connection.in_atomic_block else once()
 
     return run
+
+
+@contextmanager
+def one_moment(*, access: str = "READ ONLY", seconds: int = 0) -> Iterator[None]:
+    """Everything read inside is of one moment; on a replica and as any role too.
+
+    A statement may take so many seconds, or with 0 as long as it takes.
+    """
+    with transaction.atomic(durable=True):
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, {access}")
+            cursor.execute(f"SET LOCAL statement_timeout = '{seconds}s'")
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        yield

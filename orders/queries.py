@@ -1,14 +1,14 @@
 """What customers and sweeps ask about orders."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from django.db.models import F, Min, Q, QuerySet
+from django.db.models import Case, F, Min, Q, QuerySet, When
 
 from markets import queries as markets
 from orders.errors import UnknownOrder
-from orders.models import FINAL, Fill, Order, Status, VenueOrder
+from orders.models import FINAL, Fill, Order, Side, Status, VenueOrder
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -123,6 +123,13 @@ def has_unnumbered_order(venue_account_id: int, symbol: str) -> bool:
     """True while an order in the market has no number at the venue yet and may have traded."""
     found = VenueOrder.objects.filter(venue_account_id=venue_account_id, order__market_id=symbol)
     return found.filter(venue_order_id__isnull=True, order__finished_at__isnull=True).exists()
+
+
+def holding_orders() -> Iterator[tuple[int, int, str]]:
+    """Order, customer and asset of every order that something must be held for, by number; read bit by bit."""
+    asset = Case(When(side=Side.BUY, then=F("market__quote_id")), default=F("market__base_id"))
+    unfinished = Order.objects.filter(finished_at__isnull=True).order_by("id")
+    return unfinished.values_list("id", "user_id", asset).iterator()
 
 
 def find(text: str, number: int | None = None) -> QuerySet[Order]:

@@ -6,12 +6,13 @@ from ledger.queries.books import (
     balances,
     entries_of_cause,
     has_transfer,
+    held_for,
     open_holds,
     statement,
     trial_balance,
 )
 from ledger.queries.deposits import addresses, deposits, find_deposits, locked
-from ledger.queries.evidence import first_broken_row
+from ledger.queries.evidence import broken_causes, broken_laws, broken_snapshots, counts, first_broken_row
 from ledger.queries.house import house, venue_position
 from ledger.queries.networks import network, networks
 from ledger.queries.reconciling import (
@@ -67,9 +68,13 @@ __all__ = [
     "available",
     "balance_sheet",
     "balances",
+    "broken_causes",
+    "broken_laws",
     "broken_links",
+    "broken_snapshots",
     "candidates",
     "count_of",
+    "counts",
     "custody_position",
     "deposits",
     "deposits_with",
@@ -80,6 +85,7 @@ __all__ = [
     "first_broken_row",
     "has_exception",
     "has_transfer",
+    "held_for",
     "house",
     "income",
     "is_asset",

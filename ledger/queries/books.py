@@ -1,5 +1,6 @@
 """What the books say."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -70,3 +71,9 @@ def open_holds(asset: str | None = None) -> QuerySet[Hold]:
     """Holds that still hold something, oldest first."""
     found = Hold.objects.filter(is_open=True, remaining__gt=0).select_related("account").order_by("id")
     return found.filter(account__asset_id=asset) if asset else found
+
+
+def held_for(cause: Hold.Cause) -> Iterator[tuple[int, int, str]]:
+    """Number of the cause, customer and asset of every open hold of the kind, by number; read bit by bit."""
+    found = Hold.objects.filter(is_open=True, cause=cause).order_by("cause_id")
+    return found.values_list("cause_id", "account__owner_id", "account__asset_id").iterator()

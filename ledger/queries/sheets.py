@@ -3,16 +3,16 @@
 In the books a credit is positive. What we own is therefore negative there, and shown here with its sign turned.
 """
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
+from exchange import database
 from exchange.money import EXACT
 from ledger.models import Account, Balance, Entry, ReconciledAsset
 from ledger.queries.house import house
@@ -30,17 +30,8 @@ Key = tuple[str, str]  # asset and type of account, or asset and bucket
 
 def one_moment() -> AbstractContextManager[object]:
     """Everything read inside is of one moment; within a transaction it is what that one sees."""
-    return nullcontext() if connection.in_atomic_block else _snapshot()
-
-
-@contextmanager
-def _snapshot() -> Iterator[None]:
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            # Years of entries may take longer than a posting may; nobody waits for what only reads.
-            cursor.execute("SET LOCAL statement_timeout = '60s'")
-        yield
+    # Years of entries may take longer than a posting may; nobody waits for what only reads.
+    return nullcontext() if connection.in_atomic_block else database.one_moment(seconds=60)
 
 
 # ------------------------------------------------------------------ sums by asset
