@@ -15,6 +15,7 @@ from ledger.queries.deposits import addresses, deposits, find_deposits, locked
 from ledger.queries.evidence import broken_causes, broken_laws, broken_snapshots, counts, first_broken_row
 from ledger.queries.house import house, venue_position
 from ledger.queries.networks import network, networks
+from ledger.queries.rebuilt import Rebuilt, rebuilt
 from ledger.queries.reconciling import (
     Agreement,
     agreement,
@@ -61,6 +62,7 @@ __all__ = [
     "BalanceRow",
     "Period",
     "Prices",
+    "Rebuilt",
     "Report",
     "StatementRow",
     "addresses",
@@ -100,6 +102,7 @@ __all__ = [
     "one_moment",
     "open_exceptions",
     "open_holds",
+    "rebuilt",
     "report",
     "runs_to_judge_by",
     "seals_to_export",
