@@ -118,6 +118,7 @@ class House(Collector):
         yield from book_figures(now["books"])
         yield from streams(now["user_streams"])
         yield from ages(now)
+        yield from seals(now["seals"])
 
 
 def book_figures(found: object) -> Iterator[Metric]:
@@ -173,6 +174,17 @@ def ages(now: dict[str, object]) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "causeway_gate_blocked_seconds", "How long the venue bans us", value=gate["blocked_for_s"]
     )
+
+
+def seals(found: object) -> Iterator[Metric]:
+    assert isinstance(found, dict)
+    yield GaugeMetricFamily("causeway_seal_block", "Blocks that seal the books", value=found["block"])
+    for name, age, told in (
+        ("seal_age", found["age_ms"], "Since the last block"),
+        ("unsealed_age", found["waiting_ms"], "How long the oldest transfer waits for a block"),
+    ):
+        if age is not None:
+            yield GaugeMetricFamily(f"causeway_{name}_seconds", told, value=age / 1000)
 
 
 # Not asked to describe itself at registration: that would read the database while the code is being loaded.

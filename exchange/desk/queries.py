@@ -139,6 +139,7 @@ def _status(_second: int) -> dict[str, object]:
         "sweeps": _sweeps(now_ms),
         "gate": gate.status(),
         "reconciliation": _reconciliation(),
+        "seals": _seals(),
     }
 
 
@@ -154,11 +155,10 @@ def _reconciliation() -> dict[str, object]:
 
 
 def _stream(account: object) -> dict[str, object]:
-    seen = getattr(account, "stream_seen_at", None)
     return {
         "account": str(account),
         "state": getattr(account, "stream_state", ""),
-        "age_ms": int((timezone.now() - seen).total_seconds() * 1000) if seen else None,
+        "age_ms": _age_ms(getattr(account, "stream_seen_at", None)),
     }
 
 
@@ -170,6 +170,23 @@ def _sweeps(now_ms: int) -> dict[str, object]:
     age = None if beat is None else now_ms - beat
     late = LATE_SWEEPS * settings.SWEEP_SECONDS * 1000
     return {"age_ms": age, "state": "DOWN" if age is None or age > late else "OK"}
+
+
+def _seals() -> dict[str, object]:
+    """The end of the chain of seals and how long a transfer waits to be in it; late when it waits too long."""
+    end, waiting = books.latest_seal(), books.waiting_for_seal()
+    waiting_ms = _age_ms(waiting.since if waiting else None)
+    late = settings.SEAL_LATE_SECONDS * 1000
+    return {
+        "block": end.number if end else 0,
+        "age_ms": _age_ms(end.created_at if end else None),
+        "waiting_ms": waiting_ms,
+        "state": "LATE" if waiting_ms is not None and waiting_ms > late else "OK",
+    }
+
+
+def _age_ms(since: datetime | None) -> int | None:
+    return None if since is None else int((timezone.now() - since).total_seconds() * 1000)
 
 
 def waiting_counts() -> dict[str, int]:

@@ -11,16 +11,18 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
+from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
 from exchange.desk import evidence
+from exchange.desk import queries as desk
 from exchange.desk.management.commands.ledger_verify import Exported
 from exchange.local import suite
 from exchange.office.models import AuditRecord
 from ledger import services as ledger
-from ledger.models import Hold, Network, Transfer, Withdrawal
+from ledger.models import Hold, Network, Seal, Transfer, Withdrawal
 from orders.models import Order
 from tests.factories import fund, make_user, venue_account
 from tests.ledger.chain import damage, live, remember, restore, seal_everything, wait_for_horizon
@@ -367,3 +369,43 @@ INSERT INTO ledger_entry (transfer_id, account_id, asset_id, bucket, amount)
 SELECT made.id, a.id, a.asset_id, 'S', side FROM made, ledger_account a, (VALUES (1), (-1)) AS sides (side)
  WHERE a.type = 'VENUE'
 """
+
+
+# ------------------------------------------------------------------ what staff and machines see
+def test_staff_see_the_chain_and_how_far_it_was_verified(sealed: None, owner: psycopg.Connection) -> None:
+    carol = Client()
+    carol.force_login(User.objects.create_superuser("staff@example.com", "a long password"))
+    page = "/admin/ledger/seal/"
+    assert carol.get(page).text.count('class="field-verified_at">-') == 3
+    verify(record=True)
+    fund(make_user("dave"), "USDT", "5")
+    seal_everything()
+    rows = carol.get(page)
+    assert rows.text.count('class="field-verified_at">-') == 1
+    assert "/admin/ledger/seal/add/" not in rows.text
+    assert Seal.objects.get(pk=4).hash in carol.get(f"{page}4/change/").text
+    damage(owner, "UPDATE ledger_balance SET version = version + 1 WHERE account_id = 2")
+    verify(record=True)
+    assert "The last verification found: balance of account USER:1:USDT" in carol.get(page).text
+
+
+def test_machines_see_the_age_of_the_seal_and_a_transfer_that_waits(
+    sealed: None, owner: psycopg.Connection
+) -> None:
+    def seals() -> dict[str, Any]:
+        desk._status.cache_clear()
+        found: dict[str, Any] = Client().get("/status.json").json()["seals"]
+        return found
+
+    now = seals()
+    assert (now["block"], now["waiting_ms"], now["state"]) == (3, None, "OK")
+    assert 0 <= now["age_ms"] < 60_000
+    fund(make_user("dave"), "USDT", "5")
+    assert seals()["state"] == "OK"
+    damage(owner, "UPDATE ledger_transfer SET created_at = created_at - interval '11 minutes' WHERE id = 6")
+    assert seals()["state"] == "LATE"
+    assert seals()["waiting_ms"] >= 660_000
+    desk._status.cache_clear()
+    figures = Client().get("/metrics").text
+    assert "causeway_seal_block 3.0" in figures
+    assert "causeway_unsealed_age_seconds 66" in figures
