@@ -99,7 +99,7 @@ def test_trades_are_booked_once(alice: User, venue: Venue) -> None:
     venue.places()
     order = orders.place_order(user=alice, ticket=ticket())
     parts = [traded(order, 1, "0.4", "0.4"), traded(order, 2, "0.6", "1", "FILLED")]
-    deliver(*(lambda report=report: tell(report) for report in parts))  # type: ignore[misc]
+    deliver(*(lambda report=report: tell(report) for report in parts))
     assert Fill.objects.count() == 2
     assert booked() == {"HOLD": 1, "FILL": 2}
     assert balance(alice, "USDT") == (61000, 0)
