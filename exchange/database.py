@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -107,3 +107,9 @@ def one_moment(*, access: str = "READ ONLY", seconds: int = 0) -> Iterator[None]
             cursor.execute(f"SET LOCAL statement_timeout = '{seconds}s'")
             cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         yield
+
+
+def same_moment(*, seconds: int = 60) -> AbstractContextManager[object]:
+    """As `one_moment`; within a transaction it is what that one sees."""
+    # Years of entries may take longer than a posting may; nobody waits for what only reads.
+    return nullcontext() if connection.in_atomic_block else one_moment(seconds=seconds)

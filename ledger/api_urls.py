@@ -6,6 +6,7 @@ from ledger.api import books, deposits, networks, withdrawals
 
 urlpatterns = [
     path("balances/", books.Balances.as_view()),
+    path("balances/<str:asset>/explanation/", books.Explanation.as_view()),
     path("entries/", books.Entries.as_view()),
     path("networks/", networks.Networks.as_view()),
     path("deposit-address/", deposits.Address.as_view()),

@@ -39,6 +39,11 @@ class UnknownTransfer(NotFound):
     message = _("There is no such transfer.")
 
 
+class NotYet(DomainError):
+    code = "not_yet"
+    message = _("This moment has not come yet; ask about one that is over.")
+
+
 class AlreadyReversed(Conflict):
     code = "already_reversed"
     message = _("This transfer was taken back already.")

@@ -4,10 +4,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from exchange.pages import AmountField, NonceField
 from ledger import queries, services
+from ledger.models import Transfer
+
+Kind = Transfer.Kind
 
 
 class RouteForm(forms.Form):
@@ -128,6 +133,62 @@ class PeriodForm(forms.Form):
             start=_midnight(start) if start else None,
             end=_midnight(end + timedelta(days=1)) if end else None,
             step=wanted.get("step") or "total",
+        )
+
+
+class DayField(forms.DateField):
+    """A day of UTC, as the statement counts them."""
+
+    def __init__(self, label: object) -> None:
+        super().__init__(
+            required=False,
+            label=label,  # type: ignore[arg-type]
+            widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+            validators=[MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))],
+        )
+
+
+class StatementFilter(forms.Form):
+    """A period of whole days, and which entries of it; what makes no sense is said, and nothing is left out for it."""
+
+    since = DayField(_("From"))
+    until = DayField(_("To"))
+    kind = forms.ChoiceField(
+        required=False,
+        label=_("Kind"),
+        choices=[
+            ("", _("Everything")),
+            *(
+                (kind.value, capfirst(kind.label))
+                for kind in Kind
+                if kind not in (Kind.COMMISSION, Kind.SWEEP, Kind.CROSS)
+            ),
+        ],
+    )
+    against = forms.CharField(required=False, max_length=32, widget=forms.HiddenInput)
+    way = forms.ChoiceField(
+        required=False, choices=[("", ""), ("in", ""), ("out", "")], widget=forms.HiddenInput
+    )
+
+    def clean(self) -> dict[str, object]:
+        found = super().clean() or {}
+        since, until = found.get("since"), found.get("until")
+        if since and until and since > until:
+            self.add_error("until", _("The last day is before the first."))
+        return found
+
+    def wanted(self) -> queries.Wanted:
+        """What was asked for; everything when it could not be understood."""
+        if not self.is_valid():
+            return queries.Wanted()
+        found = self.cleaned_data
+        since, until = found["since"], found["until"]
+        return queries.Wanted(
+            since=_midnight(since) if since else None,
+            until=_midnight(until + timedelta(days=1)) if until else None,
+            kind=found["kind"],
+            against=found["against"],
+            way=found["way"],
         )
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ledger.views import deposits, wallet, withdrawals
+from ledger.views import deposits, statements, wallet, withdrawals
 
 urlpatterns = [
     path("wallet/", wallet.wallet, name="wallet"),
@@ -14,6 +14,8 @@ urlpatterns = [
         withdrawals.cancel_withdrawal,
         name="withdrawal_cancel",
     ),
-    path("wallet/<str:asset>/", wallet.statement, name="statement"),
+    path("wallet/transfers/<int:transfer_id>/", statements.transfer, name="transfer"),
+    path("wallet/<str:asset>/", statements.statement, name="statement"),
+    path("wallet/<str:asset>/explain/", statements.explain, name="explain"),
     path("fees/", wallet.fees, name="fees"),
 ]

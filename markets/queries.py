@@ -60,6 +60,11 @@ def smallest_step(asset: str) -> Decimal:
     return min((step for step in found if step), default=ZERO)
 
 
+def has_market(*, base: str, quote: str) -> bool:
+    """True when the one is traded in the other."""
+    return Market.objects.filter(base_id=base, quote_id=quote).exists()
+
+
 # ------------------------------------------------------------------ books
 @dataclass(frozen=True)
 class PublishedBook:

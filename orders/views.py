@@ -16,6 +16,8 @@ from django.views.decorators.http import require_GET, require_POST
 from exchange.errors import DomainError
 from exchange.money import decimals
 from exchange.pages import CustomerRequest, refuse
+from ledger import queries as books
+from ledger import services as ledger
 from markets import queries as markets
 from markets import rules
 from markets.models import Market
@@ -108,10 +110,14 @@ def narrowed(orders: Any, wanted: dict[str, Any]) -> Any:
 def order_detail(request: CustomerRequest, order_id: int) -> HttpResponse:
     order = queries.order_of(request.user, order_id)
     places = decimals(rules.tick_size(order.market.filters)) + 2
-    context = {"order": order, "fills": order.fills.all(), "lifeline": lifeline.steps(order)}
-    return render(
-        request, "orders/detail.html", {**context, "average": lifeline.average_price(order, places)}
-    )
+    context = {
+        "order": order,
+        "fills": order.fills.all(),
+        "lifeline": lifeline.steps(order),
+        "average": lifeline.average_price(order, places),
+        "entries": books.entries_of_cause(ledger.Cause.ORDER, order.pk, request.user.pk),
+    }
+    return render(request, "orders/detail.html", context)
 
 
 @login_required

@@ -3,6 +3,7 @@
 from ledger.queries.books import (
     BalanceRow,
     available,
+    balance,
     balances,
     entries_of_cause,
     has_transfer,
@@ -13,6 +14,16 @@ from ledger.queries.books import (
 )
 from ledger.queries.deposits import addresses, deposits, find_deposits, locked
 from ledger.queries.evidence import broken_causes, broken_laws, broken_snapshots, counts, first_broken_row
+from ledger.queries.explaining import Explanation, Sum, explanation
+from ledger.queries.history import (
+    Statement,
+    Wanted,
+    balance_at,
+    balances_at,
+    own_lines,
+    own_reference,
+    statement_of,
+)
 from ledger.queries.house import house, venue_position
 from ledger.queries.networks import network, networks
 from ledger.queries.rebuilt import Rebuilt, rebuilt
@@ -44,7 +55,7 @@ from ledger.queries.seals import (
     seals_to_export,
     waiting_for_seal,
 )
-from ledger.queries.sheets import balance_sheet, income, one_moment, treasury, trial_rows
+from ledger.queries.sheets import balance_sheet, income, treasury, trial_rows
 from ledger.queries.statements import StatementRow, statement_balances, statement_rows
 from ledger.queries.withdrawals import (
     find_withdrawals,
@@ -60,16 +71,23 @@ __all__ = [
     "REPORTS",
     "Agreement",
     "BalanceRow",
+    "Explanation",
     "Period",
     "Prices",
     "Rebuilt",
     "Report",
+    "Statement",
     "StatementRow",
+    "Sum",
+    "Wanted",
     "addresses",
     "agreement",
     "available",
+    "balance",
+    "balance_at",
     "balance_sheet",
     "balances",
+    "balances_at",
     "broken_causes",
     "broken_laws",
     "broken_links",
@@ -82,6 +100,7 @@ __all__ = [
     "deposits_with",
     "differing_export",
     "entries_of_cause",
+    "explanation",
     "find_deposits",
     "find_withdrawals",
     "first_broken_row",
@@ -99,9 +118,10 @@ __all__ = [
     "locked",
     "network",
     "networks",
-    "one_moment",
     "open_exceptions",
     "open_holds",
+    "own_lines",
+    "own_reference",
     "rebuilt",
     "report",
     "runs_to_judge_by",
@@ -109,6 +129,7 @@ __all__ = [
     "standing_differences",
     "statement",
     "statement_balances",
+    "statement_of",
     "statement_rows",
     "stopped_assets",
     "treasury",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from ledger.models import (
     Account,
@@ -33,9 +33,15 @@ def balances(user_id: int) -> list[BalanceRow]:
     return [BalanceRow(*row) for row in rows]
 
 
+def balance(user_id: int, asset: str) -> BalanceRow:
+    """The customer's balance of the asset, zeros when there never was one."""
+    found = (row for row in balances(user_id) if row.asset == asset)
+    return next(found, BalanceRow(asset, Decimal(0), Decimal(0)))
+
+
 def available(user_id: int, asset: str) -> Decimal:
     """What the customer can spend of the asset."""
-    return next((row.available for row in balances(user_id) if row.asset == asset), Decimal(0))
+    return balance(user_id, asset).available
 
 
 def trial_balance() -> dict[str, Decimal]:
@@ -55,11 +61,13 @@ def statement(user_id: int, asset: str) -> QuerySet[Entry]:
 
 def entries_of_cause(cause: Hold.Cause, cause_id: int, user_id: int) -> QuerySet[Entry]:
     """The customer's entries that one order or withdrawal brought about, oldest first."""
-    return (
-        Entry.objects.filter(transfer__reference=f"{cause}:{cause_id}", account__owner_id=user_id)
-        .select_related("transfer")
-        .order_by("id")
+    name = f"{cause}:{cause_id}"
+    # A crossed trade is of two orders, and its reference names both.
+    crossed = Q(transfer__reference__startswith=f"{name}+") | Q(
+        transfer__reference__startswith=f"{cause}:", transfer__reference__endswith=f"+{cause_id}"
     )
+    found = Entry.objects.filter(Q(transfer__reference=name) | crossed, account__owner_id=user_id)
+    return found.select_related("transfer").order_by("id")
 
 
 def has_transfer(scope: str, key: str) -> bool:

@@ -3,16 +3,14 @@
 In the books a credit is positive. What we own is therefore negative there, and shown here with its sign turned.
 """
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db import connection
 from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
-from exchange import database
+from exchange.database import same_moment
 from exchange.money import EXACT
 from ledger.models import Account, Balance, Entry, ReconciledAsset
 from ledger.queries.house import house
@@ -26,12 +24,6 @@ ASSETS = (Kind.VENUE, Kind.CUSTODY)
 # Profit and loss: what we earned is positive, what we spent negative.
 INCOME = (Kind.FEES, Kind.COMMISSION, Kind.NETWORK_FEES, Kind.SLIPPAGE, Kind.ROUNDING)
 Key = tuple[str, str]  # asset and type of account, or asset and bucket
-
-
-def one_moment() -> AbstractContextManager[object]:
-    """Everything read inside is of one moment; within a transaction it is what that one sees."""
-    # Years of entries may take longer than a posting may; nobody waits for what only reads.
-    return nullcontext() if connection.in_atomic_block else database.one_moment(seconds=60)
 
 
 # ------------------------------------------------------------------ sums by asset
@@ -114,7 +106,7 @@ class SheetRow:
 
 def balance_sheet(at: datetime | None = None) -> list[SheetRow]:
     """Assets, liabilities and equity of every asset, now or as of a time; the first is the sum of the other two."""
-    with one_moment():
+    with same_moment():
         ours, theirs = house_sums(at), owed(at)
     return [_sheet_row(asset, ours, theirs) for asset in sorted({asset for asset, _part in (*ours, *theirs)})]
 
@@ -145,7 +137,7 @@ class TrialRow:
 
 def trial_rows(at: datetime | None = None) -> list[TrialRow]:
     """Every account of the house, and the customers' together, by asset; debits and credits of an asset are equal."""
-    with one_moment():
+    with same_moment():
         ours, theirs = house_sums(at), owed(at)
     names = dict(Account.Type.choices) | dict(Entry.Bucket.choices)
     rows = sorted({**theirs, **ours}.items())
@@ -177,7 +169,7 @@ class IncomeRow:
 
 def income(stretches: list[tuple[datetime, datetime]]) -> list[IncomeRow]:
     """Income of each stretch of time by asset; assets without any are left out."""
-    with one_moment():
+    with same_moment():
         found = [(start, end, movements(since=start, until=end)) for start, end in stretches]
     rows = []
     for start, end, sums in found:
@@ -244,7 +236,7 @@ class Treasury:
 def treasury() -> Treasury:
     """What we own, owe, spend and earn, by asset; rates and income are of the last 24 hours."""
     now = timezone.now()
-    with one_moment():
+    with same_moment():
         run = latest_reconciliation()
         told = {
             row.asset_id: row for row in ReconciledAsset.objects.filter(reconciliation=run, place="VENUE")

@@ -1,26 +1,49 @@
-"""An entry in the customer's words: what caused it, and where to read more."""
+"""Entries and their sums in the customer's words: what caused them, and where to read more."""
+
+from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 
-from ledger.models import Entry
+from ledger import causes
+from ledger.models import Entry, Hold
+from ledger.queries import Sum
 
 register = template.Library()
 
 
 @register.filter
-def cause(entry: Entry) -> SafeString:
-    """The transfer's kind, with a link to the order or to the list that holds its cause."""
-    kind = entry.transfer.get_kind_display()
-    what, _colon, number = entry.transfer.reference.partition(":")
-    if not number.isdecimal():
-        return format_html("{}", kind.capitalize())
-    if what == "ORDER":
-        link, text = reverse("order", args=[number]), _("order %(id)s") % {"id": number}
-    else:
-        page = "deposits" if what == "DEPOSIT" else "withdrawals"
-        link, text = f"{reverse('wallet_history')}?kind={page}", _("details")
-    return format_html('{} · <a href="{}">{}</a>', kind.capitalize(), link, text)
+def kind_link(entry: Entry) -> SafeString:
+    """The transfer's kind, with a link to its page."""
+    link = reverse("transfer", args=[entry.transfer_id])
+    return format_html('<a href="{}">{}</a>', link, entry.transfer.get_kind_display().capitalize())
+
+
+@register.simple_tag(takes_context=True)
+def cause(context: dict[str, object], row: Entry | Hold) -> SafeString:
+    """The order, deposit or withdrawal behind an entry or a hold, with a link to it."""
+    reference = row.transfer.reference if isinstance(row, Entry) else f"{row.cause}:{row.cause_id}"
+    found = causes.cause_of(reference, context["user"].pk)  # type: ignore[attr-defined]
+    if found is None:
+        return SafeString("")
+    return (
+        format_html('<a href="{}">{}</a>', found.link, found.text)
+        if found.link
+        else format_html("{}", found.text)
+    )
+
+
+@register.filter
+def named(found: Sum, asset: str) -> str:
+    """What the sum of entries in the asset is of."""
+    return causes.words_of(found, asset)
+
+
+@register.filter
+def entries_link(found: Sum, asset: str) -> str:
+    """The address of the statement that shows exactly the entries of the sum."""
+    wanted = {"kind": found.kind, "against": found.against, "way": found.way}
+    query = urlencode({name: value for name, value in wanted.items() if value})
+    return f"{reverse('statement', args=[asset])}?{query}"

@@ -1,4 +1,4 @@
-"""The wallet: balances, statements, what came in and went out; and the table of fees."""
+"""The wallet: balances, what came in and went out; and the table of fees."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from accounts.models import User
@@ -19,8 +19,6 @@ from ledger import wallet as purse
 from ledger.forms import HistoryFilter
 
 PAGE_SIZE = 50
-
-
 EXAMPLE_QUANTITY = Decimal("0.5")
 
 
@@ -34,18 +32,6 @@ def wallet(request: CustomerRequest) -> HttpResponse:
     context = {"rows": shown, "total": total, "hides_small": hides_small, "counted_in": purse.COUNTED_IN}
     context["agreement"] = queries.agreement()
     return render(request, "ledger/wallet.html", {**context, "hidden": len(rows) - len(shown)})
-
-
-@login_required
-@require_GET
-def statement(request: CustomerRequest, asset: str) -> HttpResponse:
-    if asset != asset.upper():
-        return redirect("statement", asset=asset.upper())
-    entries = queries.statement(request.user.pk, asset)
-    page = Paginator(entries, PAGE_SIZE).get_page(request.GET.get("page"))
-    holding = next((row for row in purse.holdings(request.user) if row.asset == asset), None)
-    context = {"asset": asset, "page": page, "holding": holding, "counted_in": purse.COUNTED_IN}
-    return render(request, "ledger/statement.html", context)
 
 
 @login_required

@@ -93,6 +93,13 @@ def signed(value: object) -> str:
 
 
 @register.filter
+def minus(value: object) -> str:
+    """An amount that is taken off."""
+    found = number(value)
+    return NOTHING if found is None else f"−{amount(found)}" if found else "0"
+
+
+@register.filter
 def bps(value: object) -> str:
     """Basis points as per cent: 10 is 0.1%."""
     found = number(value)

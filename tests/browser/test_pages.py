@@ -19,6 +19,7 @@ OWN_PAGES = (
     "/trade/BTCUSDT/",
     "/wallet/",
     "/wallet/USDT/",
+    "/wallet/USDT/explain/",
     "/wallet/deposit/?asset=BTC",
     "/wallet/withdraw/?asset=BTC",
     "/wallet/history/",
