@@ -179,6 +179,8 @@ RECONCILE_PATIENCE_SECONDS = number("RECONCILE_PATIENCE_SECONDS", 60, low=1, hig
 RECONCILE_STOP_WORTH = number("RECONCILE_STOP_WORTH", 100, low=0, high=10**12)
 RECONCILE_KEEP_DAYS = number("RECONCILE_KEEP_DAYS", 30, low=1, high=3650)
 REFERENCE_ASSET = text("REFERENCE_ASSET", "USDT")
+# What customers are owed is proven anew after so many hours.
+PROOF_HOURS = number("PROOF_HOURS", 24, low=1, high=720)
 
 # ------------------------------------------------------------------ evidence
 # How often the books are sealed, and how many transfers a block has at most.
@@ -478,6 +480,7 @@ CELERY_BEAT_SCHEDULE = {
     "export seals": every("ledger.tasks.export_seals", SEAL_SECONDS),
     "mail seal": every("ledger.tasks.mail_seal", 300),
     "snapshot house": every("ledger.tasks.snapshot_house", SNAPSHOT_SECONDS),
+    "publish due proof": every("ledger.tasks.publish_due_proof", 30 * POLL_SECONDS),
     "synchronise networks": every("ledger.tasks.synchronise_networks", 6 * POLL_SECONDS),
     "synchronise catalogue": every("markets.tasks.synchronise_catalogue", 30 * POLL_SECONDS),
     "beat": every("exchange.office.tasks.heartbeat", SWEEP_SECONDS),

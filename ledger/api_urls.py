@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ledger.api import books, deposits, networks, withdrawals
+from ledger.api import books, deposits, networks, proofs, withdrawals
 
 urlpatterns = [
     path("balances/", books.Balances.as_view()),
@@ -11,6 +11,8 @@ urlpatterns = [
     path("networks/", networks.Networks.as_view()),
     path("deposit-address/", deposits.Address.as_view()),
     path("deposits/", deposits.Deposits.as_view()),
+    path("proof/", proofs.Proofs.as_view()),
+    path("proof/mine/", proofs.OwnProof.as_view(), name="api_own_proof"),
     path("withdrawals/", withdrawals.Withdrawals.as_view()),
     path("withdrawals/<int:withdrawal_id>/", withdrawals.WithdrawalRow.as_view()),
     path("withdrawals/<int:withdrawal_id>/cancel/", withdrawals.WithdrawalCancel.as_view()),

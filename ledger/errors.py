@@ -49,6 +49,33 @@ class AlreadyReversed(Conflict):
     message = _("This transfer was taken back already.")
 
 
+class UnknownProof(NotFound):
+    code = "unknown_proof"
+    message = _("There is no such proof of liabilities, or none yet.")
+
+
+class NotInProof(NotFound):
+    code = "not_in_proof"
+    message = _("You are not in this proof: you had never had anything here when it was made.")
+
+
+class NothingOwed(DomainError):
+    code = "nothing_owed"
+    message = _("Nobody is owed anything yet, so there is nothing to prove.")
+
+
+class BooksDoNotAgree(Conflict):
+    """No proof is made of books that are not in order."""
+
+    code = "books_do_not_agree"
+    message = _("The books do not agree with themselves (%(what)s); no proof is published.")
+
+
+class ProofOvertaken(Conflict):
+    code = "proof_overtaken"
+    message = _("Another proof was published meanwhile.")
+
+
 class UnknownAsset(NotFound):
     code = "unknown_asset"
     message = _("This asset is not known here.")

@@ -194,3 +194,12 @@ class StatementFilter(forms.Form):
 
 def _midnight(day: date) -> datetime:
     return datetime.combine(day, time.min, UTC)
+
+
+class ProofForm(forms.Form):
+    """Which proof; the latest when none is named, or none that could be."""
+
+    number = forms.IntegerField(required=False, min_value=1, max_value=2**31)
+
+    def wanted(self) -> int | None:
+        return self.cleaned_data["number"] if self.is_valid() else None

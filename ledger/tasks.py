@@ -20,6 +20,11 @@ def poll_withdrawals() -> None:
 
 
 @shared_task
+def publish_due_proof() -> None:
+    services.publish_due_proof()
+
+
+@shared_task
 def synchronise_networks() -> None:
     services.synchronise_networks()
 

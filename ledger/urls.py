@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ledger.views import deposits, statements, wallet, withdrawals
+from ledger.views import deposits, proofs, statements, wallet, withdrawals
 
 urlpatterns = [
     path("wallet/", wallet.wallet, name="wallet"),
@@ -17,5 +17,8 @@ urlpatterns = [
     path("wallet/transfers/<int:transfer_id>/", statements.transfer, name="transfer"),
     path("wallet/<str:asset>/", statements.statement, name="statement"),
     path("wallet/<str:asset>/explain/", statements.explain, name="explain"),
+    path("proof/", proofs.proof, name="proof"),
+    path("proof/<int:number>/", proofs.proof, name="older_proof"),
+    path("proof/mine/", proofs.own_proof, name="own_proof"),
     path("fees/", wallet.fees, name="fees"),
 ]

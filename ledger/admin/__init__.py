@@ -1,5 +1,5 @@
 """Staff read the books, decide, and resolve differences."""
 
-from ledger.admin import books, deposits, evidence, reconciling, withdrawals
+from ledger.admin import books, deposits, evidence, proofs, reconciling, withdrawals
 
-__all__ = ["books", "deposits", "evidence", "reconciling", "withdrawals"]
+__all__ = ["books", "deposits", "evidence", "proofs", "reconciling", "withdrawals"]

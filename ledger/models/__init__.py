@@ -5,6 +5,7 @@ from ledger.models.deposits import Deposit, DepositAddress, SubAccount
 from ledger.models.evidence import Seal, SealedTransfer, Snapshot
 from ledger.models.fields import amount_field
 from ledger.models.networks import Network
+from ledger.models.proofs import Proof, ProofLeaf, ProofLevel
 from ledger.models.reconciling import HistoryCheck, LedgerException, Place, ReconciledAsset, Reconciliation
 from ledger.models.withdrawals import Withdrawal
 
@@ -19,6 +20,9 @@ __all__ = [
     "LedgerException",
     "Network",
     "Place",
+    "Proof",
+    "ProofLeaf",
+    "ProofLevel",
     "ReconciledAsset",
     "Reconciliation",
     "Seal",

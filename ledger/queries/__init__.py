@@ -26,6 +26,7 @@ from ledger.queries.history import (
 )
 from ledger.queries.house import house, venue_position
 from ledger.queries.networks import network, networks
+from ledger.queries.proofs import Owed, inclusion, owed, proof, proofs
 from ledger.queries.rebuilt import Rebuilt, rebuilt
 from ledger.queries.reconciling import (
     Agreement,
@@ -52,6 +53,7 @@ from ledger.queries.seals import (
     latest_seal,
     latest_verification,
     line_of,
+    seal_of,
     seals_to_export,
     waiting_for_seal,
 )
@@ -72,6 +74,7 @@ __all__ = [
     "Agreement",
     "BalanceRow",
     "Explanation",
+    "Owed",
     "Period",
     "Prices",
     "Rebuilt",
@@ -108,6 +111,7 @@ __all__ = [
     "has_transfer",
     "held_for",
     "house",
+    "inclusion",
     "income",
     "is_asset",
     "late_for_seal",
@@ -120,11 +124,15 @@ __all__ = [
     "networks",
     "open_exceptions",
     "open_holds",
+    "owed",
     "own_lines",
     "own_reference",
+    "proof",
+    "proofs",
     "rebuilt",
     "report",
     "runs_to_judge_by",
+    "seal_of",
     "seals_to_export",
     "standing_differences",
     "statement",

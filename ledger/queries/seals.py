@@ -52,6 +52,11 @@ class _Member:
         return self.transfer[0] is not None
 
 
+def seal_of(transfer_id: int) -> Seal | None:
+    """The block the transfer is in; None until it is sealed."""
+    return Seal.objects.filter(members__transfer_id=transfer_id).first()
+
+
 def latest_seal() -> Seal | None:
     """The end of the chain."""
     return Seal.objects.first()

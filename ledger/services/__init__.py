@@ -13,6 +13,7 @@ from ledger.services.history import Finding, compare_history, note_history, past
 from ledger.services.holds import hold, release
 from ledger.services.networks import synchronise_networks
 from ledger.services.posting import Line, Posted, post
+from ledger.services.proofs import publish_due_proof, publish_proof
 from ledger.services.reconciling import prune_reconciliations, reconcile
 from ledger.services.reporting import export_report
 from ledger.services.sealing import export_seals, mail_seal, note_verified, seal_books
@@ -70,6 +71,8 @@ __all__ = [
     "post_fill",
     "post_orphan_fill",
     "prune_reconciliations",
+    "publish_due_proof",
+    "publish_proof",
     "reconcile",
     "refuse_withdrawal",
     "release",

@@ -39,4 +39,5 @@ def explain(request: CustomerRequest, asset: str) -> HttpResponse:
 @require_GET
 def transfer(request: CustomerRequest, transfer_id: int) -> HttpResponse:
     lines = queries.own_lines(request.user.pk, transfer_id)
-    return render(request, "ledger/transfer.html", {"lines": lines, "transfer": lines[0].transfer})
+    context = {"lines": lines, "transfer": lines[0].transfer, "seal": queries.seal_of(transfer_id)}
+    return render(request, "ledger/transfer.html", context)

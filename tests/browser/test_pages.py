@@ -11,6 +11,7 @@ OPEN_PAGES = (
     "/markets/",
     "/trade/BTCUSDT/",
     "/fees/",
+    "/proof/",
     "/status/",
     "/accounts/login/",
     "/accounts/signup/",
@@ -20,6 +21,7 @@ OWN_PAGES = (
     "/wallet/",
     "/wallet/USDT/",
     "/wallet/USDT/explain/",
+    "/proof/mine/",
     "/wallet/deposit/?asset=BTC",
     "/wallet/withdraw/?asset=BTC",
     "/wallet/history/",
@@ -56,7 +58,7 @@ def test_no_page_is_wider_than_its_window(
 ) -> None:
     window = open_window(width=width, height=height)
     window.sign_in("alice")
-    for path in (*OPEN_PAGES[:5], *OWN_PAGES):
+    for path in (*OPEN_PAGES[:6], *OWN_PAGES):
         window.visit(path)
         assert (path, window.overhang()) == (path, 0)
 
@@ -64,6 +66,6 @@ def test_no_page_is_wider_than_its_window(
 def test_every_page_reads_without_script(open_window: Callable[..., Window]) -> None:
     window = open_window(has_script=False)
     window.sign_in("alice")
-    for path in (*OPEN_PAGES[:5], *OWN_PAGES):
+    for path in (*OPEN_PAGES[:6], *OWN_PAGES):
         page = window.visit(path)
         assert (path, page.locator("h1").count()) == (path, 1)

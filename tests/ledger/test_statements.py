@@ -15,9 +15,10 @@ from accounts.models import User
 from ledger import queries as books
 from ledger import services as ledger
 from ledger.errors import NotYet, UnknownTransfer
-from ledger.models import Account, Entry, Hold, Transfer
+from ledger.models import Account, Entry, Hold, Seal, Transfer
 from ledger.services.posting import available, post, system
 from tests.factories import fund, make_market, make_user, venue_account
+from tests.ledger.chain import seal_everything
 
 ORDER = Hold.Cause.ORDER
 MOMENT = timedelta(microseconds=1)
@@ -314,6 +315,17 @@ def test_a_transfer_shows_a_customer_their_own_lines_alone(browser: Client, alic
     assert "399.6" not in page
     assert "order 3" in page and "order 4" not in page
     assert len(books.own_lines(alice.pk, transfer.pk)) == 2
+
+
+def test_a_transfer_names_the_block_it_is_sealed_in(committed_db: str, client: Client) -> None:
+    user = make_user()
+    fund(user, "USDT", "5")
+    client.force_login(user)
+    address = f"/wallet/transfers/{Transfer.objects.get().pk}/"
+    assert "not yet" in client.get(address).text
+    seal_everything()
+    page = client.get(address).text
+    assert "in block 1" in page and Seal.objects.get().hash in page
 
 
 def test_the_reference_of_a_crossed_trade_names_nobody_elses_order(browser: Client, alice: User) -> None:
