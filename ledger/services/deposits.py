@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts import services as accounts
 from accounts.models import User
-from exchange import push
+from exchange import failpoints, push
 from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
 from exchange.binance.wallet import DepositRecord
 from exchange.database import transaction_with_retry
@@ -218,6 +218,7 @@ def _credit(deposit: Deposit) -> None:
         reference=f"DEPOSIT:{deposit.pk}",
         lines=[_where_it_lies(deposit, -amount), owed],
     )
+    failpoints.hit("deposit.credited")
     deposit.transfer_id, deposit.credited_at = posted.transfer_id, timezone.now()
     if deposit.user_id:
         deposit.status = Deposit.Status.CREDITED
@@ -310,6 +311,7 @@ def _sweep(account: VenueAccount, deposit: Deposit) -> None:
             None,
             lambda rest: rest.universal_transfer(email, deposit.asset_id, amount, client_id),
         )
+    failpoints.hit("deposit.swept")
     _book_sweep(deposit, amount)
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from django.db import DatabaseError, connection
 from psycopg import RawCursor
 
+from exchange import failpoints
 from exchange.database import constraint_of, repeated_after_loss, sqlstate_of, with_retry
 from exchange.errors import DomainError
 from exchange.money import plain
@@ -135,7 +136,9 @@ def post(
         [change.cause_id for change in holds], [change.account.code for change in holds],
         [change.amount for change in holds], approval_id, reverses_id, spills,
     ]  # fmt: skip
-    return by_key(lambda: Posted(*call("ledger_post", _TYPES, values)))
+    posted = by_key(lambda: Posted(*call("ledger_post", _TYPES, values)))
+    failpoints.hit("ledger.posted")
+    return posted
 
 
 _TYPES = (

@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from exchange import failpoints
 from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
 from exchange.binance.wallet import WithdrawRecord
 from exchange.database import transaction_with_retry
@@ -37,6 +38,7 @@ def send_next_withdrawal() -> bool:
         return False
     if withdrawal.status != Status.SENDING:
         return True
+    failpoints.hit("withdrawal.taken")
     try:
         venue_id = gate.call(
             withdrawal.venue_account,
@@ -53,6 +55,7 @@ def send_next_withdrawal() -> bool:
     except Unknown as error:
         log.warning("withdrawal.unknown", withdrawal=withdrawal.pk, reason=error.reason)
     else:
+        failpoints.hit("withdrawal.sent")
         _mark_sent(withdrawal.pk, venue_id)
     return True
 
@@ -193,6 +196,7 @@ def _settle(withdrawal: Withdrawal, record: WithdrawRecord) -> None:
             ReleaseHold(payer, Hold.Cause.WITHDRAWAL, withdrawal.pk),
         ],
     )
+    failpoints.hit("withdrawal.settling")
     withdrawal.status, withdrawal.tx_id = Status.COMPLETED, record.tx_id[:200]
     withdrawal.finished_at = timezone.now()
     withdrawal.save()

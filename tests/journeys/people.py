@@ -70,8 +70,8 @@ class AppCustomer:
     def verify_mail(self, code: str) -> None:
         assert self.door("POST", "auth/email/verify", {"key": code})["status"] == 200
 
-    def activate_totp(self) -> None:
-        self.door("POST", "auth/reauthenticate", {"password": PASSWORD})
+    def activate_totp(self, password: str = PASSWORD) -> None:
+        self.door("POST", "auth/reauthenticate", {"password": password})
         self.secret = self.door("GET", "account/authenticators/totp")["meta"]["secret"]
         assert self.door("POST", "account/authenticators/totp", {"code": self.next_code()})["status"] == 200
 

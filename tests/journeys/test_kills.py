@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from decimal import Decimal
 from uuid import uuid4
 
 import pytest
 import requests
 
-from tests.journeys.people import AppCustomer, eventually
+from tests.journeys.people import AppCustomer, StaffMember, eventually
 from tests.journeys.site import Site, running_site
 
 pytestmark = pytest.mark.xdist_group("kills")
@@ -24,7 +25,14 @@ QUICK = {
     "SWEEP_SECONDS": "1",
     "POLL_SECONDS": "2",
 }
-POINTS = ("order.held", "order.sent", "order.settling")
+POINTS = ("order.held", "order.sent", "order.settling", "ledger.posted")
+MONEY_POINTS = (
+    "deposit.credited",
+    "deposit.swept",
+    "withdrawal.taken",
+    "withdrawal.sent",
+    "withdrawal.settling",
+)
 ORDERS = 10
 
 
@@ -32,6 +40,7 @@ ORDERS = 10
 def fragile() -> Iterator[Site]:
     with running_site(**QUICK) as site:
         yield site
+        print("hits of each point:", hits(site))
 
 
 @pytest.fixture
@@ -52,7 +61,7 @@ def hits(site: Site) -> dict[str, int]:
     folder = site.state / "failpoints"
     return {
         point: len(file.read_text().split())
-        for point in POINTS
+        for point in POINTS + MONEY_POINTS
         if (file := folder / f"{point}.hits").is_file()
     }
 
@@ -175,3 +184,101 @@ def stopped(site: Site) -> int | None:
         return None
     with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
         return pid if file.read().rpartition(")")[2].split()[0] == "T" else None
+
+
+# ------------------------------------------------------------------ money in and out
+def armed(site: Site) -> bool:
+    return (site.state / "failpoints" / "armed").exists()
+
+
+@pytest.mark.parametrize("point", ["deposit.credited", "deposit.swept"])
+def test_a_kill_in_a_deposit_credits_it_once_and_sweeps_it_once(
+    fragile: Site, alice: AppCustomer, point: str
+) -> None:
+    before, amount = alice.available("USDT"), Decimal("123.456789")
+    address = alice.post("deposit-address/", {"asset": "USDT", "network": "TRX"}, expect=200)
+    arm(fragile, f"{point}=kill")
+    fragile.paper_deposit("USDT", "TRX", f"{amount}", address["address"], address["tag"])
+    eventually(lambda: not armed(fragile), what=f"somebody to die at {point}")
+    eventually(lambda: alice.available("USDT") == before + amount, what="the deposit to be credited")
+    eventually(lambda: not rows(fragile, UNSWEPT), what="the deposit to be swept")
+    settled(fragile)
+    assert alice.available("USDT") == before + amount
+    print(f"{point}: {hits(fragile)[point]} hits, one of them fatal")
+
+
+UNSWEPT = "SELECT id FROM ledger_deposit WHERE swept_at IS NULL OR status <> 'CREDITED'"
+
+
+class Payer(AppCustomer):
+    """alice with a second factor, whose recovery codes need no waiting."""
+
+    codes: list[str]
+
+    def next_code(self) -> str:
+        return self.codes.pop() if self.codes else super().next_code()
+
+
+@pytest.fixture(scope="module")
+def payer(fragile: Site) -> Payer:
+    """Comes after every test that signs alice in by her password alone."""
+    customer = Payer(fragile, "alice@example.com")
+    customer.codes = []
+    password = fragile.passwords["alice"]
+    eventually(lambda: customer.signed_in(password), what="alice to sign in")
+    customer.activate_totp(password)
+    customer.codes = customer.door("GET", "account/authenticators/recovery-codes")["data"]["unused_codes"]
+    return customer
+
+
+def withdraw(payer: Payer, carol: StaffMember) -> int:
+    """A withdrawal of 50 USDT that may be sent."""
+    request = {
+        "asset": "USDT",
+        "network": "TRX",
+        "address": "TJ6Piuaw35M4PM54CzWFqzEPP998yXydc6",
+        "amount": "50",
+    }
+    asked = payer.post(
+        "withdrawals/", {**request, "nonce": uuid4().hex, "code": payer.next_code()}, expect=201
+    )
+    carol.approve_withdrawal(asked["id"])
+    return int(asked["id"])
+
+
+@pytest.mark.parametrize("point", ["withdrawal.sent", "withdrawal.settling"])
+def test_a_kill_in_a_withdrawal_sends_it_once_and_books_it_once(
+    fragile: Site, payer: Payer, point: str
+) -> None:
+    before = payer.available("USDT")
+    arm(fragile, f"{point}=kill")
+    number = withdraw(payer, StaffMember(fragile, "carol"))
+    eventually(lambda: not armed(fragile), what=f"somebody to die at {point}")
+    eventually(lambda: payer.withdrawal_if(number, "COMPLETED"), what="the withdrawal to complete")
+    settled(fragile)
+    assert payer.balance("USDT")["held"] == "0"
+    assert payer.available("USDT") == before - 50
+    booked = f"SELECT count(*) FROM ledger_transfer WHERE reference = 'WITHDRAWAL:{number}' AND kind = 'WITHDRAWAL'"
+    assert rows(fragile, booked) == [(1,)]
+    print(f"{point}: {hits(fragile)[point]} hits, one of them fatal")
+
+
+def test_a_kill_before_a_withdrawal_leaves_sends_nothing_and_is_put_before_staff(
+    fragile: Site, payer: Payer
+) -> None:
+    """Whether it left cannot be known: the money stays held, and a person decides after the venue kept silent."""
+    point, before = "withdrawal.taken", payer.available("USDT")
+    arm(fragile, f"{point}=kill")
+    number = withdraw(payer, StaffMember(fragile, "carol"))
+    eventually(lambda: not armed(fragile), what=f"somebody to die at {point}")
+    eventually(lambda: fragile.pid_of("payouts"), what="payouts to come back")
+    long_ago = f"UPDATE ledger_withdrawal SET sending_at = now() - interval '1 hour' WHERE id = {number}"
+    with fragile.database() as connection:
+        connection.execute(long_ago)
+    asked = f"SELECT 1 FROM ledger_ledgerexception WHERE detail->>'withdrawal' = '{number}'"
+    eventually(lambda: rows(fragile, asked), what="staff to be asked")
+    settled(fragile)
+    assert payer.withdrawal_if(number, "SENDING")
+    assert payer.available("USDT") == before - 50
+    assert payer.balance("USDT")["held"] == "50"
+    print(f"{point}: {hits(fragile)[point]} hits, one of them fatal")

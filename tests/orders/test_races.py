@@ -1,14 +1,17 @@
 """Facts and wishes about one order from several processes at the same moment."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from django.test import Client
 
 from accounts.models import User
 from ledger import queries as books
 from ledger.models import Hold, LedgerException, Transfer
 from orders.models import Fill, Order
 from tests.factories import balance, fund, make_market, make_user, publish_book, venue_account
+from tests.ledger.test_accidents import ALWAYS, STATES, collide, strike
 from tests.orders import contests
 from tests.race import race
 
@@ -42,3 +45,25 @@ def test_an_order_canceled_twice_at_once_gives_its_money_back_once(alice: User) 
     assert Transfer.objects.filter(kind="RELEASE").count() == Order.objects.count() == ROUNDS
     assert balance(alice, "USDT") == (1000000, 0)
     assert books.first_broken_row() == ""
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_an_order_whose_hold_collides_every_time_is_refused_with_a_sentence_and_leaves_nothing(
+    alice: User, owner: Any, state: str
+) -> None:
+    strike(owner, collide(state), times=ALWAYS)
+    browser = Client()
+    browser.force_login(alice)
+    order = {
+        "symbol": "BTCUSDT",
+        "side": "BUY",
+        "type": "LIMIT",
+        "time_in_force": "GTC",
+        "price": "39000",
+    }
+    order |= {"quantity": "1", "client_order_id": "n1"}
+    answer = browser.post("/api/v1/orders/", order, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable"), answer.content
+    assert "try again" in answer.json()["message"]
+    assert not (Order.objects.exists() or Hold.objects.exists())
+    assert balance(alice, "USDT") == (1000000, 0)
