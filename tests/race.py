@@ -18,7 +18,7 @@ from typing import Any
 from exchange.local.places import CHECKOUT
 
 FORK = multiprocessing.get_context("fork")
-PATIENCE = 90
+PATIENCE = 60
 
 
 @dataclass

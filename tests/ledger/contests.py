@@ -2,10 +2,11 @@
 
 from decimal import Decimal
 
+from exchange.database import transaction_with_retry
 from ledger import services as ledger
 from ledger.errors import InsufficientFunds
-from ledger.models import Transfer
-from ledger.services.posting import Line, available
+from ledger.models import Account, Transfer
+from ledger.services.posting import Line, available, system
 from tests.race import Runner
 
 ORDER, WITHDRAWAL = ledger.Cause.ORDER, ledger.Cause.WITHDRAWAL
@@ -52,6 +53,27 @@ def transfers_in_opposite_directions(runner: Runner) -> None:
 
 def pay(key: str, *lines: Line) -> None:
     ledger.post(scope="race", key=key, kind=Transfer.Kind.FILL, lines=lines)
+
+
+def a_true_deadlock(runner: Runner) -> int:
+    """Two transactions post for two customers in opposite order, and each waits for the other: one must start again."""
+    first, second = runner.facts["users"][:: 1 if runner.number else -1]
+    tries = []
+
+    @transaction_with_retry
+    def both() -> None:
+        tries.append(1)
+        charge(f"{runner.number}:first", first)
+        if len(tries) == 1:
+            runner.wait()
+        charge(f"{runner.number}:second", second)
+
+    both()
+    return len(tries)
+
+
+def charge(key: str, user: int) -> None:
+    pay(key, available(user, "USDT", Decimal(-1)), system(Account.Type.FEES, "USDT", Decimal(1)))
 
 
 def one_release(runner: Runner) -> str:

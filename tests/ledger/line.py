@@ -21,6 +21,8 @@ class Line:
     def __init__(self, folder: Path, server: dict[str, Any]) -> None:
         self.server = server
         self.breaks = ""
+        self._muted: socket.socket | None = None  # the server whose answer is lost
+        self._done = threading.Event()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(folder / ".s.PGSQL.5432"))
         self._listener.listen()
@@ -50,7 +52,7 @@ class Line:
             while question := client.recv(BLOCK):
                 broken, self.breaks = self.breaks, ""
                 if broken == "after":
-                    self._lose_answer(client, server, question)
+                    self._lose_answer(server, question)
                 elif broken == "between":
                     server.sendall(question)
                 elif not broken:
@@ -62,14 +64,15 @@ class Line:
     def _pump(self, server: socket.socket, client: socket.socket) -> None:
         with suppress(OSError):
             while answer := server.recv(BLOCK):
-                if getattr(self, "_muted", None) is server:
+                if self._muted is server:
                     if answer.endswith(READY):
                         self._done.set()
                     continue
                 client.sendall(answer)
 
-    def _lose_answer(self, client: socket.socket, server: socket.socket, question: bytes) -> None:
-        self._muted, self._done = server, threading.Event()
+    def _lose_answer(self, server: socket.socket, question: bytes) -> None:
+        self._done.clear()
+        self._muted = server
         server.sendall(question)
         assert self._done.wait(10), "the server did not answer"
 

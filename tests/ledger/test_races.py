@@ -56,6 +56,12 @@ def test_transfers_in_opposite_directions_reach_no_deadlock(alice: User, bob: Us
     assert books.first_broken_row() == ""
 
 
+def test_a_true_deadlock_reaches_nobody(alice: User, bob: User) -> None:
+    contests.charge("opens the account of the fees", alice.pk)
+    assert sorted(race(contests.a_true_deadlock, 2, users=[alice.pk, bob.pk])) == [1, 2]
+    assert (balance(alice, "USDT"), balance(bob, "USDT")) == ((7, 0), (8, 0))
+
+
 def test_a_hold_given_back_by_16_at_once_is_given_back_once(alice: User) -> None:
     assert contests.hold(alice.pk, ORDER, 1, 7)
     assert sorted(race(contests.one_release, 16)) == ["0"] * 15 + ["7"]
