@@ -21,6 +21,10 @@ from ledger.services.posting import (
     post,
     system,
 )
+from markets.models import Asset
+
+# An order is hardly ever filled in more parts than this.
+MOST_PARTS = 1000
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def post_fill(fill: FillPosting, *, is_last: bool = False) -> Posted:
     """The trade is booked once; the last one gives back in the same transfer what the hold did not need.
 
     A trade its hold no longer covers is booked too: from what is available as far as that reaches, the rest as
-    slippage, and then the customer is frozen and an exception names it.
+    slippage, and then the customer is frozen and an exception names it, unless it is the venue's rounding alone.
     """
     asset, cost = fill.paid
     payer = customer(fill.user_id, asset)
@@ -75,9 +79,14 @@ def post_fill(fill: FillPosting, *, is_last: bool = False) -> Posted:
         facts=_facts(fill),
         spills=True,
     )
-    if posted.short:
+    if posted.short and posted.short > _rounding(asset):
         _uncovered(fill, asset, posted.short)
     return posted
+
+
+def _rounding(asset: str) -> Decimal:
+    """What an order at its limit may cost more than its hold: the venue may round each of its parts up by a unit."""
+    return MOST_PARTS * Decimal(1).scaleb(-Asset.objects.get(code=asset).scale)
 
 
 def _received(fill: FillPosting) -> list[Line]:

@@ -104,6 +104,15 @@ def test_a_fill_after_the_release_takes_what_is_available_and_freezes(alice: Use
     assert LedgerException.objects.get().source == "uncovered fill"
 
 
+def test_what_the_venue_rounds_up_at_the_limit_is_paid_and_freezes_nobody(alice: User) -> None:
+    hold(alice, "7979.999995")
+    ledger.post_fill(fill(alice))
+    alice.refresh_from_db()
+    assert balance(alice, "USDT") == (42020, 0)
+    assert not alice.is_frozen
+    assert not LedgerException.objects.exists()
+
+
 def test_a_fill_nobody_can_pay_is_the_houses_loss(alice: User) -> None:
     hold(alice, "20000")
     ledger.release(cause=ORDER, cause_id=1)
