@@ -30,6 +30,11 @@ class Network:
     multiple: str = "0.00000001"
     memo: str = ""
 
+    @property
+    def dust(self) -> str:
+        """The smallest deposit that is credited."""
+        return text(1000 * Decimal(self.multiple))
+
     def address(self, seed: str) -> str:
         """The same address each time for the same seed."""
         number = int(hashlib.sha512(seed.encode()).hexdigest(), 16)
@@ -83,6 +88,9 @@ COINS: dict[str, tuple[str, tuple[Network, ...]]] = {
     "AVAX": ("Avalanche", (_evm("AVAXC", "AVAX C-Chain", "0.008", "0.016", 12),)),
     "DOT": ("Polkadot", (Network("DOT", "Polkadot", "^(1)[0-9a-z-A-Z]{44,50}$", "1", 47, ALPHABET, 1, 1, "0.08",
                                  "1.5"),)),
+    # A coin without a market, on a network whose addresses many share.
+    "ATOM": ("Cosmos", (Network("ATOM", "Cosmos", "^(cosmos1)[0-9a-z]{38}$", "cosmos1", 45, BECH32, 2, 4, "0.01", "0.2",
+                                "0.000001", "^[0-9A-Za-z\\-_]{1,120}$"),)),
 }  # fmt: skip
 
 
@@ -139,7 +147,7 @@ def _shown(coin: str, network: Network, is_default: bool) -> dict[str, Any]:
         "withdrawMin": network.least,
         "withdrawMax": "9999999",
         "withdrawInternalMin": network.multiple,
-        "depositDust": network.multiple,
+        "depositDust": network.dust,
         "minConfirm": network.confirmations,
         "unLockConfirm": network.unlock,
         "sameAddress": bool(network.memo),

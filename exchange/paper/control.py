@@ -1,10 +1,17 @@
 """The control door, on loopback like the rest: money arrives, faults are set, the true state is shown.
 
-POST /paper/deposit {coin, network, amount, address?, tag?, txId?} - a transfer appears on its chain
+POST /paper/deposit {coin, network, amount, address?, tag?, txId?} - a transfer appears on its chain. More:
+                    {status, hold} begins with a status, and time passes it by; {outputs: [{amount, address?, tag?}]}
+                    pays several in one transaction; {count} many at once, {count, each} so many after every page of
+                    the history that is read; {msAgo, spreadMs} when; {transferType: 1} from inside the venue; {shown}
+                    what the history calls its amount
 POST /paper/fault   {on, do, count?, ms?} - see `faults`; {do: "silence", ms} mutes the market streams; {do: "gap",
                     symbol} loses one depth event; {do: "shutdown"} announces one; {do: "disconnect"} cuts every
                     socket; {do: "status", symbol, status} opens or closes a market; {do: "fail", id, info} fails a
-                    withdrawal; {do: "clear"} forgets all faults
+                    withdrawal; {do: "deposit", id, status, confirmations?, shown?} moves a deposit to any status and
+                    {do: "vanish", id} out of the history, its money with it; {do: "transfer", status} lets the next
+                    transfer end so, {do: "finish transfer", clientTranId} lets one that is under way arrive; {do:
+                    "clear"} forgets all faults
 GET  /paper/state   every balance and open order as it really is
 """
 
@@ -18,6 +25,7 @@ from exchange.paper.errors import ApiError
 from exchange.paper.feed import Listener
 from exchange.paper.market import now_ms
 from exchange.paper.socketapi import Session
+from exchange.paper.transfers import FAILURE, PROCESS
 from exchange.paper.venue import Venue
 from exchange.paper.wallet import shown
 
@@ -34,6 +42,10 @@ class Door:
             "disconnect": self._disconnect,
             "status": self._status,
             "fail": self._fail,
+            "deposit": self._deposit_status,
+            "vanish": self._vanish,
+            "transfer": self._transfer_status,
+            "finish transfer": self._finish_transfer,
             "clear": self._clear,
         }
 
@@ -48,11 +60,13 @@ class Door:
     async def deposit(self, incoming: web.Request) -> web.StreamResponse:
         asked = await _asked(incoming)
         try:
-            row = self.venue.wallet.arrive({name: str(value) for name, value in asked.items()})
+            rows = self.venue.arrivals.order(asked)
         except ApiError as error:
             return _refused(error)
         self.venue.settle()
-        return web.json_response(shown(row))
+        if len(rows) == 1:
+            return web.json_response(shown(rows[0]))
+        return web.json_response({"ids": [row["id"] for row in rows]})
 
     async def fault(self, incoming: web.Request) -> web.StreamResponse:
         asked = await _asked(incoming)
@@ -90,9 +104,27 @@ class Door:
     async def _fail(self, asked: Asked) -> None:
         self.venue.wallet.fail(str(asked["id"]), str(asked.get("info", "")))
 
+    async def _deposit_status(self, asked: Asked) -> None:
+        self.venue.arrivals.force(
+            str(asked["id"]),
+            int(asked["status"]),
+            confirmations=str(asked.get("confirmations", "")),
+            shown=str(asked.get("shown", "")),
+        )
+
+    async def _vanish(self, asked: Asked) -> None:
+        self.venue.arrivals.vanish(str(asked["id"]))
+
+    async def _transfer_status(self, asked: Asked) -> None:
+        self.venue.transfers.next_status = {"PROCESS": PROCESS, "FAILURE": FAILURE}[str(asked["status"])]
+
+    async def _finish_transfer(self, asked: Asked) -> None:
+        self.venue.transfers.finish(str(asked["clientTranId"]))
+
     async def _clear(self, asked: Asked) -> None:
         self.venue.faults.waiting.clear()
         self.venue.faults.hidden_until.clear()
+        self.venue.arrivals.bursts.clear()
         self.venue.feed.silent_until = 0
         self.venue.feed.gaps.clear()
 

@@ -19,9 +19,12 @@ DOORS = {
     "withdraw": ("POST", "/sapi/v1/capital/withdraw/apply"),
     "withdraw history": ("GET", "/sapi/v1/capital/withdraw/history"),
     "deposit history": ("GET", "/sapi/v1/capital/deposit/hisrec"),
+    "sub-account history": ("GET", "/sapi/v1/capital/deposit/subHisrec"),
+    "sub-account": ("POST", "/sapi/v1/sub-account/virtualSubAccount"),
+    "networks": ("GET", "/sapi/v1/capital/config/getall"),
     "transfer": ("POST", "/sapi/v1/sub-account/universalTransfer"),
 }
-BEFORE = ("429", "418", "503 before", "reset before", "hang before")
+BEFORE = ("429", "418", "refuse", "503 before", "reset before", "hang before")
 AFTER = ("504 after", "-1007 after", "garbage after", "hang after", "reset after", "hide")
 LATE = "Timeout waiting for response from backend server. Send status unknown; execution status unknown."
 
@@ -92,7 +95,9 @@ async def strike(fault: Fault, incoming: web.Request) -> web.StreamResponse:
 
 
 def refuse(fault: Fault, ban: Any) -> None:
-    """429 for this request alone, 418 for everything from this address for a while."""
+    """429 for this request alone, 418 for everything from this address for a while; or a plain no."""
+    if fault.do == "refuse":
+        raise ApiError(-9000, "This account has no right to this.")
     if fault.do == "429":
         raise too_much(max(1, fault.ms // 1000))
     if fault.do == "418":

@@ -76,7 +76,7 @@ class Server:
         try:
             if fault and fault.is_before:
                 refuse(fault, lambda seconds: self.venue.limits.ban(request.address, seconds))
-                if fault.do not in ("429", "418"):
+                if fault.do not in ("429", "418", "refuse"):
                     return await strike(fault, incoming)
             body = self._answer(request, headers)
         except ApiError as error:

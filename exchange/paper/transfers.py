@@ -1,6 +1,7 @@
 """Sub-accounts of the main account, and transfers between them."""
 
 import uuid
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from exchange.paper import wire
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 MOST_SHOWN = 500
+SUCCESS, PROCESS, FAILURE = "SUCCESS", "PROCESS", "FAILURE"
 
 
 class Transfers:
     def __init__(self, venue: "Venue") -> None:
         self._venue = venue
         self.rows: dict[str, Row] = {row["clientTranId"]: row for row in venue.store.rows("transfer")}
+        self.next_status = SUCCESS  # of the next transfer, as the control door orders it
 
     def create_sub_account(self, name: str) -> Row:
         """A virtual sub-account under a made-up address; asked again for the same name, the same one."""
@@ -54,8 +57,7 @@ class Transfers:
         asset, amount = params["asset"], parse(params.get("amount") or "", "amount")
         if source.balance(asset).free < amount:
             raise ApiError(-9000, "Sub-account transfer failed: insufficient balance.")
-        source.balance(asset).free -= amount
-        target.receive(asset, amount)
+        status, self.next_status = self.next_status, SUCCESS
         row = {
             "tranId": self._venue.next_id(),
             "fromEmail": source.email,
@@ -65,14 +67,34 @@ class Transfers:
             "createTimeStamp": now_ms(),
             "fromAccountType": "SPOT",
             "toAccountType": "SPOT",
-            "status": "SUCCESS",
+            "status": status,
             "clientTranId": client_id,
         }
-        self.rows[client_id] = row
-        self._venue.store.put("transfer", client_id, row)
-        for account, moved in ((source, -amount), (target, amount)):
-            self._venue.moved(account, asset, wire.balance_update(asset, moved, now_ms()))
+        self._keep(row)
+        if status != FAILURE:
+            self._move(source, asset, -amount)
+        if status == SUCCESS:
+            self._move(target, asset, amount)
         return _answer(row)
+
+    def finish(self, client_id: str) -> Row:
+        """A transfer that was under way arrives."""
+        row = self.rows.get(client_id, {})
+        if row.get("status") != PROCESS:
+            raise ApiError(-9000, "No such transfer is under way.")
+        row["status"] = SUCCESS
+        self._keep(row)
+        target = next(found for found in self._venue.accounts.values() if found.email == row["toEmail"])
+        self._move(target, row["asset"], Decimal(row["amount"]))
+        return row
+
+    def _keep(self, row: Row) -> None:
+        self.rows[row["clientTranId"]] = row
+        self._venue.store.put("transfer", row["clientTranId"], row)
+
+    def _move(self, account: Account, asset: str, amount: Decimal) -> None:
+        account.receive(asset, amount)
+        self._venue.moved(account, asset, wire.balance_update(asset, amount, now_ms()))
 
     def _side(self, params: Params, side: str) -> Account:
         if params.get(f"{side}AccountType") != "SPOT":

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from exchange.paper.accounts import MAIN, Account, ApiKey, Order, read_public_key
+from exchange.paper.arrivals import Arrivals
 from exchange.paper.book import Match, Resting, Side
 from exchange.paper.catalogue import FIRST_PRICES, RATE_LIMITS, live_symbols, recorded_book, recorded_shape
 from exchange.paper.faults import Faults
@@ -60,6 +61,7 @@ class Venue:
         self.markets: dict[str, Market | RecordedMarket] = {**self.live, **recorded}
         self.feed = Feed(self.live)
         self.trading, self.wallet, self.transfers = Trading(self), Wallet(self, pace), Transfers(self)
+        self.arrivals = Arrivals(self)
         self._resume_orders()
         self.makers = self._open_makers(levels, deepest)
 

@@ -49,64 +49,86 @@ class Wallet:
 
     # ------------------------------------------------------------------ deposits
     def arrive(self, params: Params) -> Row:
-        """A transfer to an address appears on its chain: the control door's way to bring money in."""
-        coin = params.get("coin", "")
-        network = coins.find(coin, params.get("network", ""))
+        """A transfer to an address appears on its chain: the control door's way to bring money in.
+
+        With `hold` time passes it by; `shown` is what the history calls its amount, however odd.
+        """
+        account = self.owner(params)
+        network = coins.find(params.get("coin", ""), params.get("network", ""))
         amount = parse(params.get("amount", ""), "amount")
-        account = self._owner(coin, network.code, params)
-        known = self.address(account, coin, network.code)
+        known, status = self.address(account, params["coin"], network.code), number(params, "status", PENDING)
+        have = network.unlock if status == SUCCESS else network.confirmations if status == CREDITED else 0
+        at = number(params, "insertTime", now_ms())
         row = {
             "id": str(self._venue.next_id()),
-            "amount": text(amount),
-            "coin": coin,
+            "amount": params.get("shown") or text(amount),
+            "coin": params["coin"],
             "network": network.code,
-            "status": PENDING,
+            "status": status,
             "address": known["address"],
             "addressTag": known["tag"],
             "txId": params.get("txId") or hashlib.sha256(uuid.uuid4().bytes).hexdigest(),
-            "insertTime": now_ms(),
-            "completeTime": None,
-            "transferType": 0,
-            "confirmTimes": f"0/{network.unlock}",
+            "insertTime": at,
+            "completeTime": at if status == SUCCESS else None,
+            "transferType": number(params, "transferType", 0),
+            "confirmTimes": f"{have}/{network.unlock}",
             "unlockConfirm": network.unlock,
             "walletType": 0,
             "travelRuleStatus": 0,
             "_account": account.account_id,
+            "_gross": text(amount),
+            "_held": bool(params.get("hold")),
         }
-        self._keep("deposit", self.deposits, row)
+        self.keep_deposit(row)
+        if status in (SUCCESS, CREDITED):
+            self._give(row)
         return row
 
-    def _owner(self, coin: str, code: str, params: Params) -> Account:
+    def owner(self, params: Params) -> Account:
+        """Whose address and tag these are; the main account's without any."""
+        network = coins.find(params.get("coin", ""), params.get("network", ""))
         address, tag = params.get("address", ""), params.get("tag", "")
         if not address:
             return self._venue.accounts[MAIN]
         for account in self._venue.accounts.values():
-            known = self.address(account, coin, code)
+            known = self.address(account, params["coin"], network.code)
             if known["address"] == address and known["tag"] == tag:
                 return account
         raise ApiError(-4005, "No account has this address and tag.")
 
     def history(self, account: Account, params: Params) -> list[Row]:
-        rows = [row for row in self.deposits.values() if row["_account"] == account.account_id]
+        rows = [
+            row
+            for row in self.deposits.values()
+            if row["_account"] == account.account_id and not row.get("_vanished")
+        ]
         rows = _matching(rows, params, ("coin", "status", "txId"))
-        return _page(_within(rows, params, lambda row: row["insertTime"]), params)
+        page = _page(_within(rows, params, lambda row: row["insertTime"]), params)
+        self._venue.arrivals.was_read(account)
+        return page
 
     def _confirm(self, row: Row) -> None:
-        """Some more blocks: credited at first, free to leave again when all are there."""
+        """Some more blocks: credited at first, free to leave again when all are there; dust is never credited."""
         network = coins.find(row["coin"], row["network"])
         have = int(row["confirmTimes"].partition("/")[0])
         have = min(have + -(-network.confirmations // BLOCKS_TO_CREDIT), network.unlock)
-        if have >= network.confirmations and row["status"] == PENDING:
-            have = network.confirmations
-            row["status"] = CREDITED
-            account, amount = self._venue.accounts[row["_account"]], Decimal(row["amount"])
-            account.receive(row["coin"], amount)
-            self._venue.moved(account, row["coin"], wire.balance_update(row["coin"], amount, now_ms()))
+        is_dust = gross(row) < Decimal(network.dust)
+        if have >= network.confirmations and row["status"] == PENDING and not is_dust:
+            have, row["status"] = network.confirmations, CREDITED
+            self._give(row)
         elif row["status"] == CREDITED:
             have = network.unlock
-        if have >= network.unlock:
+        if have >= network.unlock and not is_dust:
             row["status"], row["completeTime"] = SUCCESS, now_ms()
         row["confirmTimes"] = f"{have}/{network.unlock}"
+        self.keep_deposit(row)
+
+    def _give(self, row: Row) -> None:
+        account, amount = self._venue.accounts[row["_account"]], gross(row)
+        account.receive(row["coin"], amount)
+        self._venue.moved(account, row["coin"], wire.balance_update(row["coin"], amount, now_ms()))
+
+    def keep_deposit(self, row: Row) -> None:
         self._keep("deposit", self.deposits, row)
 
     # ------------------------------------------------------------------ withdrawals
@@ -176,7 +198,7 @@ class Wallet:
             return
         self._next_step = now + self.pace
         for row in self.deposits.values():
-            if row["status"] in (PENDING, CREDITED):
+            if row["status"] in (PENDING, CREDITED) and not (row.get("_held") or row.get("_vanished")):
                 self._confirm(row)
         for row in self.withdrawals.values():
             if row["status"] in (AWAITING, PROCESSING):
@@ -213,6 +235,11 @@ def _withdrawal(network: coins.Network, amount: Decimal, params: Params) -> Row:
     }
 
 
+def gross(row: Row) -> Decimal:
+    """What a deposit is worth, whatever the history calls it."""
+    return Decimal(row.get("_gross") or row["amount"])
+
+
 def shown(row: Row) -> Row:
     """Without what only the venue knows."""
     return {name: value for name, value in row.items() if not name.startswith("_")}
@@ -230,7 +257,7 @@ def _matching(rows: list[Row], params: Params, names: tuple[str, ...]) -> list[R
 def _within(rows: list[Row], params: Params, at: Callable[[Row], int], days: int = 90) -> list[Row]:
     """Newest first, of the time asked for; without a start, of the last days."""
     start, end = span(params)
-    if params.get("startTime") and params.get("endTime") and end - start > days * DAY_MS:
+    if params.get("startTime") and params.get("endTime") and end - start >= days * DAY_MS:
         raise ApiError(-4047, f"Time interval must be within 0-{days} days")
     start = start or now_ms() - days * DAY_MS
     return sorted((row for row in rows if start <= at(row) <= end), key=at, reverse=True)

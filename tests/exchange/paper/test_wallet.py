@@ -1,6 +1,7 @@
 """Money in and out: confirmations, who owns an address, rules of withdrawals, transfers between accounts."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -73,6 +74,12 @@ def test_a_deposit_goes_to_whose_address_and_tag_it_names(bench: Bench) -> None:
 def test_a_deposit_to_nobodys_address_is_refused(bench: Bench) -> None:
     with pytest.raises(ApiError, match="No account has this address"):
         bench.venue.wallet.arrive({"coin": "USDT", "amount": "30", "address": TRON})
+
+
+def test_dust_gathers_confirmations_and_is_never_credited(bench: Bench) -> None:
+    row = arriving(bench, amount="0.00000999")
+    pass_time(bench, steps=5)
+    assert (row["status"], row["confirmTimes"], bench.alice.balance("BTC").free) == (0, "2/2", D(0))
 
 
 def withdraw(bench: Bench, **params: str) -> Row:
@@ -168,6 +175,66 @@ def test_a_history_over_more_than_ninety_days_is_refused(bench: Bench) -> None:
     with pytest.raises(ApiError) as refused:
         bench.venue.wallet.history(bench.alice, {"startTime": "1", "endTime": str(91 * 86_400_000)})
     assert refused.value.code == -4047
+
+
+def ordered(bench: Bench, **asked: Any) -> list[Row]:
+    return bench.venue.arrivals.order({"coin": "BTC", "network": "BTC", "amount": "1", **asked})
+
+
+def test_several_outputs_of_one_transaction_are_several_deposits(bench: Bench) -> None:
+    address = bench.venue.wallet.address(bench.bob, "BTC", "BTC")["address"]
+    rows = ordered(bench, outputs=[{"amount": "1"}, {"amount": "2"}, {"amount": "3", "address": address}])
+    assert len({row["txId"] for row in rows}) == 1
+    assert [(row["amount"][0], row["_account"]) for row in rows] == [("1", 1), ("2", 1), ("3", 2)]
+
+
+@pytest.mark.parametrize("status", [0, 6, 1, 2, 7, 8, 99])
+def test_a_deposit_can_begin_with_any_status_and_stay_in_it(bench: Bench, status: int) -> None:
+    (row,) = ordered(bench, status=status, hold=True)
+    pass_time(bench, steps=5)
+    assert (row["status"], bench.alice.balance("BTC").free) == (status, D(1) if status in (1, 6) else D(0))
+
+
+@pytest.mark.parametrize(
+    ("path", "left"), [((6, 1), "1"), ((6, 0, 6, 1), "1"), ((2,), "0"), ((6, 2), "0"), ((1, 7), "0")]
+)
+def test_its_money_comes_and_goes_with_its_status(bench: Bench, path: tuple[int, ...], left: str) -> None:
+    (row,) = ordered(bench, hold=True)
+    for status in path:
+        bench.venue.arrivals.force(row["id"], status)
+    assert bench.alice.balance("BTC").free == D(left)
+
+
+def test_one_that_vanished_is_in_no_history_and_its_money_is_gone(bench: Bench) -> None:
+    (row,) = ordered(bench, status=1)
+    bench.venue.arrivals.vanish(row["id"])
+    assert (bench.venue.wallet.history(bench.alice, {}), bench.alice.balance("BTC").free) == ([], D(0))
+
+
+def test_deposits_arrive_while_the_history_is_paged(bench: Bench) -> None:
+    ordered(bench, count=5, each=2)
+    sizes = [len(bench.venue.wallet.history(bench.alice, {"limit": "100"})) for _page in range(4)]
+    assert sizes == [0, 2, 4, 5]
+
+
+def test_the_history_is_newest_first_and_a_page_has_at_most_a_thousand_rows(bench: Bench) -> None:
+    ordered(bench, count=1200, spreadMs=3_600_000)
+    page = bench.venue.wallet.history(bench.alice, {"limit": "5000"})
+    times = [row["insertTime"] for row in page]
+    assert (len(page), times) == (1000, sorted(times, reverse=True))
+
+
+def test_a_transfer_under_way_has_left_and_not_arrived(bench: Bench) -> None:
+    bench.fund(bench.bob, USDT="100")
+    bench.venue.transfers.next_status = "PROCESS"
+    asked = {
+        "fromEmail": bench.bob.email, "fromAccountType": "SPOT", "toAccountType": "SPOT", "asset": "USDT",
+        "amount": "60", "clientTranId": "sweep-1",
+    }  # fmt: skip
+    bench.venue.transfers.transfer(asked)
+    assert (bench.bob.balance("USDT").free, bench.alice.balance("USDT").free) == (D(40), D(0))
+    bench.venue.transfers.finish("sweep-1")
+    assert bench.alice.balance("USDT").free == D(60)
 
 
 def test_a_transfer_from_a_sub_account_happens_once_for_its_client_id(bench: Bench) -> None:
