@@ -1,18 +1,52 @@
-from django.contrib import admin
-from django.http import HttpRequest
+"""Staff see our accounts at the venue, and say how deposits to them are told apart."""
 
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from exchange.gate import services
 from exchange.gate.models import VenueAccount
+from exchange.office.decision import Decision, DecisionAdmin, ReasonForm
+
+
+class DepositsForm(ReasonForm):
+    strategy = forms.ChoiceField(label=_("Deposits are told apart by"), choices=VenueAccount.Deposits.choices)
+    fallback = forms.ChoiceField(
+        label=_("Where that is not offered"),
+        required=False,
+        choices=[("", _("refuse deposits there")), *VenueAccount.Deposits.choices],
+    )
+    field_order = ("strategy", "fallback", "reason")
+
+
+def set_deposits(account_id: int, *, by: Any, reason: str, strategy: str, fallback: str) -> None:
+    services.set_deposit_strategy(account_id, strategy=strategy, fallback=fallback, by=by, reason=reason)
 
 
 @admin.register(VenueAccount)
-class VenueAccountAdmin(admin.ModelAdmin):
-    list_display = ("name", "venue", "is_primary", "stream_state", "stream_changed_at", "stream_seen_at")
+class VenueAccountAdmin(DecisionAdmin):
+    list_display = (
+        "name",
+        "venue",
+        "is_primary",
+        "deposit_strategy",
+        "deposit_fallback",
+        "stream_state",
+        "stream_changed_at",
+        "stream_seen_at",
+    )
+    deposits = Decision(
+        "deposits",
+        _("Set how deposits are told apart"),
+        decide=set_deposits,
+        permission="gate.change_venueaccount",
+        form=DepositsForm,
+    )
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    def all_decisions(self) -> list[Decision]:
+        return [self.deposits]
 
-    def has_change_permission(self, request: HttpRequest, obj: VenueAccount | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: VenueAccount | None = None) -> bool:
-        return False
+    def decisions_for(self, row: VenueAccount) -> list[Decision]:
+        return self.all_decisions()

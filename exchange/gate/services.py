@@ -5,12 +5,13 @@ import threading
 from collections.abc import Callable
 from enum import StrEnum
 from functools import cache as once
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from exchange.binance.errors import NotSent
 from exchange.binance.rest import Rest
@@ -18,6 +19,10 @@ from exchange.binance.signing import Ed25519Key, HmacKey, Key
 from exchange.errors import DomainError
 from exchange.gate.limits import blocked_for, clock, has_spare_weight, observe
 from exchange.gate.models import Installation, VenueAccount
+from exchange.office import services as office
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 log = structlog.get_logger()
 Answer = TypeVar("Answer")
@@ -36,6 +41,7 @@ __all__ = [
     "primary_account",
     "refuse_another_venue",
     "remember_venue",
+    "set_deposit_strategy",
     "venue_key",
 ]
 
@@ -141,6 +147,30 @@ def ensure_primary_account() -> VenueAccount:
     return VenueAccount.objects.get_or_create(
         name="primary", defaults={"venue": settings.VENUE, "is_primary": True}
     )[0]
+
+
+@transaction.atomic
+def set_deposit_strategy(
+    account_id: int, *, strategy: str, fallback: str, by: "User", reason: str
+) -> VenueAccount:
+    """Deposits are told apart this way from now on; addresses that were given stay their owners'. On record.
+
+    Refuses a way that does not exist, the same way twice, and a change without a reason.
+    """
+    if strategy not in VenueAccount.Deposits.values or fallback not in ["", *VenueAccount.Deposits.values]:
+        raise DomainError(_("Choose one of the ways that are offered."), field="strategy")
+    if fallback == strategy:
+        raise DomainError(_("Choose another way to fall back to, or none."), field="fallback")
+    if not reason.strip():
+        raise DomainError(_("Say why; it is kept on record."), field="reason")
+    account = VenueAccount.objects.select_for_update().get(pk=account_id)
+    before: dict[str, object] = {"strategies": account.deposit_strategies}
+    account.deposit_strategy, account.deposit_fallback = strategy, fallback
+    account.save(update_fields=["deposit_strategy", "deposit_fallback"])
+    after: dict[str, object] = {"strategies": account.deposit_strategies}
+    subject = ("venue_account", account.pk)
+    office.record(by, "gate.deposit_strategy", *subject, before=before, after=after, reason=reason)
+    return account
 
 
 @transaction.atomic
