@@ -169,8 +169,8 @@ FIRST_MARKETS = names("FIRST_MARKETS") or [
     "BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "TRXUSDT", "LINKUSDT", "LTCUSDT",
     "AVAXUSDT", "DOTUSDT", "ETHBTC", "BNBBTC", "SOLBTC", "BTCUSDC", "ETHUSDC", "BTCEUR", "ETHEUR", "BTCFDUSD",
 ]  # fmt: skip
-# Every customer gets a sub-account at the venue, so that deposits have an address of their own.
-DEPOSIT_SUB_ACCOUNTS = flag("DEPOSIT_SUB_ACCOUNTS", VENUE in ("paper", "live"))
+# A credited deposit that every reading of the history lacked for this long counts as taken back.
+DEPOSIT_GONE_SECONDS = number("DEPOSIT_GONE_SECONDS", 600, low=0, high=604_800)
 POLL_SECONDS = number("POLL_SECONDS", 10, low=1, high=600)
 # The books are held against the venue so often; what two runs find, so far apart at least, is a difference. Above this
 # worth in the asset of reference it stops new orders and withdrawals of its asset.

@@ -1,8 +1,10 @@
 """The wallet's answers in our words (binance.md 15)."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from hashlib import sha256
 from typing import Any
 
 from exchange.binance.models import dec
@@ -29,6 +31,8 @@ class NetworkConfig:
     withdraw_multiple: Decimal
     confirmations: int
     unlock_confirmations: int
+    deposit_min: Decimal
+    arrival_minutes: int
 
     @classmethod
     def from_wire(cls, asset: str, row: Wire) -> "NetworkConfig":
@@ -50,6 +54,8 @@ class NetworkConfig:
             withdraw_multiple=dec(row.get("withdrawIntegerMultiple")),
             confirmations=int(row.get("minConfirm") or 0),
             unlock_confirmations=int(row.get("unLockConfirm") or 0),
+            deposit_min=dec(row.get("depositDust")),
+            arrival_minutes=int(row.get("estimatedArrivalTime") or 0),
         )
 
 
@@ -79,6 +85,8 @@ class VenueAddress:
 
 @dataclass(frozen=True)
 class DepositRecord:
+    """A row of the history. Whatever is odd in it, it can be read: what cannot be understood is zero or -1."""
+
     id: str
     asset: str
     network: str
@@ -89,23 +97,64 @@ class DepositRecord:
     tx_id: str
     inserted_ms: int
     confirmations: str
+    unlock_confirmations: int
+    is_internal: bool
 
     @classmethod
     def from_wire(cls, row: Wire) -> "DepositRecord":
-        # The oldest records carry no id; their transaction, address and tag are the next best key.
-        fallback = f"{row.get('txId')}:{row.get('address')}:{row.get('addressTag') or ''}"
         return cls(
-            id=str(row.get("id") or fallback)[:100],
-            asset=row["coin"],
-            network=row.get("network") or "",
-            amount=dec(row["amount"]),
-            status=int(row["status"]),
-            address=row.get("address") or "",
-            tag=row.get("addressTag") or "",
-            tx_id=row.get("txId") or "",
-            inserted_ms=int(row.get("insertTime") or 0),
+            id=str(row.get("id") or _fallback_id(row)),
+            asset=str(row.get("coin") or ""),
+            network=str(row.get("network") or ""),
+            amount=_amount(row.get("amount")),
+            status=_whole(row.get("status"), -1),
+            address=str(row.get("address") or ""),
+            tag=str(row.get("addressTag") or ""),
+            tx_id=str(row.get("txId") or ""),
+            inserted_ms=_whole(row.get("insertTime"), 0),
             confirmations=str(row.get("confirmTimes") or ""),
+            unlock_confirmations=_whole(row.get("unlockConfirm"), 0),
+            is_internal=_whole(row.get("transferType"), 0) == 1,
         )
+
+    @property
+    def has_id(self) -> bool:
+        """False for the oldest records, which carry none: what they say is their key."""
+        return not self.id.startswith(NO_ID)
+
+    @property
+    def fallback_id(self) -> str:
+        """The key of this record if the venue had not given it an id."""
+        return _key_of(self.network, self.tx_id, self.address, self.tag, self.amount)
+
+
+NO_ID = "~"
+_NAMED = ("network", "txId", "address", "addressTag")
+
+
+def _fallback_id(row: Wire) -> str:
+    network, tx_id, address, tag = (str(row.get(name) or "") for name in _NAMED)
+    return _key_of(network, tx_id, address, tag, _amount(row.get("amount")))
+
+
+def _key_of(network: str, tx_id: str, address: str, tag: str, amount: Decimal) -> str:
+    facts = "\n".join((network, tx_id, address, tag, str(amount.normalize())))
+    return NO_ID + sha256(facts.encode()).hexdigest()
+
+
+def _amount(value: object) -> Decimal:
+    try:
+        return dec(value)
+    except InvalidOperation:
+        return Decimal(0)
+
+
+def _whole(value: object, otherwise: int) -> int:
+    text = str(value)
+    return int(text) if _WHOLE.fullmatch(text) else otherwise
+
+
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
 @dataclass(frozen=True)

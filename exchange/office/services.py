@@ -53,8 +53,14 @@ def record(
 
 def mail(*, to: str, kind: str, subject: str, body: str, user: "User | None" = None) -> Notice:
     """A mail waits to be sent by the sweep; it says what kind of money this is about."""
+    notice = _mail(to=to, kind=kind, subject=subject, body=body, user=user)
+    notice.save(force_insert=True)
+    return notice
+
+
+def _mail(*, to: str, kind: str, subject: str, body: str, user: "User | None") -> Notice:
     label = money_label()
-    return Notice.objects.create(
+    return Notice(
         user=user,
         channel=Notice.Channel.MAIL,
         kind=kind,
@@ -66,7 +72,13 @@ def mail(*, to: str, kind: str, subject: str, body: str, user: "User | None" = N
 
 def tell(user: "User", kind: str, subject: str, body: str) -> Notice:
     """The user finds a message on the site."""
-    return Notice.objects.create(
+    notice = _message(user, kind, subject, body)
+    notice.save(force_insert=True)
+    return notice
+
+
+def _message(user: "User", kind: str, subject: str, body: str) -> Notice:
+    return Notice(
         user=user,
         channel=Notice.Channel.SITE,
         kind=kind,
@@ -79,8 +91,8 @@ def tell(user: "User", kind: str, subject: str, body: str) -> Notice:
 
 def notify(user: "User", kind: str, subject: str, body: str) -> None:
     """The user finds a message on the site and in the mail."""
-    tell(user, kind, subject, body)
-    mail(to=user.email, kind=kind, subject=subject, body=body, user=user)
+    mailed = _mail(to=user.email, kind=kind, subject=subject, body=body, user=user)
+    Notice.objects.bulk_create([_message(user, kind, subject, body), mailed])
 
 
 def mark_read(user: "User") -> int:

@@ -1,7 +1,8 @@
 """The books, and the money that comes in and goes out. Written only by `ledger_post` and the services."""
 
 from ledger.models.books import Account, Balance, Entry, Hold, Transfer
-from ledger.models.deposits import Deposit, DepositAddress, SubAccount
+from ledger.models.claims import DepositClaim
+from ledger.models.deposits import Deposit, DepositAddress, DepositReading, SubAccount
 from ledger.models.evidence import Seal, SealedTransfer, Snapshot
 from ledger.models.fields import amount_field
 from ledger.models.networks import Network
@@ -14,6 +15,8 @@ __all__ = [
     "Balance",
     "Deposit",
     "DepositAddress",
+    "DepositClaim",
+    "DepositReading",
     "Entry",
     "HistoryCheck",
     "Hold",

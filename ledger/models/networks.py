@@ -25,6 +25,8 @@ class Network(models.Model):
     withdraw_multiple = amount_field(default=0)
     confirmations = models.PositiveIntegerField(default=0)
     unlock_confirmations = models.PositiveIntegerField(default=0)
+    deposit_min = amount_field(default=0)
+    arrival_minutes = models.PositiveIntegerField(default=0)
     seen_at = models.DateTimeField(null=True)
 
     class Meta:

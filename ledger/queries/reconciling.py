@@ -74,7 +74,8 @@ def unswept_deposits(venue_account_id: int) -> QuerySet[Deposit]:
     found = Deposit.objects.filter(
         venue_account_id=venue_account_id, sub_account__isnull=False, swept_at__isnull=True
     )
-    return found.exclude(status=Deposit.Status.REJECTED).select_related("sub_account", "asset").order_by("id")
+    never_there = (Deposit.Status.REJECTED, Deposit.Status.GONE, Deposit.Status.TAKEN_BACK)
+    return found.exclude(status__in=never_there).select_related("sub_account").order_by("id")
 
 
 def was_compared(venue_account_id: int, day: date, part: str) -> bool:
@@ -85,10 +86,10 @@ def was_compared(venue_account_id: int, day: date, part: str) -> bool:
 def deposits_with(
     venue_account_id: int, venue_ids: Iterable[str], start: datetime, end: datetime
 ) -> QuerySet[Deposit]:
-    """Deposits with these ids, and those booked that were first seen in the time."""
-    ours = Deposit.objects.filter(venue_account_id=venue_account_id).select_related("asset")
-    seen = Q(seen_at__gte=start, seen_at__lt=end, transfer__isnull=False)
-    return ours.filter(Q(venue_id__in=list(venue_ids)) | seen)
+    """Deposits with these ids, and those booked and never taken back that the venue had in the time."""
+    ours = Deposit.objects.filter(venue_account_id=venue_account_id)
+    booked = Q(inserted_at__gte=start, inserted_at__lt=end, transfer__isnull=False, reversed_at__isnull=True)
+    return ours.filter(Q(venue_id__in=list(venue_ids)) | booked)
 
 
 def withdrawals_completed(venue_account_id: int, start: datetime, end: datetime) -> QuerySet[Withdrawal]:

@@ -5,7 +5,21 @@ from ledger.models import Hold, Place
 from ledger.services.adjusting import CATEGORIES, SIDES, ask_adjustment
 from ledger.services.approved import PREFIX, ask_decision, ask_posting, ask_reversal, carry_out_approvals
 from ledger.services.crossing import CrossSide, post_cross, post_dust, post_fee
-from ledger.services.deposits import deposit_address, poll_deposits
+from ledger.services.deposits import (
+    UNDECIDED,
+    announce_deposit,
+    ask_attribution,
+    ask_claim,
+    ask_keeping,
+    ask_restoring,
+    ask_return,
+    ask_taking_back,
+    cancel_claim,
+    deposit_address,
+    poll_deposits,
+    read_claim_proof,
+    refuse_claim,
+)
 from ledger.services.exceptions import ask_closing, note_exception, take_exception
 from ledger.services.explaining import explains
 from ledger.services.fills import FillPosting, commission_lines, post_fill, post_orphan_fill
@@ -33,6 +47,7 @@ __all__ = [
     "CATEGORIES",
     "PREFIX",
     "SIDES",
+    "UNDECIDED",
     "Cause",
     "CrossSide",
     "Difference",
@@ -42,12 +57,20 @@ __all__ = [
     "Line",
     "Place",
     "Posted",
+    "announce_deposit",
     "approve_withdrawal",
     "ask_adjustment",
+    "ask_attribution",
+    "ask_claim",
     "ask_closing",
     "ask_decision",
+    "ask_keeping",
     "ask_posting",
+    "ask_restoring",
+    "ask_return",
     "ask_reversal",
+    "ask_taking_back",
+    "cancel_claim",
     "cancel_withdrawal",
     "carry_out_approvals",
     "commission_lines",
@@ -73,7 +96,9 @@ __all__ = [
     "prune_reconciliations",
     "publish_due_proof",
     "publish_proof",
+    "read_claim_proof",
     "reconcile",
+    "refuse_claim",
     "refuse_withdrawal",
     "release",
     "request_withdrawal",

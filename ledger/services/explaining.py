@@ -9,13 +9,13 @@ from datetime import timedelta
 
 import structlog
 from django.conf import settings
+from django.db.models import Count, Q, Sum
 from django.utils.translation import gettext as _
 
 from exchange.binance.errors import VenueError
 from exchange.binance.wallet import DepositRecord, WithdrawRecord
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
-from exchange.money import round_down
 from ledger import queries, rules
 from ledger.differences import Explanation
 from ledger.models import Deposit, Place, SubAccount, Withdrawal
@@ -90,7 +90,8 @@ def deposits_under_way(account: VenueAccount, assets: Collection[str]) -> Iterat
     if not settings.BINANCE_SAPI_URL:
         return
     for place, record in _credited(account):
-        booked = Deposit.objects.filter(venue_account=account, venue_id=record.id, transfer__isnull=False)
+        known = Deposit.objects.filter(venue_account=account, venue_id=record.id)
+        booked = known.filter(Q(transfer__isnull=False) | Q(status=Deposit.Status.DUST))
         if record.asset in assets and record.status in rules.DEPOSIT_CREDITED and not booked.exists():
             yield Explanation(
                 place, record.asset, record.amount, _("deposit not booked yet"), f"venue deposit {record.id}"
@@ -119,6 +120,22 @@ def sub_accounts_in_use(account: VenueAccount) -> list[SubAccount]:
     return list(SubAccount.objects.filter(pk__in=waiting).exclude(email="").order_by("id"))
 
 
+@explains
+def too_fine_to_be_booked(account: VenueAccount, assets: Collection[str]) -> Iterator[Explanation]:
+    """What of deposits is finer than the books keep stays where it arrived."""
+    rows = Deposit.objects.filter(
+        venue_account=account, asset__in=assets, remainder__gt=0, reversed_at__isnull=True
+    )
+    for place, here in (
+        (Place.VENUE, rows.filter(sub_account=None)),
+        (Place.CUSTODY, rows.exclude(sub_account=None)),
+    ):
+        sums = here.order_by().values_list("coin").annotate(total=Sum("remainder"), count=Count("pk"))
+        for coin, total, number in sums:
+            words = _("finer than the books keep")
+            yield Explanation(place, coin, total, words, _("%(number)s deposits") % {"number": number})
+
+
 # ------------------------------------------------------------------ sweeps to the trading account
 @explains
 def sweeps_under_way(account: VenueAccount, assets: Collection[str]) -> Iterator[Explanation]:
@@ -127,12 +144,12 @@ def sweeps_under_way(account: VenueAccount, assets: Collection[str]) -> Iterator
     for deposit in waiting[:MOST_SWEEPS]:
         if not was_swept(account, deposit):
             continue
-        amount, row = round_down(deposit.amount, deposit.asset.scale), f"DEPOSIT:{deposit.pk}"
+        amount, row = deposit.booked, f"DEPOSIT:{deposit.pk}"
         for place, sign in ((Place.VENUE, 1), (Place.CUSTODY, -1)):
-            yield Explanation(place, deposit.asset_id, sign * amount, _("sweep to the trading account"), row)
+            yield Explanation(place, deposit.coin, sign * amount, _("sweep to the trading account"), row)
 
 
 def was_swept(account: VenueAccount, deposit: Deposit) -> bool:
-    name = rules.sweep_name(deposit.pk)
+    name = rules.sweep_name(deposit.pk, deposit.sweep_round)
     rows = gate.call(account, gate.Kind.WALLET, None, lambda rest: rest.universal_transfers(name))
     return any(row.get("status") == "SUCCESS" for row in rows)

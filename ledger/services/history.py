@@ -18,7 +18,7 @@ from exchange.binance.wallet import DepositRecord, WithdrawRecord
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
-from exchange.money import plain, round_down
+from exchange.money import plain
 from ledger import queries, rules
 from ledger.models import Account, Deposit, Entry, HistoryCheck, SubAccount, Withdrawal
 from ledger.services.exceptions import note_exception
@@ -151,6 +151,9 @@ def _read_page(read: Read[Record], offset: int, rest: gate.Rest) -> list[Record]
 def _missing_here(account: VenueAccount, record: DepositRecord, ours: Deposit | None) -> Finding | None:
     if record.status not in rules.DEPOSIT_CREDITED:
         return None
+    # What waits for its asset, or is smaller than the books keep, is known and needs no booking.
+    if ours is not None and ours.status in (Deposit.Status.UNLISTED, Deposit.Status.DUST):
+        return None
     booked = ours is not None and ours.transfer_id is not None
     if booked and ours is not None and ours.amount == record.amount:
         return None
@@ -170,19 +173,19 @@ def _missing_here(account: VenueAccount, record: DepositRecord, ours: Deposit | 
 
 
 def _missing_there(deposit: Deposit) -> Finding:
-    amount = round_down(deposit.amount, deposit.asset.scale)
+    amount = deposit.booked
     place = Account.Type.VENUE if deposit.sub_account_id is None else Account.Type.CUSTODY
     owner = deposit.venue_account_id if place == Account.Type.VENUE else None
     return Finding(
         source=_("deposit the venue does not show"),
         key=f"deposit history:{deposit.venue_account_id}:{deposit.venue_id}",
-        asset=deposit.asset_id,
+        asset=deposit.coin,
         amount=-amount,
         detail={"deposit": deposit.pk, "tx_id": deposit.tx_id},
         cause=_("It is booked here, and the venue's history does not have it."),
         lines=(
-            system(place, deposit.asset_id, amount, owner),
-            system(Account.Type.SUSPENSE, deposit.asset_id, -amount),
+            system(place, deposit.coin, amount, owner),
+            system(Account.Type.SUSPENSE, deposit.coin, -amount),
         ),
     )
 

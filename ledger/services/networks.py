@@ -55,4 +55,6 @@ def _fields(config: NetworkConfig) -> dict[str, object]:
         "withdraw_multiple": config.withdraw_multiple,
         "confirmations": config.confirmations,
         "unlock_confirmations": config.unlock_confirmations,
+        "deposit_min": config.deposit_min,
+        "arrival_minutes": config.arrival_minutes,
     }

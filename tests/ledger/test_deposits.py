@@ -1,18 +1,15 @@
 """Money in, with the venue at its wire: credited once, to whom it belongs."""
 
 from decimal import Decimal
-from typing import Any
 
 import pytest
-from django.test import override_settings
 
 from accounts.models import User
 from ledger import services as ledger
-from ledger.errors import NoOwnAddress
 from ledger.models import Account, Deposit, LedgerException
-from tests.factories import balance, held_by_the_house, make_user
+from tests.factories import balance, held_by_the_house
 from tests.ledger.money import HISTORY, TRANSFER, poll, record, with_address
-from tests.venue import Venue, error
+from tests.venue import Venue
 
 
 def test_a_final_deposit_is_credited_once_however_often_it_is_seen(depositor: User, venue: Venue) -> None:
@@ -43,14 +40,16 @@ def test_a_sweep_without_an_answer_is_looked_up_and_not_repeated(depositor: User
     assert venue.count("POST", TRANSFER) == 1
 
 
-@pytest.mark.parametrize("status", [0, 6, 8, 2, 7])
+@pytest.mark.parametrize(
+    ("status", "shown"), [(0, "SEEN"), (8, "HELD_UP"), (2, "REJECTED"), (7, "REJECTED"), (42, "CHECKING")]
+)
 def test_a_deposit_that_is_not_final_is_shown_and_not_credited(
-    depositor: User, venue: Venue, status: int
+    depositor: User, venue: Venue, status: int, shown: str
 ) -> None:
     with_address(depositor)
     poll(venue, record(status=status, confirmTimes="0/1"))
     assert balance(depositor, "USDT") == (0, 0)
-    assert Deposit.objects.get().status == ("REJECTED" if status in (2, 7) else "SEEN")
+    assert Deposit.objects.get().status == shown
 
 
 def test_confirmations_grow_until_the_credit(depositor: User, venue: Venue) -> None:
@@ -92,27 +91,3 @@ def test_what_is_finer_than_the_books_stays_at_the_venue(depositor: User, venue:
     with_address(depositor)
     poll(venue, record(amount="1.123456789"))
     assert balance(depositor, "USDT") == (Decimal("1.12345678"), 0)
-
-
-def test_without_sub_accounts_the_pooled_address_belongs_to_one_customer_alone(
-    depositor: User, venue: Venue
-) -> None:
-    pooled = {"coin": "USDT", "address": "T-pooled", "tag": "", "url": ""}
-    venue.on("GET", "/sapi/v1/capital/deposit/address", (200, pooled))
-    with override_settings(DEPOSIT_SUB_ACCOUNTS=False):
-        assert ledger.deposit_address(user=depositor, asset="USDT", network="TRX").address == "T-pooled"
-        with pytest.raises(NoOwnAddress):
-            ledger.deposit_address(user=make_user("bob"), asset="USDT", network="TRX")
-    venue.on("GET", HISTORY, (200, [record(address="T-pooled")]))
-    ledger.poll_deposits()
-    assert balance(depositor, "USDT") == (100, 0)
-
-
-@pytest.mark.parametrize("answer", [(404, ""), error(-1, "Not Found", 404), error(-9000, "No.")], ids=str)
-def test_a_venue_that_knows_no_sub_accounts_gives_the_pooled_address(
-    depositor: User, venue: Venue, answer: Any
-) -> None:
-    venue.on("POST", "/sapi/v1/sub-account/virtualSubAccount", answer)
-    pooled = {"coin": "USDT", "address": "T-pooled", "tag": "", "url": ""}
-    venue.on("GET", "/sapi/v1/capital/deposit/address", (200, pooled))
-    assert ledger.deposit_address(user=depositor, asset="USDT", network="TRX").address == "T-pooled"

@@ -16,6 +16,7 @@ from ledger import services as ledger
 from ledger.errors import AssetStopped
 from ledger.models import Deposit, LedgerException, ReconciledAsset, Reconciliation, Withdrawal
 from markets import feed
+from markets.models import Asset
 from tests.factories import fund, make_user, venue_account
 from tests.ledger.money import (
     HISTORY,
@@ -161,6 +162,17 @@ def test_what_lies_in_sub_accounts_is_compared_too(unswept: Deposit, venue: Venu
     assert run().is_ok
     lies_in_sub_accounts(venue, USDT="99.99999999")
     assert differences(run(5)) == {"USDT": -UNIT}
+
+
+def test_what_is_finer_than_the_books_keep_is_explained_where_it_lies(funded: User, venue: Venue) -> None:
+    Asset.objects.filter(code="USDT").update(scale=2)
+    with_address(funded)
+    poll(venue, record(1, amount="100.005"), record(2, amount="0.009"))
+    holds(venue, USDT="1100", BTC="1")
+    lies_in_sub_accounts(venue, USDT="0.014")
+    assert run().is_ok
+    lies_in_sub_accounts(venue, USDT="0.015")
+    assert differences(run(5)) == {"USDT": D("0.001")}
 
 
 def test_a_sweep_the_venue_has_made_and_nobody_booked_is_under_way(unswept: Deposit, venue: Venue) -> None:
