@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ledger.api import books, deposits, networks, proofs, withdrawals
+from ledger.api import books, claims, deposits, networks, proofs, withdrawals
 
 urlpatterns = [
     path("balances/", books.Balances.as_view()),
@@ -11,6 +11,10 @@ urlpatterns = [
     path("networks/", networks.Networks.as_view()),
     path("deposit-address/", deposits.Address.as_view()),
     path("deposits/", deposits.Deposits.as_view()),
+    path("deposits/<int:deposit_id>/", deposits.DepositRow.as_view()),
+    path("deposit-claims/", claims.Claims.as_view()),
+    path("deposit-claims/<int:claim_id>/", claims.ClaimRow.as_view()),
+    path("deposit-claims/<int:claim_id>/cancel/", claims.ClaimCancel.as_view()),
     path("proof/", proofs.Proofs.as_view()),
     path("proof/mine/", proofs.OwnProof.as_view(), name="api_own_proof"),
     path("withdrawals/", withdrawals.Withdrawals.as_view()),

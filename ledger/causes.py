@@ -27,9 +27,7 @@ def cause_of(reference: str, user_id: int) -> Cause | None:
     if what == "ORDER":
         return Cause(_("order %(id)s") % words, reverse("order", args=[number]))
     if what == "DEPOSIT":
-        return Cause(
-            _("deposit %(id)s") % words, f"{reverse('wallet_history')}?kind=deposits#deposit-{number}"
-        )
+        return Cause(_("deposit %(id)s") % words, reverse("deposit_detail", args=[number]))
     if what == "WITHDRAWAL":
         link = f"{reverse('wallet_history')}?kind=withdrawals#withdrawal-{number}"
         return Cause(_("withdrawal %(id)s") % words, link)

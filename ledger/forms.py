@@ -54,6 +54,47 @@ class WithdrawForm(forms.Form):
         self.fields["tag"].required = needs_tag
 
 
+class ClaimForm(forms.Form):
+    """A deposit the customer announces."""
+
+    tx_id = forms.CharField(
+        max_length=200,
+        label=_("Transaction id"),
+        help_text=_("As your wallet or the sending exchange shows it, also called hash or TxID."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "mono"}),
+    )
+    amount = AmountField(label=_("Amount you sent"))
+    from_address = forms.CharField(
+        max_length=200,
+        required=False,
+        label=_("Address it was sent from"),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "mono"}),
+    )
+    statement = forms.CharField(
+        max_length=2000,
+        required=False,
+        label=_("How we can know that you sent it"),
+        help_text=_(
+            "For example the name of the sending exchange and your account there. Or upload a picture of it."
+        ),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    proof = forms.FileField(
+        required=False, label=_("Picture or PDF"), help_text=_("JPEG, PNG or PDF, at most 8 MB.")
+    )
+
+
+class TransactionForm(forms.Form):
+    """The look-up by transaction; an empty one shows everything."""
+
+    tx = forms.CharField(
+        max_length=200,
+        required=False,
+        label=_("Transaction id"),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "mono"}),
+    )
+
+
 class HistoryFilter(forms.Form):
     asset = forms.CharField(required=False, max_length=32)
     page = forms.IntegerField(required=False, min_value=1, max_value=100_000)

@@ -2,11 +2,17 @@
 
 from django.urls import path
 
-from ledger.views import deposits, proofs, statements, wallet, withdrawals
+from ledger.views import claims, deposits, proofs, statements, wallet, withdrawals
 
 urlpatterns = [
     path("wallet/", wallet.wallet, name="wallet"),
     path("wallet/deposit/", deposits.DepositPage.as_view(), name="deposit"),
+    path("wallet/deposits/", deposits.find, name="deposits"),
+    path("wallet/deposits/<int:deposit_id>/", deposits.detail, name="deposit_detail"),
+    path("wallet/deposits/announce/", claims.AnnouncePage.as_view(), name="announce"),
+    path("wallet/announced/<int:claim_id>/", claims.detail, name="claim"),
+    path("wallet/announced/<int:claim_id>/cancel/", claims.cancel, name="claim_cancel"),
+    path("wallet/announced/<int:claim_id>/proof/", claims.proof, name="claim_proof"),
     path("wallet/withdraw/", withdrawals.WithdrawPage.as_view(), name="withdraw"),
     path("wallet/history/", wallet.history, name="wallet_history"),
     path(

@@ -66,6 +66,14 @@ def queues(staff: Person) -> list[Queue]:
         ),
         _queue(
             staff,
+            _("Deposits"),
+            books.deposits_for_staff(),
+            "seen_at",
+            "?status__in=" + ",".join(books.WAITS_FOR_STAFF),
+        ),
+        _queue(staff, _("Announced deposits"), books.open_claims(), "created_at", "?status__exact=OPEN"),
+        _queue(
+            staff,
             _("Differences in the books"),
             books.open_exceptions(),
             "created_at",
@@ -194,6 +202,8 @@ def waiting_counts() -> dict[str, int]:
     return {
         "kyc_cases_in_review": accounts.cases_in_review().count(),
         "withdrawals_waiting": books.waiting_withdrawals().count(),
+        "deposits_waiting": books.deposits_for_staff().count(),
+        "deposit_claims_open": books.open_claims().count(),
         "ledger_exceptions_open": books.open_exceptions().count(),
         "approvals_open": office.open_approvals().count(),
         "mails_failed": office.failed_notices().count(),

@@ -1,5 +1,5 @@
 """Staff read the books, decide, and resolve differences."""
 
-from ledger.admin import books, deposits, evidence, proofs, reconciling, withdrawals
+from ledger.admin import books, claims, deposits, evidence, proofs, reconciling, withdrawals
 
-__all__ = ["books", "deposits", "evidence", "proofs", "reconciling", "withdrawals"]
+__all__ = ["books", "claims", "deposits", "evidence", "proofs", "reconciling", "withdrawals"]

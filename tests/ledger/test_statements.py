@@ -359,7 +359,7 @@ def test_a_statement_leads_to_the_causes(browser: Client, alice: User) -> None:
     post(scope="deposit", key="1:1", kind=Transfer.Kind.DEPOSIT, reference="DEPOSIT:17", lines=lines)
     page = browser.get("/wallet/USDT/").text
     assert "order 1" in page and "/orders/1/" in page
-    assert "deposit 17" in page and "kind=deposits#deposit-17" in page
+    assert "deposit 17" in page and "/wallet/deposits/17/" in page
     assert f"/wallet/transfers/{Transfer.objects.latest('id').pk}/" in page
 
 
