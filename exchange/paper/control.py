@@ -11,7 +11,9 @@ POST /paper/fault   {on, do, count?, ms?} - see `faults`; {do: "silence", ms} mu
                     withdrawal; {do: "deposit", id, status, confirmations?, shown?} moves a deposit to any status and
                     {do: "vanish", id} out of the history, its money with it; {do: "transfer", status} lets the next
                     transfer end so, {do: "finish transfer", clientTranId} lets one that is under way arrive; {do:
-                    "clear"} forgets all faults
+                    "charge", id, fee} has the network of a withdrawal take another fee, {do: "replace", id} carries it
+                    by another transaction; {do: "delay", ms} shows withdrawals so much later; {do: "clear"} forgets all
+                    faults
 GET  /paper/state   every balance and open order as it really is
 """
 
@@ -46,6 +48,9 @@ class Door:
             "vanish": self._vanish,
             "transfer": self._transfer_status,
             "finish transfer": self._finish_transfer,
+            "charge": self._charge,
+            "replace": self._replace,
+            "delay": self._delay,
             "clear": self._clear,
         }
 
@@ -121,10 +126,20 @@ class Door:
     async def _finish_transfer(self, asked: Asked) -> None:
         self.venue.transfers.finish(str(asked["clientTranId"]))
 
+    async def _charge(self, asked: Asked) -> None:
+        self.venue.wallet.charge(str(asked["id"]), str(asked["fee"]))
+
+    async def _replace(self, asked: Asked) -> None:
+        self.venue.wallet.replace(str(asked["id"]))
+
+    async def _delay(self, asked: Asked) -> None:
+        self.venue.wallet.shown_after_ms = int(asked["ms"])
+
     async def _clear(self, asked: Asked) -> None:
         self.venue.faults.waiting.clear()
         self.venue.faults.hidden_until.clear()
         self.venue.arrivals.bursts.clear()
+        self.venue.wallet.shown_after_ms = 0
         self.venue.feed.silent_until = 0
         self.venue.feed.gaps.clear()
 

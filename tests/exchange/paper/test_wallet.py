@@ -269,3 +269,27 @@ def test_the_main_account_sees_what_lies_in_a_sub_account(trader: Caller, venue:
         ]
     }
     assert answer.headers["X-SAPI-USED-UID-WEIGHT-1M"] == "60"
+
+
+def test_the_history_may_lag_behind_what_happened(trader: Caller, cashier: Caller) -> None:
+    trader.deposit("USDT", "100")
+    trader.door("fault", do="delay", ms=60_000)
+    order = {"coin": "USDT", "network": "TRX", "address": TRON, "amount": "30"}
+    assert cashier.signed("POST", "/sapi/v1/capital/withdraw/apply", **order).status_code == 200
+    history = "/sapi/v1/capital/withdraw/history"
+    assert cashier.signed("GET", history).json() == []
+    trader.door("fault", do="clear")
+    assert len(cashier.signed("GET", history).json()) == 1
+
+
+def test_another_fee_is_taken_from_what_is_left_and_another_transaction_told(bench: Bench) -> None:
+    bench.fund(bench.alice, USDT="100")
+    row = withdraw(bench)
+    bench.venue.wallet.charge(row["id"], "1.7")
+    assert (row["amount"], row["transactionFee"]) == ("49.00000000", "1.7")
+    assert bench.alice.balance("USDT").free == D("49.3")
+    pass_time(bench, steps=2)
+    first = row["txId"]
+    assert bench.venue.wallet.replace(row["id"])["txId"] != first
+    with pytest.raises(ApiError):
+        bench.venue.wallet.replace("nobody's")
