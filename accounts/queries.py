@@ -1,7 +1,12 @@
 """What is known about people, their cases, tokens and sessions."""
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -100,3 +105,37 @@ def notices_of(user: User) -> QuerySet[Notice]:
 def unread_notices(user: User) -> int:
     """How many messages were not read yet."""
     return notices_of(user).filter(read_at__isnull=True).count()
+
+
+# ------------------------------------------------------------------ what withdrawals ask
+@dataclass(frozen=True)
+class WithdrawalLimits:
+    """Worth in the reference asset, in 24 hours and in 30 days."""
+
+    day: Decimal
+    month: Decimal
+
+
+def withdrawal_limits(user: User) -> WithdrawalLimits:
+    """What the customer's tier may withdraw."""
+    days, months = settings.WITHDRAWAL_DAY_LIMITS, settings.WITHDRAWAL_MONTH_LIMITS
+    return WithdrawalLimits(
+        day=days[min(user.tier, len(days) - 1)], month=months[min(user.tier, len(months) - 1)]
+    )
+
+
+def held_until(user: User) -> datetime | None:
+    """Until then nothing is sent, because a password, address or second factor was changed; None when over."""
+    if user.security_changed_at is None:
+        return None
+    end: datetime = user.security_changed_at + timedelta(minutes=settings.WITHDRAWAL_HOLD_MINUTES)
+    return end if end > timezone.now() else None
+
+
+def has_new_device(user: User, since: datetime) -> bool:
+    """True when somebody signed in since then with a browser or from a network that was not seen before."""
+    signed_in = AuditRecord.objects.filter(actor=user, action="user.signed_in").order_by()
+    known = set(signed_in.filter(at__lt=since).values_list("after__agent", "address"))
+    return any(
+        seen not in known for seen in signed_in.filter(at__gte=since).values_list("after__agent", "address")
+    )

@@ -1,7 +1,9 @@
 """All settings, and the only reader of the environment: a missing or odd value stops the start with a sentence."""
 
 import logging
+import re
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -44,6 +46,13 @@ def number(name: str, default: int, *, low: int, high: int) -> int:
     if not raw.isdecimal() or not low <= int(raw) <= high:
         stop(f"{name} is {raw!r}; it must be a whole number from {low} to {high}.")
     return int(raw)
+
+
+def amounts(name: str, default: str) -> list[Decimal]:
+    raw = [part.strip() for part in text(name, default).split(",")]
+    if not all(re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,8})?", part) for part in raw):
+        stop(f"{name} is {','.join(raw)!r}; it must be plain amounts such as 1000.5, separated by commas.")
+    return [Decimal(part) for part in raw]
 
 
 def flag(name: str, default: bool) -> bool:
@@ -192,6 +201,31 @@ SEAL_LATE_SECONDS = number("SEAL_LATE_SECONDS", 600, low=10, high=86_400)
 SEAL_FILE = Path(text("SEAL_FILE") or DATA_DIR / "seals.txt")
 SEAL_MAIL_TO = names("SEAL_MAIL_TO")
 SNAPSHOT_SECONDS = number("SNAPSHOT_SECONDS", 60, low=1, high=86_400)
+
+# ------------------------------------------------------------------ withdrawals (worth in the reference asset, minutes)
+# One figure a tier, from "not verified" on; tiers beyond the list have the last one.
+WITHDRAWAL_DAY_LIMITS = amounts("WITHDRAWAL_DAY_LIMITS", "0,20000")
+WITHDRAWAL_MONTH_LIMITS = amounts("WITHDRAWAL_MONTH_LIMITS", "0,200000")
+# Up to the first nobody need look when nothing speaks against it; above the second two people must.
+WITHDRAWAL_AUTO_LIMIT = amounts("WITHDRAWAL_AUTO_LIMIT", "0")[0]
+WITHDRAWAL_TWO_PEOPLE_ABOVE = amounts("WITHDRAWAL_TWO_PEOPLE_ABOVE", "10000")[0]
+WITHDRAWAL_MANY_A_DAY = number("WITHDRAWAL_MANY_A_DAY", 5, low=1, high=1000)
+TRAVEL_RULE_FROM = amounts("TRAVEL_RULE_FROM", "1000")[0]
+WITHDRAWAL_CONFIRM_MINUTES = number("WITHDRAWAL_CONFIRM_MINUTES", 30, low=1, high=1440)
+WITHDRAWAL_HOLD_MINUTES = number("WITHDRAWAL_HOLD_MINUTES", 1440, low=0, high=20160)
+ADDRESS_COOL_OFF_MINUTES = number("ADDRESS_COOL_OFF_MINUTES", 1440, low=0, high=20160)
+BOOK_ONLY_OFF_MINUTES = number("BOOK_ONLY_OFF_MINUTES", 2880, low=0, high=20160)
+# Who stays longer in a state than this is put before staff.
+WITHDRAWAL_MOST_MINUTES = {
+    state: number(f"WITHDRAWAL_{state}_MINUTES", most, low=1, high=100_000)
+    for state, most in {
+        "AWAITING": WITHDRAWAL_CONFIRM_MINUTES + 15,
+        "REQUESTED": 1440,
+        "APPROVED": 60,
+        "SENDING": 15,
+        "SENT": 360,
+    }.items()
+}
 
 # ------------------------------------------------------------------ databases
 DATABASES = {"default": database("DATABASE_URL", text("DATABASE_URL", None))}
@@ -471,7 +505,11 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile open orders": every("orders.tasks.reconcile_open_orders", 3 * POLL_SECONDS),
     "carry out approvals": every("ledger.tasks.carry_out_approvals", SWEEP_SECONDS),
     "poll deposits": every("ledger.tasks.poll_deposits", POLL_SECONDS),
-    "poll withdrawals": every("ledger.tasks.poll_withdrawals", POLL_SECONDS),
+    # One call of the history costs a tenth of the account's weight of a minute, whatever it shows.
+    "poll withdrawals": every("ledger.tasks.poll_withdrawals", max(2 * POLL_SECONDS, 10)),
+    "revisit withdrawals": every("ledger.tasks.revisit_withdrawals", 60 * POLL_SECONDS),
+    "expire withdrawals": every("ledger.tasks.expire_withdrawals", SWEEP_SECONDS),
+    "note overdue withdrawals": every("ledger.tasks.note_overdue_withdrawals", 3 * POLL_SECONDS),
     "reconcile": every("ledger.tasks.reconcile", RECONCILE_SECONDS),
     "compare history": every("ledger.tasks.compare_history", RECONCILE_SECONDS),
     "compare trades": every("orders.tasks.compare_trades", RECONCILE_SECONDS),

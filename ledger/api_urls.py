@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ledger.api import books, claims, deposits, networks, proofs, withdrawals
+from ledger.api import addresses, books, claims, deposits, networks, proofs, withdrawals
 
 urlpatterns = [
     path("balances/", books.Balances.as_view()),
@@ -18,6 +18,12 @@ urlpatterns = [
     path("proof/", proofs.Proofs.as_view()),
     path("proof/mine/", proofs.OwnProof.as_view(), name="api_own_proof"),
     path("withdrawals/", withdrawals.Withdrawals.as_view()),
+    path("withdrawals/quote/", withdrawals.WithdrawalQuote.as_view()),
+    path("withdrawals/limits/", withdrawals.WithdrawalLimits.as_view()),
     path("withdrawals/<int:withdrawal_id>/", withdrawals.WithdrawalRow.as_view()),
+    path("withdrawals/<int:withdrawal_id>/confirm/", withdrawals.WithdrawalConfirm.as_view()),
     path("withdrawals/<int:withdrawal_id>/cancel/", withdrawals.WithdrawalCancel.as_view()),
+    path("addresses/", addresses.SavedAddresses.as_view()),
+    path("addresses/book-only/", addresses.BookOnly.as_view()),
+    path("addresses/<int:address_id>/remove/", addresses.SavedAddressRemove.as_view()),
 ]

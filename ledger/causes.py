@@ -29,8 +29,7 @@ def cause_of(reference: str, user_id: int) -> Cause | None:
     if what == "DEPOSIT":
         return Cause(_("deposit %(id)s") % words, reverse("deposit_detail", args=[number]))
     if what == "WITHDRAWAL":
-        link = f"{reverse('wallet_history')}?kind=withdrawals#withdrawal-{number}"
-        return Cause(_("withdrawal %(id)s") % words, link)
+        return Cause(_("withdrawal %(id)s") % words, reverse("withdrawal", args=[number]))
     return Cause(_("decided by two of our staff, request %(id)s") % words) if what == "APPROVAL" else None
 
 

@@ -1,6 +1,7 @@
 """Shape of the wallet's forms."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -8,9 +9,13 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from exchange.errors import BadNumber
+from exchange.money import parse, plain
 from exchange.pages import AmountField, NonceField
 from ledger import queries, services
-from ledger.models import Transfer
+from ledger.models import Network, SavedAddress, Transfer, Withdrawal
+from ledger.services import Beneficiary
+from ledger.services.beneficiaries import LONGEST_NAME
 
 Kind = Transfer.Kind
 
@@ -28,30 +33,84 @@ class RouteForm(forms.Form):
         return str(self.cleaned_data["network"]).strip()
 
 
-class WithdrawForm(forms.Form):
-    address = forms.CharField(
-        max_length=200,
-        label=_("Address"),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "mono"}),
+def _address_field() -> forms.CharField:
+    attributes = {"autocomplete": "off", "spellcheck": "false", "class": "mono"}
+    return forms.CharField(max_length=200, label=_("Address"), widget=forms.TextInput(attrs=attributes))
+
+
+def _tag_field() -> forms.CharField:
+    attributes = {"autocomplete": "off", "spellcheck": "false"}
+    return forms.CharField(
+        max_length=100, required=False, label=_("Memo or tag"), widget=forms.TextInput(attrs=attributes)
     )
-    tag = forms.CharField(
-        max_length=100,
-        required=False,
-        label=_("Memo or tag"),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-    )
-    amount = AmountField(label=_("Amount, the fee included"))
-    code = forms.CharField(
+
+
+def _code_field() -> forms.CharField:
+    return forms.CharField(
         max_length=32,
         label=_("Code of your authenticator"),
         help_text=_("Six digits, or one of your recovery codes."),
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric"}),
     )
+
+
+class WithdrawForm(forms.Form):
+    address = _address_field()
+    tag = _tag_field()
+    amount = AmountField(label=_("Amount, the fee included"))
+    fee = forms.CharField(required=False, widget=forms.HiddenInput)
+    beneficiary = forms.CharField(
+        max_length=LONGEST_NAME, required=False, label=_("Full name of the receiver")
+    )
+    holder = forms.ChoiceField(
+        choices=[("", _("Please choose")), *Withdrawal.Holder.choices],
+        required=False,
+        label=_("Who keeps the address"),
+    )
+    institution = forms.CharField(
+        max_length=LONGEST_NAME, required=False, label=_("Name of the exchange or service, if one does")
+    )
+    code = _code_field()
     nonce = NonceField()
 
-    def __init__(self, *args: object, needs_tag: bool = False, **options: object) -> None:
-        super().__init__(*args, **options)  # type: ignore[arg-type]
-        self.fields["tag"].required = needs_tag
+    def __init__(
+        self, *args: Any, network: Network, saved: SavedAddress | None = None, **options: Any
+    ) -> None:
+        known = {"address": saved.address, "tag": saved.tag} if saved else {}
+        options["initial"] = {"fee": plain(network.withdraw_fee), **known}
+        super().__init__(*args, **options)
+
+    def clean_fee(self) -> Decimal:
+        """What is no number counts as no fee: the service then says which one holds."""
+        try:
+            return parse(self.cleaned_data["fee"])
+        except BadNumber:
+            return Decimal(0)
+
+    def asked(self) -> dict[str, Any]:
+        """What the service is asked for."""
+        said = dict(self.cleaned_data)
+        who = Beneficiary(said.pop("beneficiary"), said.pop("holder"), said.pop("institution"))
+        return {**said, "beneficiary": who}
+
+    def take_fee(self, network: Network) -> None:
+        """Shown again, the form carries the fee that holds now."""
+        self.data["fee"] = plain(network.withdraw_fee)  # type: ignore[index]
+
+
+class ConfirmForm(forms.Form):
+    token = forms.CharField(max_length=100, widget=forms.HiddenInput, required=False)
+
+
+class CodeForm(forms.Form):
+    code = _code_field()
+
+
+class AddressForm(forms.Form):
+    label = forms.CharField(max_length=40, label=_("Name"), help_text=_("Such as: my hardware wallet."))
+    address = _address_field()
+    tag = _tag_field()
+    code = _code_field()
 
 
 class ClaimForm(forms.Form):

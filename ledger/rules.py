@@ -1,15 +1,14 @@
-"""Rules of networks and statuses, without a database."""
+"""Rules of networks, amounts and statuses, without a database."""
 
 import re
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Protocol
 
-from exchange.money import MAX_DECIMALS, MAX_DIGITS, decimals
-from ledger.errors import Unbalanced
+from exchange.money import MAX_DECIMALS, MAX_DIGITS, decimals, is_multiple, plain
+from ledger.errors import AmountOffStep, AmountTooLarge, AmountTooSmall, FeeChanged, Unbalanced
 
 # binance.md 15
-DEPOSIT_SUCCESS = 1
-DEPOSIT_REJECTED = frozenset({2, 7})
 DEPOSIT_PENDING, DEPOSIT_SUCCESS, DEPOSIT_LOCKED, DEPOSIT_UNCONFIRMED = 0, 1, 6, 8
 DEPOSIT_WRONG = 7
 DEPOSIT_REJECTED = frozenset({2, DEPOSIT_WRONG})
@@ -18,25 +17,38 @@ DAY_MS = 86_400_000
 WINDOW_MS = 89 * DAY_MS  # the venue answers for less than 90 days
 WITHDRAW_COMPLETED = 6
 WITHDRAW_FAILED = frozenset({1, 3, 5})
-LONGEST_MATCHED, LONGEST_CODE = 200, 32
+LONGEST_CODE = 32
 LARGEST = Decimal(10) ** MAX_DIGITS
-_NESTED = re.compile(r"\([^()]*[+*][^()]*\)[+*{]")
 
 
-def fits(pattern: str, text: str) -> bool:
-    """True when the venue's pattern matches the whole text; a pattern that could run away is not run at all.
+class Tariff(Protocol):
+    """What a network says of amounts."""
 
-    Nested repetition is what makes a backtracking search explode; without it, and on at most 200 characters, the
-    search is bounded.
-    """
-    if not text or len(text) > LONGEST_MATCHED or not text.isprintable() or " " in text:
-        return False
-    if not pattern or _NESTED.search(pattern):
-        return True
-    try:
-        return re.fullmatch(pattern, text) is not None
-    except re.error:
-        return True
+    withdraw_fee: Decimal
+    withdraw_min: Decimal
+    withdraw_max: Decimal
+    withdraw_multiple: Decimal
+
+
+def require_amount(tariff: Tariff, amount: Decimal, scale: int) -> None:
+    """Refuses what is no multiple, too little to leave something after the fee, or too much for the network."""
+    unit = Decimal(1).scaleb(-scale)
+    if decimals(amount) > scale:
+        raise AmountOffStep(field="amount", step=plain(unit))
+    if not is_multiple(amount, tariff.withdraw_multiple):
+        raise AmountOffStep(field="amount", step=plain(tariff.withdraw_multiple))
+    least = max(tariff.withdraw_min, tariff.withdraw_fee + unit)
+    if amount < least:
+        raise AmountTooSmall(field="amount", limit=plain(least))
+    if tariff.withdraw_max and amount > tariff.withdraw_max:
+        raise AmountTooLarge(field="amount", limit=plain(tariff.withdraw_max))
+
+
+def require_fee(tariff: Tariff, amount: Decimal, fee: Decimal) -> None:
+    """Refuses a fee other than the one that holds now, and says what the receiver would get."""
+    if fee != tariff.withdraw_fee:
+        net = plain(amount - tariff.withdraw_fee)
+        raise FeeChanged(field="fee", fee=plain(tariff.withdraw_fee), net=net)
 
 
 def venue_cost(sent: Decimal, fee: Decimal) -> Decimal:

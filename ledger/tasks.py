@@ -25,6 +25,21 @@ def publish_due_proof() -> None:
 
 
 @shared_task
+def revisit_withdrawals() -> None:
+    services.revisit_withdrawals()
+
+
+@shared_task
+def expire_withdrawals() -> None:
+    services.expire_withdrawals()
+
+
+@shared_task
+def note_overdue_withdrawals() -> None:
+    services.note_overdue_withdrawals()
+
+
+@shared_task
 def synchronise_networks() -> None:
     services.synchronise_networks()
 

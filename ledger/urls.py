@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from ledger.views import claims, deposits, proofs, statements, wallet, withdrawals
+from ledger.views import addresses, claims, deposits, proofs, statements, wallet, withdrawals
 
 urlpatterns = [
     path("wallet/", wallet.wallet, name="wallet"),
@@ -15,6 +15,15 @@ urlpatterns = [
     path("wallet/announced/<int:claim_id>/proof/", claims.proof, name="claim_proof"),
     path("wallet/withdraw/", withdrawals.WithdrawPage.as_view(), name="withdraw"),
     path("wallet/history/", wallet.history, name="wallet_history"),
+    path("wallet/addresses/", addresses.AddressPage.as_view(), name="addresses"),
+    path("wallet/addresses/book-only/", addresses.BookOnlyPage.as_view(), name="book_only"),
+    path("wallet/addresses/<int:address_id>/remove/", addresses.RemovePage.as_view(), name="address_remove"),
+    path("wallet/withdrawals/<int:withdrawal_id>/", withdrawals.withdrawal, name="withdrawal"),
+    path(
+        "wallet/withdrawals/<int:withdrawal_id>/confirm/",
+        withdrawals.ConfirmPage.as_view(),
+        name="withdrawal_confirm",
+    ),
     path(
         "wallet/withdrawals/<int:withdrawal_id>/cancel/",
         withdrawals.cancel_withdrawal,

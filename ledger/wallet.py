@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 import segno
+from django.conf import settings
 from django.utils.safestring import SafeString, mark_safe
 
 from accounts.models import User
 from ledger import queries
-from markets import queries as markets
 
-COUNTED_IN = "USDT"
+COUNTED_IN = settings.REFERENCE_ASSET
 CENT = Decimal("0.01")
 SMALL = Decimal(1)
 
@@ -27,21 +27,13 @@ class Holding:
         return (self.value or Decimal(0)) < SMALL
 
 
-def price_of(asset: str, tickers: dict[str, markets.Ticker]) -> Decimal | None:
-    """The asset's last price in the currency of account, or None when no market says it."""
-    if asset == COUNTED_IN:
-        return Decimal(1)
-    ticker = tickers.get(f"{asset}{COUNTED_IN}")
-    return Decimal(ticker.last) if ticker else None
-
-
 def holdings(user: User) -> list[Holding]:
     """The customer's balances, the most valuable first."""
-    tickers = markets.tickers()
+    prices = queries.Prices()
     found = []
     for row in queries.balances(user.pk):
-        price = price_of(row.asset, tickers)
-        value = None if price is None else (price * (row.available + row.held)).quantize(CENT, ROUND_HALF_UP)
+        value = prices.worth(row.asset, row.available + row.held)
+        value = None if value is None else value.quantize(CENT, ROUND_HALF_UP)
         found.append(Holding(row.asset, row.available, row.held, value))
     return sorted(found, key=lambda holding: (-(holding.value or Decimal(0)), holding.asset))
 

@@ -73,6 +73,13 @@ def publish_book(
     feed.client().set(feed.book_key(symbol), json.dumps({**body, "bids": list(bids), "asks": list(asks)}))
 
 
+def publish_ticker(symbol: str, last: str) -> None:
+    """The market's last price is known."""
+    rest = dict.fromkeys(("open", "high", "low"), last) | dict.fromkeys(("volume", "quote_volume"), "0")
+    row = {"symbol": symbol, "last": last, **rest, "change_percent": "0"}
+    feed.client().hset(feed.TICKERS, symbol, json.dumps(row))
+
+
 def balance(user: User, asset: str) -> tuple[Any, Any]:
     """Available and held as Decimals, to be compared with plain numbers."""
     from ledger import queries as books

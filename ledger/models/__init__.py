@@ -8,7 +8,7 @@ from ledger.models.fields import amount_field
 from ledger.models.networks import Network
 from ledger.models.proofs import Proof, ProofLeaf, ProofLevel
 from ledger.models.reconciling import HistoryCheck, LedgerException, Place, ReconciledAsset, Reconciliation
-from ledger.models.withdrawals import Withdrawal
+from ledger.models.withdrawals import SavedAddress, Withdrawal, WithdrawalApproval, WithdrawalTerms
 
 __all__ = [
     "Account",
@@ -28,11 +28,14 @@ __all__ = [
     "ProofLevel",
     "ReconciledAsset",
     "Reconciliation",
+    "SavedAddress",
     "Seal",
     "SealedTransfer",
     "Snapshot",
     "SubAccount",
     "Transfer",
     "Withdrawal",
+    "WithdrawalApproval",
+    "WithdrawalTerms",
     "amount_field",
 ]

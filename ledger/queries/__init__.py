@@ -8,6 +8,7 @@ from ledger.queries.books import (
     entries_of_cause,
     has_transfer,
     held_for,
+    negative_balance,
     open_holds,
     statement,
     trial_balance,
@@ -44,8 +45,21 @@ from ledger.queries.history import (
     statement_of,
 )
 from ledger.queries.house import house, venue_position
+from ledger.queries.limits import (
+    Limit,
+    Limits,
+    is_book_only,
+    limits,
+    limits_when_asked,
+    saved_address_of,
+    saved_addresses,
+    terms,
+    to,
+    withdrawable,
+)
 from ledger.queries.networks import network, networks
 from ledger.queries.proofs import Owed, inclusion, owed, proof, proofs
+from ledger.queries.quotes import Quote, quote
 from ledger.queries.rebuilt import Rebuilt, rebuilt
 from ledger.queries.reconciling import (
     Agreement,
@@ -65,6 +79,7 @@ from ledger.queries.reconciling import (
     withdrawals_completed,
 )
 from ledger.queries.reports import LONGEST, REPORTS, Period, Report, count_of, report
+from ledger.queries.risk import people_needed, reasons
 from ledger.queries.seals import (
     broken_links,
     differing_export,
@@ -80,12 +95,14 @@ from ledger.queries.sheets import balance_sheet, income, treasury, trial_rows
 from ledger.queries.statements import StatementRow, statement_balances, statement_rows
 from ledger.queries.withdrawals import (
     find_withdrawals,
+    lately_ended_withdrawals,
+    sendable_withdrawals,
     unfinished_withdrawals,
     waiting_withdrawals,
     withdrawal_of,
     withdrawals,
 )
-from ledger.queries.worth import Prices
+from ledger.queries.worth import Prices, worth
 
 __all__ = [
     "LONGEST",
@@ -94,9 +111,12 @@ __all__ = [
     "Agreement",
     "BalanceRow",
     "Explanation",
+    "Limit",
+    "Limits",
     "Owed",
     "Period",
     "Prices",
+    "Quote",
     "Rebuilt",
     "Report",
     "Statement",
@@ -142,12 +162,17 @@ __all__ = [
     "inclusion",
     "income",
     "is_asset",
+    "is_book_only",
     "late_for_seal",
+    "lately_ended_withdrawals",
     "latest_reconciliation",
     "latest_seal",
     "latest_verification",
+    "limits",
+    "limits_when_asked",
     "line_of",
     "locked",
+    "negative_balance",
     "network",
     "networks",
     "open_claim",
@@ -157,21 +182,29 @@ __all__ = [
     "owed",
     "own_lines",
     "own_reference",
+    "people_needed",
     "proof",
     "proofs",
+    "quote",
+    "reasons",
     "rebuilt",
     "records_of",
     "report",
     "rival_claims",
     "runs_to_judge_by",
+    "saved_address_of",
+    "saved_addresses",
     "seal_of",
     "seals_to_export",
+    "sendable_withdrawals",
     "standing_differences",
     "statement",
     "statement_balances",
     "statement_of",
     "statement_rows",
     "stopped_assets",
+    "terms",
+    "to",
     "treasury",
     "trial_balance",
     "trial_rows",
@@ -182,7 +215,9 @@ __all__ = [
     "waiting_withdrawals",
     "was_attributed",
     "was_compared",
+    "withdrawable",
     "withdrawal_of",
     "withdrawals",
     "withdrawals_completed",
+    "worth",
 ]

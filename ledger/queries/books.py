@@ -44,6 +44,12 @@ def available(user_id: int, asset: str) -> Decimal:
     return balance(user_id, asset).available
 
 
+def negative_balance() -> str:
+    """The first account with less than nothing, by its code; empty when there is none, as the database's laws say."""
+    below = Balance.objects.filter(Q(available__lt=0) | Q(held__lt=0)).order_by("account_id")
+    return below.values_list("account__code", flat=True).first() or ""
+
+
 def trial_balance() -> dict[str, Decimal]:
     """Assets whose entries do not sum to zero; empty when all is well."""
     sums = Entry.objects.order_by().values_list("asset_id").annotate(total=Sum("amount")).exclude(total=0)

@@ -1,13 +1,16 @@
 """What goes out."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from ledger.errors import UnknownWithdrawal
 from ledger.models import (
     Withdrawal,
 )
+from ledger.queries.reconciling import stopped_assets
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -37,6 +40,20 @@ def unfinished_withdrawals() -> QuerySet[Withdrawal]:
     return Withdrawal.objects.filter(
         Q(status=Withdrawal.Status.SENDING) | Q(status=Withdrawal.Status.SENT)
     ).order_by("id")
+
+
+def lately_ended_withdrawals() -> QuerySet[Withdrawal]:
+    """Withdrawals that ended within a day, sent or given back after they may have been."""
+    ended = Q(status=Withdrawal.Status.COMPLETED) | Q(status=Withdrawal.Status.FAILED)
+    since = timezone.now() - timedelta(days=1)
+    return Withdrawal.objects.filter(ended, sending_at__isnull=False, finished_at__gt=since).order_by("id")
+
+
+def sendable_withdrawals() -> QuerySet[Withdrawal]:
+    """Approved, on networks that are open, of assets in which the books agree, and not waiting for a hold's end."""
+    is_due = Q(not_before__isnull=True) | Q(not_before__lte=timezone.now())
+    approved = Withdrawal.objects.filter(is_due, status=Withdrawal.Status.APPROVED)
+    return approved.filter(network__withdraw_enabled=True).exclude(asset__in=stopped_assets())
 
 
 def find_withdrawals(text: str, number: int | None = None) -> QuerySet[Withdrawal]:

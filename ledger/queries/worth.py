@@ -1,14 +1,16 @@
 """What assets are worth in the asset of reference: estimates at the last prices, never a balance."""
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 
 from django.conf import settings
 
-from exchange.money import EXACT
+from exchange.money import EXACT, round_up
 from markets import queries as markets
 
 BRIDGES = ("BTC", "ETH", "BNB", "USDC", "FDUSD")
 ONE = Decimal(1)
+VALUE_SCALE = 8
+_UP = Context(prec=60, rounding=ROUND_CEILING)
 
 
 class Prices:
@@ -41,3 +43,9 @@ class Prices:
         """The amount in the asset of reference, None when no market says it."""
         price = self.of(asset)
         return None if price is None else EXACT.multiply(price, amount)
+
+
+def worth(asset: str, amount: Decimal, known: Prices | None = None) -> Decimal | None:
+    """As limits count it: rounded up; None when no market says a price, or says none at all."""
+    price = (known or Prices()).of(asset)
+    return round_up(_UP.multiply(price, amount), VALUE_SCALE) if price else None

@@ -2,9 +2,13 @@
 
 from ledger.differences import Explanation
 from ledger.models import Hold, Place
+from ledger.services.addresses import remove_address, save_address, set_book_only
 from ledger.services.adjusting import CATEGORIES, SIDES, ask_adjustment
 from ledger.services.approved import PREFIX, ask_decision, ask_posting, ask_reversal, carry_out_approvals
+from ledger.services.beneficiaries import Beneficiary, beneficiary_of
+from ledger.services.confirming import confirm_withdrawal, expire_withdrawals
 from ledger.services.crossing import CrossSide, post_cross, post_dust, post_fee
+from ledger.services.deciding import approve_withdrawal, ask_paid, ask_refund, refuse_withdrawal
 from ledger.services.deposits import (
     UNDECIDED,
     announce_deposit,
@@ -23,23 +27,20 @@ from ledger.services.deposits import (
 from ledger.services.exceptions import ask_closing, note_exception, take_exception
 from ledger.services.explaining import explains
 from ledger.services.fills import FillPosting, commission_lines, post_fill, post_orphan_fill
+from ledger.services.following import poll_withdrawals, revisit_withdrawals
 from ledger.services.history import Finding, compare_history, note_history, past_days, span_of
 from ledger.services.holds import hold, release
 from ledger.services.networks import synchronise_networks
+from ledger.services.overdue import note_overdue_withdrawals
 from ledger.services.posting import Line, Posted, post
 from ledger.services.proofs import publish_due_proof, publish_proof
 from ledger.services.reconciling import prune_reconciliations, reconcile
 from ledger.services.reporting import export_report
 from ledger.services.sealing import export_seals, mail_seal, note_verified, seal_books
-from ledger.services.sending import poll_withdrawals, send_next_withdrawal
+from ledger.services.sending import send_next_withdrawal
 from ledger.services.snapshots import snapshot_house
 from ledger.services.stopping import require_asset_open
-from ledger.services.withdrawals import (
-    approve_withdrawal,
-    cancel_withdrawal,
-    refuse_withdrawal,
-    request_withdrawal,
-)
+from ledger.services.withdrawals import cancel_withdrawal, request_withdrawal
 
 Cause = Hold.Cause
 
@@ -48,6 +49,7 @@ __all__ = [
     "PREFIX",
     "SIDES",
     "UNDECIDED",
+    "Beneficiary",
     "Cause",
     "CrossSide",
     "Difference",
@@ -65,17 +67,22 @@ __all__ = [
     "ask_closing",
     "ask_decision",
     "ask_keeping",
+    "ask_paid",
     "ask_posting",
+    "ask_refund",
     "ask_restoring",
     "ask_return",
     "ask_reversal",
     "ask_taking_back",
+    "beneficiary_of",
     "cancel_claim",
     "cancel_withdrawal",
     "carry_out_approvals",
     "commission_lines",
     "compare_history",
+    "confirm_withdrawal",
     "deposit_address",
+    "expire_withdrawals",
     "explains",
     "export_report",
     "export_seals",
@@ -83,6 +90,7 @@ __all__ = [
     "mail_seal",
     "note_exception",
     "note_history",
+    "note_overdue_withdrawals",
     "note_verified",
     "past_days",
     "poll_deposits",
@@ -101,10 +109,14 @@ __all__ = [
     "refuse_claim",
     "refuse_withdrawal",
     "release",
+    "remove_address",
     "request_withdrawal",
     "require_asset_open",
+    "revisit_withdrawals",
+    "save_address",
     "seal_books",
     "send_next_withdrawal",
+    "set_book_only",
     "snapshot_house",
     "span_of",
     "synchronise_networks",

@@ -1,58 +1,75 @@
-"""Withdrawals up to the moment they may be sent: asked for, held, decided by a person of staff."""
+"""Withdrawals as customers ask for them: checked, held at once, and taken back while nothing was sent."""
 
-import hashlib
-import json
+from dataclasses import asdict
+from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils import timezone
+from django.urls import reverse
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from accounts import services as accounts
 from accounts.models import User
 from exchange import push
-from exchange.database import transaction_with_retry
-from exchange.errors import DomainError, NotAllowed
+from exchange.database import repeated_after_loss, transaction_with_retry
 from exchange.gate import services as gate
-from exchange.money import decimals, is_multiple, plain
+from exchange.money import plain
 from exchange.office import services as office
 from ledger import queries, rules
 from ledger.errors import (
-    AmountOffStep,
-    AmountTooLarge,
-    AmountTooSmall,
-    BadAddress,
-    BadTag,
     KeyReused,
-    TagMissing,
+    LockedElsewhere,
+    NoPrice,
+    OverDayLimit,
+    OverMonthLimit,
+    StillLocked,
     UnknownWithdrawal,
     WithdrawalDecided,
     WithdrawalsClosed,
 )
-from ledger.models import Hold, Network, Withdrawal
+from ledger.models import Hold, Network, Withdrawal, WithdrawalTerms
+from ledger.services import seals
+from ledger.services.beneficiaries import Beneficiary, require_beneficiary, sealed
+from ledger.services.destinations import require_allowed, require_destination
 from ledger.services.holds import hold, release
+from ledger.services.posting import digest
 from ledger.services.stopping import require_asset_open
 
 Status = Withdrawal.Status
+NOBODY = Beneficiary()
 
 
 def request_withdrawal(
-    *, user: User, asset: str, network: str, address: str, tag: str, amount: Decimal, code: str, nonce: str
+    *,
+    user: User,
+    asset: str,
+    network: str,
+    address: str,
+    tag: str,
+    amount: Decimal,
+    fee: Decimal,
+    code: str,
+    nonce: str,
+    beneficiary: Beneficiary = NOBODY,
 ) -> Withdrawal:
-    """The amount, fee included, is held and waits for staff; a repeat of the nonce gives the first request.
+    """The amount, fee included, is held and waits for the customer's word by mail; a nonce's repeat gives the first.
 
-    Refuses an unverified or frozen customer, one without a second factor, a wrong code, and what the network's rules
-    refuse. The code is asked for last, so that a mistake in another field does not use it up.
+    Refuses an unverified or frozen customer, one without a second factor or over a limit, a fee that is not the
+    network's any more, a wrong code, and what the network's rules refuse. The code is asked for last, so that a
+    mistake in another field does not use it up.
     """
     route = queries.network(asset, network)
     address, tag = address.strip(), tag.strip()
-    request_hash = _hash([route.pk, address, tag, plain(amount)])
+    request_hash = digest([route.pk, address, tag, plain(amount), plain(fee), asdict(beneficiary)])
     if first := Withdrawal.objects.filter(user=user, nonce=nonce).first():
         return _same(first, request_hash)
     accounts.require_can_trade(user)
     require_asset_open(asset)
-    _check(route, address, tag, amount)
+    value = _require_possible(user, route, address, tag, amount, fee)
+    require_beneficiary(value, beneficiary)
     accounts.require_can_withdraw(user)
     accounts.require_second_factor(user, code)
     draft = Withdrawal(
@@ -65,41 +82,52 @@ def request_withdrawal(
         address=address,
         tag=tag,
         amount=amount,
-        fee=route.withdraw_fee,
+        fee=fee,
+        value=value,
+        beneficiary=sealed(beneficiary),
+        confirm_by=timezone.now() + timedelta(minutes=settings.WITHDRAWAL_CONFIRM_MINUTES),
         venue_account=gate.primary_account(),
     )
-    return _record(draft)
+    token = seals.new_token()
+    return repeated_after_loss(lambda: _record(draft, token))  # the nonce finds what was committed unheard
 
 
-def _check(route: Network, address: str, tag: str, amount: Decimal) -> None:
+def _require_possible(
+    user: User, route: Network, address: str, tag: str, amount: Decimal, fee: Decimal
+) -> Decimal:
+    """What it is worth; refuses what the network, the book, the prices or the limits do not allow now."""
     if not route.withdraw_enabled:
         raise WithdrawalsClosed(field="network")
-    if not rules.fits(route.address_regex, address):
-        raise BadAddress(field="address")
-    if route.needs_tag and not tag:
-        raise TagMissing(field="tag")
-    if tag and not rules.fits(route.tag_regex, tag):
-        raise BadTag(field="tag")
-    unit = Decimal(1).scaleb(-route.asset.scale)
-    if decimals(amount) > route.asset.scale:
-        raise AmountOffStep(field="amount", step=plain(unit))
-    if not is_multiple(amount, route.withdraw_multiple):
-        raise AmountOffStep(field="amount", step=plain(route.withdraw_multiple))
-    least = max(route.withdraw_min, route.withdraw_fee + unit)
-    if amount < least:
-        raise AmountTooSmall(field="amount", limit=plain(least))
-    if route.withdraw_max and amount > route.withdraw_max:
-        raise AmountTooLarge(field="amount", limit=plain(route.withdraw_max))
+    require_destination(route, address, tag)
+    rules.require_amount(route, amount, route.asset.scale)
+    rules.require_fee(route, amount, fee)
+    require_allowed(user, route, address, tag)
+    value = queries.worth(route.asset_id, amount)
+    if value is None:
+        raise NoPrice(field="amount", asset=route.asset_id)
+    require_within_limits(user, value)
+    return value
+
+
+def require_within_limits(user: User, value: Decimal) -> None:
+    """Refuses what is worth more than the day or the month leaves; certain only under the lock of the terms."""
+    limits = queries.limits(user)
+    for limit, error in ((limits.day, OverDayLimit), (limits.month, OverMonthLimit)):
+        if value > limit.left:
+            figures = {"value": plain(value), "limit": plain(limit.total), "left": plain(limit.left)}
+            raise error(field="amount", reference=settings.REFERENCE_ASSET, **figures)
 
 
 @transaction_with_retry
-def _record(draft: Withdrawal) -> Withdrawal:
-    try:
-        with transaction.atomic():
-            draft.save(force_insert=True)
-    except IntegrityError:
-        first = Withdrawal.objects.get(user=draft.user, nonce=draft.nonce)
+def _record(draft: Withdrawal, token: str) -> Withdrawal:
+    lock_terms(draft.user)
+    if first := Withdrawal.objects.filter(user=draft.user, nonce=draft.nonce).first():
         return _same(first, draft.request_hash)
+    require_within_limits(draft.user, draft.value)
+    draft.pk = None
+    draft.save(force_insert=True)
+    draft.token_digest = seals.digest_of(draft, token)
+    draft.save(update_fields=["token_digest"])
     hold(
         user_id=draft.user_id,
         asset=draft.asset_id,
@@ -107,18 +135,85 @@ def _record(draft: Withdrawal) -> Withdrawal:
         cause=Hold.Cause.WITHDRAWAL,
         cause_id=draft.pk,
     )
+    _require_unlocked(draft)
     office.record(
         draft.user, "withdrawal.requested", "withdrawal", draft.pk, after={"amount": plain(draft.amount)}
     )
-    words = {"amount": plain(draft.amount), "asset": draft.asset_id, "address": draft.address}
-    office.notify(
-        draft.user,
-        "withdrawal.requested",
-        _("A withdrawal of %(amount)s %(asset)s was requested") % words,
-        _("To %(address)s. If this was not you, cancel it in your wallet and contact support.") % words,
-    )
+    _ask_to_confirm(draft, token)
     tell_pages(draft)
     return draft
+
+
+def lock_terms(user: User) -> WithdrawalTerms:
+    """The customer's terms, locked until the transaction ends: what is counted for them is counted one by one."""
+    found = WithdrawalTerms.objects.select_for_update().filter(user=user).first()
+    if found is not None:
+        return found
+    try:
+        with transaction.atomic():
+            WithdrawalTerms.objects.create(user=user)
+    except IntegrityError:
+        pass  # another request of theirs was first
+    return WithdrawalTerms.objects.select_for_update().get(user=user)
+
+
+def _require_unlocked(draft: Withdrawal) -> None:
+    """What came by a deposit that is not final stays, as itself and by its worth; asked under the hold's lock."""
+    locked = queries.locked(draft.user_id)
+    if not locked:
+        return
+    if queries.available(draft.user_id, draft.asset_id) < locked.get(draft.asset_id, Decimal(0)):
+        raise StillLocked(field="amount", locked=f"{plain(locked[draft.asset_id])} {draft.asset_id}")
+    known = queries.Prices()
+    rows = queries.balances(draft.user_id)
+    there = sum((queries.worth(row.asset, row.available + row.held, known) or Decimal(0)) for row in rows)
+    kept = Decimal(0)
+    for asset, amount in locked.items():
+        value = queries.worth(asset, amount, known)
+        if value is None:
+            raise NoPrice(field="amount", asset=asset)
+        kept += value
+    if there - draft.value < kept:
+        raise LockedElsewhere(field="amount", locked=plain(kept), reference=settings.REFERENCE_ASSET)
+
+
+def _ask_to_confirm(draft: Withdrawal, token: str) -> None:
+    """The mail is the only place where the token stands in clear."""
+    page = reverse("withdrawal_confirm", args=[draft.pk])
+    words = {
+        "net": plain(draft.net),
+        "amount": plain(draft.amount),
+        "fee": plain(draft.fee),
+        "asset": draft.asset_id,
+        "address": draft.address,
+        "network": draft.network.code,
+        "tag": draft.tag or "–",
+        "minutes": settings.WITHDRAWAL_CONFIRM_MINUTES,
+        "link": f"{settings.SITE_URL}{page}?token={token}",
+        "token": token,
+    }
+    with translation.override(draft.user.language or None):
+        subject = _("Confirm your withdrawal of %(amount)s %(asset)s") % words
+        text = _(
+            "You asked to send %(net)s %(asset)s (%(amount)s less a fee of %(fee)s).\n"
+            "Network: %(network)s\nAddress: %(address)s\nMemo or tag: %(tag)s\n\n"
+            "Compare the address, then open this page within %(minutes)s minutes and confirm:\n%(link)s\n\n"
+            "Confirmation for the app:\n%(token)s\n\n"
+            "If this was not you, do not confirm: change your password, and nothing is sent."
+        )
+        office.mail(
+            to=draft.user.email,
+            kind="withdrawal.confirm",
+            subject=subject,
+            body=text % words,
+            user=draft.user,
+        )
+        office.tell(
+            draft.user,
+            "withdrawal.requested",
+            _("A withdrawal of %(amount)s %(asset)s was requested") % words,
+            _("To %(address)s. If this was not you, cancel it in your wallet and contact support.") % words,
+        )
 
 
 def _same(first: Withdrawal, request_hash: str) -> Withdrawal:
@@ -127,57 +222,19 @@ def _same(first: Withdrawal, request_hash: str) -> Withdrawal:
     return first
 
 
-def _hash(body: list[object]) -> str:
-    return hashlib.sha256(json.dumps(body).encode()).hexdigest()
-
-
 @transaction_with_retry
 def cancel_withdrawal(*, withdrawal_id: int, user: User) -> Withdrawal:
-    """The customer takes a request back that staff have not decided; the money is available again."""
-    withdrawal = Withdrawal.objects.select_for_update().filter(pk=withdrawal_id, user=user).first()
+    """The customer takes a request back of which nothing has been sent; the money is available again."""
+    found = Withdrawal.objects.select_for_update(of=("self",)).select_related("user")
+    withdrawal = found.filter(pk=withdrawal_id, user=user).first()
     if withdrawal is None:
         raise UnknownWithdrawal()
     if withdrawal.status == Status.CANCELED:
         return withdrawal
-    if withdrawal.status != Status.REQUESTED:
+    if not withdrawal.is_cancelable:
         raise WithdrawalDecided()
     give_back(withdrawal, Status.CANCELED, "")
-    return withdrawal
-
-
-@transaction_with_retry
-def approve_withdrawal(*, withdrawal_id: int, by: User, reason: str = "") -> Withdrawal:
-    """The withdrawal may be sent; somebody other than its owner says so."""
-    withdrawal = _to_decide(withdrawal_id, by)
-    accounts.require_can_withdraw(withdrawal.user)
-    withdrawal.status, withdrawal.decided_by, withdrawal.decided_at = Status.APPROVED, by, timezone.now()
-    withdrawal.save()
-    office.record(by, "withdrawal.approved", "withdrawal", withdrawal.pk, reason=reason)
-    tell_pages(withdrawal)
-    return withdrawal
-
-
-@transaction_with_retry
-def refuse_withdrawal(*, withdrawal_id: int, by: User, reason: str) -> Withdrawal:
-    """The money is available again and the customer learns why."""
-    if not reason.strip():
-        raise DomainError(_("Say why, so that the customer understands."), field="reason")
-    withdrawal = _to_decide(withdrawal_id, by)
-    withdrawal.decided_by, withdrawal.decided_at = by, timezone.now()
-    give_back(withdrawal, Status.REFUSED, reason)
-    office.record(by, "withdrawal.refused", "withdrawal", withdrawal.pk, reason=reason)
-    return withdrawal
-
-
-def _to_decide(withdrawal_id: int, by: User) -> Withdrawal:
-    found = Withdrawal.objects.select_for_update(of=("self",)).select_related("user")
-    withdrawal = found.filter(pk=withdrawal_id).first()
-    if withdrawal is None:
-        raise UnknownWithdrawal()
-    if withdrawal.status != Status.REQUESTED:
-        raise WithdrawalDecided()
-    if not by.is_staff or withdrawal.user_id == by.pk:
-        raise NotAllowed(_("Somebody else of staff must decide this."))
+    office.record(user, "withdrawal.canceled", "withdrawal", withdrawal.pk)
     return withdrawal
 
 
@@ -185,14 +242,16 @@ def give_back(withdrawal: Withdrawal, status: Withdrawal.Status, reason: str) ->
     """The hold is released and the withdrawal ends; the caller holds the row's lock."""
     release(cause=Hold.Cause.WITHDRAWAL, cause_id=withdrawal.pk)
     withdrawal.status, withdrawal.reason, withdrawal.finished_at = status, reason[:300], timezone.now()
+    withdrawal.token_digest = ""
     withdrawal.save()
     words = {"amount": plain(withdrawal.amount), "asset": withdrawal.asset_id}
-    office.notify(
-        User.objects.get(pk=withdrawal.user_id),
-        f"withdrawal.{status.lower()}",
-        _("Your withdrawal of %(amount)s %(asset)s was not sent") % words,
-        reason or _("It was canceled; the money is available again."),
-    )
+    with translation.override(withdrawal.user.language or None):
+        office.notify(
+            withdrawal.user,
+            f"withdrawal.{status.lower()}",
+            _("Your withdrawal of %(amount)s %(asset)s was not sent") % words,
+            reason or _("It was canceled; the money is available again."),
+        )
     tell_pages(withdrawal)
 
 

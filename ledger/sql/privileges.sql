@@ -3,6 +3,8 @@ REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON
   ledger_account, ledger_balance, ledger_transfer, ledger_entry, ledger_hold FROM :app;
 REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON ledger_seal, ledger_sealedtransfer FROM :app;
 REVOKE UPDATE, TRUNCATE ON ledger_snapshot FROM :app;
+REVOKE DELETE, TRUNCATE ON ledger_withdrawal, ledger_withdrawalterms, ledger_savedaddress FROM :app;
+REVOKE UPDATE, TRUNCATE ON ledger_withdrawalapproval FROM :app;
 REVOKE UPDATE, DELETE, TRUNCATE ON office_auditrecord, ledger_proof, ledger_proofleaf, ledger_prooflevel FROM :app;
 REVOKE DELETE, TRUNCATE ON office_approval, ledger_ledgerexception FROM :app;
 REVOKE ALL ON FUNCTION

@@ -12,6 +12,7 @@ from ledger.models import Entry, Hold
 from ledger.queries import Sum
 
 register = template.Library()
+SHOWN = 6
 
 
 @register.filter
@@ -47,3 +48,11 @@ def entries_link(found: Sum, asset: str) -> str:
     wanted = {"kind": found.kind, "against": found.against, "way": found.way}
     query = urlencode({name: value for name, value in wanted.items() if value})
     return f"{reverse('statement', args=[asset])}?{query}"
+
+
+@register.filter
+def ends(address: str) -> list[str]:
+    """The address in three: its first and last six characters, which people compare, and what is between."""
+    if len(address) <= 2 * SHOWN:
+        return [address, "", ""]
+    return [address[:SHOWN], address[SHOWN:-SHOWN], address[-SHOWN:]]

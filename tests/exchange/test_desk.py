@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import KycCase, User
 from exchange.gate import services as gate
@@ -35,6 +36,8 @@ def withdrawal(alice: User) -> Withdrawal:
         address=ADDRESS,
         amount=Decimal(100),
         fee=Decimal(1),
+        status=Withdrawal.Status.REQUESTED,
+        confirmed_at=timezone.now(),
         venue_account=gate.ensure_primary_account(),
     )
 

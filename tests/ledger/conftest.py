@@ -19,6 +19,10 @@ from tests.venue import Venue
 
 @pytest.fixture
 def network(db: None, venue: Venue) -> Network:
+    return open_network(venue)
+
+
+def open_network(venue: Venue) -> Network:
     Asset.objects.create(code="USDT")
     venue_account()
     venue.on("GET", "/sapi/v1/capital/config/getall", (200, CONFIG))
@@ -40,11 +44,30 @@ def depositor(network: Network, venue: Venue) -> User:
 @pytest.fixture
 def rich(depositor: User, venue: Venue) -> Iterator[User]:
     """alice with 1,000 USDT and a second factor, in the process that may send."""
-    fund(depositor, "USDT", "1000")
-    TOTP.activate(depositor, generate_totp_secret())
-    RecoveryCodes.activate(depositor)
-    with override_settings(BINANCE_WITHDRAW_API_KEY="withdraw", BINANCE_WITHDRAW_API_SECRET="secret"):
-        yield depositor
+    with override_settings(**SENDER):
+        yield enrich(depositor)
+
+
+SENDER = {
+    "BINANCE_WITHDRAW_API_KEY": "withdraw",
+    "BINANCE_WITHDRAW_API_SECRET": "secret",
+    "MFA_RECOVERY_CODE_COUNT": 120,
+}
+
+
+def enrich(user: User, amount: str = "1000") -> User:
+    fund(user, "USDT", amount)
+    TOTP.activate(user, generate_totp_secret())
+    RecoveryCodes.activate(user)
+    return user
+
+
+@pytest.fixture
+def really_rich(committed_db: str, venue: Venue) -> Iterator[User]:
+    """The same in a database where everything is committed: other sessions see it."""
+    open_network(venue)
+    with override_settings(**SENDER):
+        yield enrich(make_user(), "30000")
 
 
 @pytest.fixture

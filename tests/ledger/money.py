@@ -1,5 +1,7 @@
 """Money in and out at the venue's wire: records as the venue tells them, and what people ask for."""
 
+import re
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -7,6 +9,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 
 from accounts.models import User
+from exchange.office.models import Notice
 from ledger import services as ledger
 from ledger.models import Withdrawal
 from tests.factories import make_user
@@ -30,6 +33,7 @@ CONFIG = [
 ]  # fmt: skip
 HISTORY, SUB_HISTORY = "/sapi/v1/capital/deposit/hisrec", "/sapi/v1/capital/deposit/subHisrec"
 APPLY, SENT = "/sapi/v1/capital/withdraw/apply", "/sapi/v1/capital/withdraw/history"
+OWN_WALLET = ledger.Beneficiary("Alice Example", "OWN")
 TRANSFER = "/sapi/v1/sub-account/universalTransfer"
 
 
@@ -58,17 +62,47 @@ def unused_code(user: User) -> str:
 
 def request(user: User, **changes: Any) -> Withdrawal:
     wanted: dict[str, Any] = {
-        "asset": "USDT", "network": "TRX", "address": ADDRESS, "tag": "", "amount": Decimal(100), "code": "-",
-        "nonce": "n1",
+        "asset": "USDT", "network": "TRX", "address": ADDRESS, "tag": "", "amount": Decimal(100), "fee": Decimal(1),
+        "code": "-", "nonce": "n1",
     }  # fmt: skip
     if Authenticator.objects.filter(user=user).exists():
         wanted["code"] = unused_code(user)
     return ledger.request_withdrawal(user=user, **{**wanted, **changes})
 
 
-def approved(user: User) -> Withdrawal:
-    carol = User.objects.filter(is_staff=True).first() or make_user("carol", is_staff=True)
-    return ledger.approve_withdrawal(withdrawal_id=request(user).pk, by=carol)
+def mailed_token(withdrawal: Withdrawal) -> str:
+    """What the customer finds in the newest mail about it."""
+    page = f"/wallet/withdrawals/{withdrawal.pk}/confirm/"
+    mail = Notice.objects.filter(kind="withdrawal.confirm", body__contains=page).order_by("-id").first()
+    found = re.search(r"token=(\S+)", mail.body if mail else "")
+    assert found, "no mail with a confirmation"
+    return found.group(1)
+
+
+def confirm(withdrawal: Withdrawal) -> Withdrawal:
+    return ledger.confirm_withdrawal(
+        withdrawal_id=withdrawal.pk, user=withdrawal.user, token=mailed_token(withdrawal)
+    )
+
+
+def confirmed(user: User, **changes: Any) -> Withdrawal:
+    return confirm(request(user, **changes))
+
+
+def staff(name: str = "carol") -> User:
+    return User.objects.filter(email=f"{name}@example.com").first() or make_user(name, is_staff=True)
+
+
+def approved(user: User, **changes: Any) -> Withdrawal:
+    return ledger.approve_withdrawal(withdrawal_id=confirmed(user, **changes).pk, by=staff())
+
+
+def brought_to(withdrawal: Withdrawal, status: str, at: datetime) -> None:
+    """The row as if the venue had been told of it at that time."""
+    row = Withdrawal.objects.filter(pk=withdrawal.pk)
+    row.update(status="SENDING", sending_at=at)
+    if status != "SENDING":
+        row.update(status=status)
 
 
 def sent_record(withdrawal: Withdrawal, status: int, **changes: Any) -> dict[str, Any]:

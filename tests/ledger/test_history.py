@@ -12,7 +12,17 @@ from exchange.office import services as office
 from ledger import services as ledger
 from ledger.models import Account, Deposit, HistoryCheck, LedgerException, Withdrawal
 from tests.factories import held_by_the_house
-from tests.ledger.money import HISTORY, SENT, SUB_HISTORY, approved, poll, record, sent_record, with_address
+from tests.ledger.money import (
+    HISTORY,
+    SENT,
+    SUB_HISTORY,
+    approved,
+    brought_to,
+    poll,
+    record,
+    sent_record,
+    with_address,
+)
 from tests.ledger.runs import ask_closing
 from tests.venue import Venue
 
@@ -38,7 +48,7 @@ def credited(funded: User, venue: Venue) -> Deposit:
 @pytest.fixture
 def completed(funded: User, venue: Venue) -> Withdrawal:
     row = approved(funded)
-    Withdrawal.objects.filter(pk=row.pk).update(status="SENT", sending_at=NOON)
+    brought_to(row, "SENT", NOON)
     venue.on("GET", SENT, (200, [sent_record(row, 6)]))
     ledger.poll_withdrawals()
     row.refresh_from_db()

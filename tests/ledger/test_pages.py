@@ -8,8 +8,9 @@ from django.test import Client
 from accounts.models import User
 from ledger.models import DepositAddress, Network, Withdrawal
 from markets.models import Asset
+from tests.factories import publish_ticker
 
-ADDRESS = "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq"
+ADDRESS = "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh"
 OWN_PAGES = ["/wallet/", "/wallet/BTC/", "/wallet/deposit/", "/wallet/withdraw/", "/wallet/history/"]
 
 
@@ -84,7 +85,8 @@ def test_a_closed_network_says_so_and_offers_no_address(browser: Client, network
 
 
 def filled(**changes: str) -> dict[str, str]:
-    return {"address": ADDRESS, "tag": "1", "amount": "50", "code": "123456", "nonce": "n1", **changes}
+    asked = {"address": ADDRESS, "tag": "1", "amount": "50", "fee": "0.2", "code": "123456", "nonce": "n1"}
+    return {**asked, **changes}
 
 
 @pytest.mark.parametrize(
@@ -95,12 +97,16 @@ def filled(**changes: str) -> dict[str, str]:
         ({"address": ""}, "This field is required."),
         ({"tag": ""}, "This network needs a tag"),
         ({"amount": "29"}, "The smallest amount is 30."),
+        ({"fee": "0.1"}, "The network&#x27;s fee is now 0.2"),
+        ({"fee": "x"}, "The network&#x27;s fee is now 0.2"),
+        ({"address": ADDRESS[:-1] + "i"}, "mistyped letter"),
         ({}, "second factor"),
     ],
 )
 def test_a_refused_withdrawal_says_why_and_keeps_what_was_typed(
     browser: Client, network: Network, changes: dict[str, str], sentence: str
 ) -> None:
+    publish_ticker("XRPUSDT", "0.5")
     answer = browser.post("/wallet/withdraw/?asset=XRP", filled(**changes))
     assert answer.status_code == 400
     assert sentence in answer.text

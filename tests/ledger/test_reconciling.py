@@ -23,6 +23,7 @@ from tests.ledger.money import (
     SENT,
     TRANSFER,
     approved,
+    brought_to,
     poll,
     record,
     request,
@@ -105,7 +106,7 @@ def test_a_difference_nobody_could_own_gets_an_owner_as_soon_as_there_is_one(
 # ------------------------------------------------------------------ what is under way
 def test_a_withdrawal_the_venue_has_debited_is_under_way(funded: User, venue: Venue) -> None:
     withdrawal = approved(funded)
-    Withdrawal.objects.filter(pk=withdrawal.pk).update(status="SENT", sending_at=NOW)
+    brought_to(withdrawal, "SENT", NOW)
     venue.on("GET", SENT, (200, [sent_record(withdrawal, 4)]))
     holds(venue, USDT="900", BTC="1")
     found = twice()
@@ -118,7 +119,7 @@ def test_a_withdrawal_the_venue_has_debited_is_under_way(funded: User, venue: Ve
 def test_a_withdrawal_the_venue_is_silent_about_may_have_left_or_not(
     funded: User, venue: Venue, left: str, agrees: bool
 ) -> None:
-    Withdrawal.objects.filter(pk=approved(funded).pk).update(status="SENDING", sending_at=NOW)
+    brought_to(approved(funded), "SENDING", NOW)
     venue.on("GET", SENT, (200, []))
     holds(venue, USDT=left, BTC="1")
     assert run().is_ok is agrees
@@ -126,7 +127,7 @@ def test_a_withdrawal_the_venue_is_silent_about_may_have_left_or_not(
 
 def test_a_failed_withdrawal_that_is_not_settled_here_explains_nothing(funded: User, venue: Venue) -> None:
     withdrawal = approved(funded)
-    Withdrawal.objects.filter(pk=withdrawal.pk).update(status="SENT", sending_at=NOW)
+    brought_to(withdrawal, "SENT", NOW)
     venue.on("GET", SENT, (200, [sent_record(withdrawal, 5)]))
     holds(venue, USDT="900", BTC="1")
     assert differences(run()) == {"USDT": D(-100)}
@@ -208,7 +209,7 @@ def test_a_venue_that_does_not_tell_explains_nothing_and_hides_nothing(funded: U
 # ------------------------------------------------------------------ causes
 def test_the_probable_cause_names_the_row_of_the_same_amount(funded: User, carol: User, venue: Venue) -> None:
     withdrawal = approved(funded)
-    Withdrawal.objects.filter(pk=withdrawal.pk).update(status="COMPLETED", sending_at=NOW)
+    brought_to(withdrawal, "COMPLETED", NOW)
     holds(venue, USDT="900", BTC="1.3", DOGE="12")
     twice()
     causes = dict(LedgerException.objects.values_list("asset_id", "cause"))

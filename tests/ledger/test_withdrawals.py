@@ -18,7 +18,7 @@ from ledger import services as ledger
 from ledger.errors import InsufficientFunds, KeyReused, WithdrawalDecided
 from ledger.models import Account, Hold, LedgerException, Withdrawal
 from tests.factories import balance, fund, held_by_the_house, make_user
-from tests.ledger.money import APPLY, SENT, approved, request, sent_record, status_of
+from tests.ledger.money import APPLY, OWN_WALLET, SENT, approved, request, sent_record, status_of
 from tests.venue import Venue, error
 
 
@@ -88,10 +88,11 @@ def test_one_the_history_does_not_show_is_for_staff_and_never_sent_again(rich: U
     venue.on("GET", SENT, (200, []))
     withdrawal = approved(rich)
     ledger.send_next_withdrawal()
-    Withdrawal.objects.update(sending_at=timezone.now() - timedelta(hours=1))
+    Withdrawal.objects.update(moved_at=timezone.now() - timedelta(hours=1))
     ledger.poll_withdrawals()
+    ledger.note_overdue_withdrawals()
     assert status_of(withdrawal) == "SENDING"
-    assert LedgerException.objects.get().source == "withdrawal the venue does not show"
+    assert LedgerException.objects.get().source == "withdrawal overdue"
 
 
 def test_a_customer_frozen_after_the_approval_is_not_paid(rich: User, venue: Venue) -> None:
@@ -109,14 +110,18 @@ def test_a_repeat_is_harmless_and_another_request_under_its_name_is_refused(rich
     assert balance(rich, "USDT") == (900, 100)
 
 
-def test_the_customer_takes_it_back_until_staff_have_decided(rich: User) -> None:
+def test_the_customer_takes_it_back_until_it_is_being_sent(rich: User, venue: Venue) -> None:
     first = request(rich)
     ledger.cancel_withdrawal(withdrawal_id=first.pk, user=rich)
     assert balance(rich, "USDT") == (1000, 0)
-    carol = make_user("carol", is_staff=True)
-    second = ledger.approve_withdrawal(withdrawal_id=request(rich, nonce="n2").pk, by=carol)
+    venue.on("POST", APPLY, (200, {"id": "w1"}))
+    second = approved(rich, nonce="n2")
+    ledger.cancel_withdrawal(withdrawal_id=second.pk, user=rich)
+    assert balance(rich, "USDT") == (1000, 0)
+    third = approved(rich, nonce="n3")
+    ledger.send_next_withdrawal()
     with pytest.raises(WithdrawalDecided):
-        ledger.cancel_withdrawal(withdrawal_id=second.pk, user=rich)
+        ledger.cancel_withdrawal(withdrawal_id=third.pk, user=rich)
 
 
 def test_staff_refuse_with_a_reason_and_nobody_decides_their_own(rich: User) -> None:
@@ -154,7 +159,7 @@ def test_what_the_network_cannot_carry_is_refused_beside_its_field(
 
 def test_more_than_there_is_leaves_nothing(rich: User) -> None:
     with pytest.raises(InsufficientFunds):
-        request(rich, amount=Decimal(1001))
+        request(rich, amount=Decimal(1001), beneficiary=OWN_WALLET)
     assert not Withdrawal.objects.exists()
 
 

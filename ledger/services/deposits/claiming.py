@@ -27,6 +27,7 @@ from ledger.errors import (
     UnknownClaim,
 )
 from ledger.models import Deposit, DepositClaim, Network
+from ledger.services.destinations import is_of
 
 log = structlog.get_logger()
 Status = DepositClaim.Status
@@ -53,7 +54,7 @@ def announce_deposit(
     tx_id, from_address, statement = tx_id.strip(), from_address.strip(), statement.strip()
     if not rules.is_transaction_id(tx_id):
         raise BadTransaction(field="tx_id")
-    if from_address and not rules.fits(route.address_regex, from_address):
+    if from_address and not is_of(route, "from_address", route.address_regex, from_address):
         raise BadAddress(field="from_address")
     if not (statement or proof):
         raise ProofMissing(field="statement")

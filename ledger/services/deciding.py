@@ -1,0 +1,187 @@
+"""What staff decide: approved by as many people as it needs, refused by one, and the exits of what got stuck."""
+
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import services as accounts
+from accounts.models import User
+from exchange.binance.errors import VenueError
+from exchange.database import transaction_with_retry
+from exchange.errors import DomainError, NotAllowed, Unavailable
+from exchange.gate import services as gate
+from exchange.money import plain
+from exchange.office import services as office
+from exchange.office.models import Approval
+from ledger.errors import (
+    ApprovedAlready,
+    TooEarly,
+    UnknownWithdrawal,
+    VenueKnowsIt,
+    WithdrawalChanged,
+    WithdrawalDecided,
+)
+from ledger.models import Withdrawal, WithdrawalApproval
+from ledger.services import seals
+from ledger.services.approved import afterwards, ask_decision
+from ledger.services.following import settle
+from ledger.services.withdrawals import give_back, tell_pages
+
+Status = Withdrawal.Status
+REFUND, PAID = "withdrawal refund", "withdrawal paid"
+UNCERTAIN = {Status.SENDING, Status.SENT}
+
+
+@transaction_with_retry
+def approve_withdrawal(*, withdrawal_id: int, by: User, reason: str = "") -> Withdrawal:
+    """One more person lets it be sent; approved when it has as many as it needs, none of them its owner."""
+    withdrawal = _to_decide(withdrawal_id, by)
+    if withdrawal.status != Status.REQUESTED:
+        raise WithdrawalDecided()
+    if not seals.is_sealed(withdrawal):
+        raise WithdrawalChanged()
+    accounts.require_can_withdraw(withdrawal.user)
+    _note_approval(withdrawal, by)
+    if withdrawal.approvals.count() >= withdrawal.needs:
+        withdrawal.status, withdrawal.decided_by, withdrawal.decided_at = Status.APPROVED, by, timezone.now()
+        withdrawal.save()
+    office.record(by, "withdrawal.approved", "withdrawal", withdrawal.pk, reason=reason)
+    tell_pages(withdrawal)
+    return withdrawal
+
+
+def _note_approval(withdrawal: Withdrawal, by: User) -> None:
+    try:
+        with transaction.atomic():
+            WithdrawalApproval.objects.create(withdrawal=withdrawal, customer_id=withdrawal.user_id, by=by)
+    except IntegrityError as error:
+        raise ApprovedAlready() from error
+
+
+@transaction_with_retry
+def refuse_withdrawal(*, withdrawal_id: int, by: User, reason: str) -> Withdrawal:
+    """Nothing was sent and nothing will be: the money is available again and the customer learns why."""
+    if not reason.strip():
+        raise DomainError(_("Say why, so that the customer understands."), field="reason")
+    withdrawal = _to_decide(withdrawal_id, by)
+    if not withdrawal.is_cancelable:
+        raise WithdrawalDecided()
+    withdrawal.decided_by, withdrawal.decided_at = by, timezone.now()
+    give_back(withdrawal, Status.REFUSED, reason)
+    office.record(by, "withdrawal.refused", "withdrawal", withdrawal.pk, reason=reason)
+    return withdrawal
+
+
+def _to_decide(withdrawal_id: int, by: User) -> Withdrawal:
+    withdrawal = _lock(withdrawal_id)
+    if not by.is_staff or withdrawal.user_id == by.pk:
+        raise NotAllowed(_("Somebody else of staff must decide this."))
+    return withdrawal
+
+
+def _lock(withdrawal_id: int) -> Withdrawal:
+    found = Withdrawal.objects.select_for_update(of=("self",)).select_related(
+        "user", "network", "venue_account"
+    )
+    withdrawal = found.filter(pk=withdrawal_id).first()
+    if withdrawal is None:
+        raise UnknownWithdrawal()
+    return withdrawal
+
+
+# ------------------------------------------------------------------ exits by four eyes; none of them sends anything
+def ask_refund(*, withdrawal_id: int, by: User, reason: str) -> Approval:
+    """A second person is asked to give the money back, because the venue never had this withdrawal.
+
+    Refuses one that is not overdue, and one that the venue's history shows.
+    """
+    withdrawal = _stuck(withdrawal_id, by, UNCERTAIN | {Status.STOPPED})
+    if withdrawal.status != Status.STOPPED:
+        _require_overdue(withdrawal)
+        _require_unknown_to_venue(withdrawal)
+    detail: dict[str, object] = {"withdrawal": withdrawal.pk, "amount": plain(withdrawal.amount)}
+    return ask_decision(
+        category=REFUND, subject=f"withdrawal {withdrawal.pk}", reason=reason, by=by, detail=detail
+    )
+
+
+def ask_paid(
+    *, withdrawal_id: int, tx_id: str, sent: Decimal, fee: Decimal, by: User, reason: str
+) -> Approval:
+    """A second person is asked to settle it: the transaction was seen on its chain, with these figures."""
+    withdrawal = _stuck(withdrawal_id, by, UNCERTAIN)
+    if not tx_id.strip() or not tx_id.isprintable():
+        raise DomainError(_("Give the transaction's id on its chain."), field="tx_id")
+    if not 0 < sent <= withdrawal.amount or fee > withdrawal.amount:
+        raise DomainError(_("What was sent is more than nothing and at most the amount."), field="sent")
+    detail: dict[str, object] = {
+        "withdrawal": withdrawal.pk,
+        "tx_id": tx_id.strip()[:200],
+        "sent": plain(sent),
+        "fee": plain(fee),
+    }
+    return ask_decision(
+        category=PAID, subject=f"withdrawal {withdrawal.pk}", reason=reason, by=by, detail=detail
+    )
+
+
+def _stuck(withdrawal_id: int, by: User, states: set[Withdrawal.Status]) -> Withdrawal:
+    found = Withdrawal.objects.select_related("venue_account").filter(pk=withdrawal_id).first()
+    if found is None:
+        raise UnknownWithdrawal()
+    if found.status not in states:
+        raise WithdrawalDecided()
+    if not by.is_staff or found.user_id == by.pk:
+        raise NotAllowed(_("Somebody else of staff must decide this."))
+    return found
+
+
+def _require_overdue(withdrawal: Withdrawal) -> None:
+    most = settings.WITHDRAWAL_MOST_MINUTES[withdrawal.status]
+    if (timezone.now() - withdrawal.moved_at).total_seconds() < most * 60:
+        raise TooEarly()
+
+
+def _require_unknown_to_venue(withdrawal: Withdrawal) -> None:
+    """Looked up by our own id, which the venue answers for within seven days."""
+    try:
+        records = gate.call(
+            withdrawal.venue_account,
+            gate.Kind.WALLET,
+            None,
+            lambda rest: rest.withdraw_history(client_id=withdrawal.client_id),
+        )
+    except VenueError as error:
+        raise Unavailable() from error
+    if records:
+        raise VenueKnowsIt()
+
+
+@afterwards(REFUND)
+def _refund(approval: Approval, _transfer: int | None) -> None:
+    withdrawal = _lock(approval.payload["detail"]["withdrawal"])
+    if withdrawal.status not in UNCERTAIN | {Status.STOPPED}:
+        raise WithdrawalDecided()
+    ended = Status.REFUSED if withdrawal.status == Status.STOPPED else Status.FAILED
+    give_back(withdrawal, ended, _("It could not be sent; the money is available again."))
+    _record_exit(approval, withdrawal, "withdrawal.refunded")
+
+
+@afterwards(PAID)
+def _paid(approval: Approval, _transfer: int | None) -> None:
+    detail = approval.payload["detail"]
+    withdrawal = _lock(detail["withdrawal"])
+    if withdrawal.status not in UNCERTAIN:
+        raise WithdrawalDecided()
+    settle(withdrawal, sent=Decimal(detail["sent"]), fee=Decimal(detail["fee"]), tx_id=detail["tx_id"])
+    _record_exit(approval, withdrawal, "withdrawal.settled_by_hand")
+
+
+def _record_exit(approval: Approval, withdrawal: Withdrawal, action: str) -> None:
+    after: dict[str, object] = {"approval": approval.pk}
+    office.record(
+        approval.decided_by, action, "withdrawal", withdrawal.pk, reason=approval.reason, after=after
+    )
