@@ -17,6 +17,12 @@ PAYOUTS_ONLY = (
     "BINANCE_WITHDRAW_API_SECRET",
     "BINANCE_WITHDRAW_PRIVATE_KEY_FILE",
 )
+# What takes days with real money takes minutes with play money, so that it can be seen.
+PLAY_MONEY_WAITS = {
+    "WITHDRAWAL_HOLD_MINUTES": "1",
+    "ADDRESS_COOL_OFF_MINUTES": "1",
+    "BOOK_ONLY_OFF_MINUTES": "2",
+}
 VENUE_ADDRESSES = ("BINANCE_REST_URL", "BINANCE_STREAM_URL", "BINANCE_WS_API_URL", "BINANCE_SAPI_URL")
 
 
@@ -59,8 +65,11 @@ def read_environment(given: Mapping[str, str], *, state: Path, port: int) -> Env
     environment.common.update(
         DATA_DIR=str(state), PORT=str(port), PATH=_path(rest), PYTHONUNBUFFERED="1", PYTHONUTF8="1"
     )
-    if environment.common["VENUE"] == "paper" and not any(name in rest for name in VENUE_ADDRESSES):
-        _point_at_paper(environment, known, state=state)
+    if environment.common["VENUE"] == "paper":
+        for name, minutes in PLAY_MONEY_WAITS.items():
+            environment.common.setdefault(name, minutes)
+        if not any(name in rest for name in VENUE_ADDRESSES):
+            _point_at_paper(environment, known, state=state)
     return environment
 
 

@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
     """The product with its demo world."""
-    with running_site() as running:
+    with running_site(WITHDRAWAL_HOLD_MINUTES="0") as running:
         yield running
 
 

@@ -29,6 +29,8 @@ OWN_PAGES = (
     "/wallet/deposits/announce/?asset=BTC&network=BTC",
     "/wallet/withdraw/?asset=BTC",
     "/wallet/history/",
+    "/wallet/addresses/?asset=USDT&network=TRX",
+    "/wallet/addresses/book-only/",
     "/orders/",
     "/fills/",
     "/verify/",

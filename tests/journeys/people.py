@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import html
 import re
 import struct
 import time
@@ -164,6 +165,16 @@ class StaffMember:
             re.M,
         )
         assert found, "the mail holds no code"
+        return found.group(1)
+
+    def confirmation_mailed_to(self, email: str) -> str:
+        """The address of the page that the newest mail to confirm a withdrawal names."""
+        notice = eventually(
+            lambda: self.find_id("office/notice", f"{email}+withdrawal.confirm"), what="a mail to confirm"
+        )
+        page = html.unescape(self.read(f"/admin/office/notice/{notice}/change/"))
+        found = re.search(rf"{re.escape(self.site.url)}(/wallet/withdrawals/\d+/confirm/\?token=\S+)", page)
+        assert found, "the mail holds no link"
         return found.group(1)
 
     def approve_identity(self, email: str) -> None:

@@ -1,6 +1,7 @@
 """One customer's life through the API and the mobile app's door alone, over real HTTP against the running product.
 
-Sign up, verify the mail, prove identity, be approved by staff, deposit, buy, place and cancel, withdraw, see it done.
+Sign up, verify the mail, prove identity, be approved by staff, deposit, buy, place and cancel, withdraw,
+confirm by mail, see it done.
 """
 
 import io
@@ -93,6 +94,7 @@ def withdraw(erin: AppCustomer, carol: StaffMember) -> None:
         "network": "TRX",
         "address": "TJ6Piuaw35M4PM54CzWFqzEPP998yXydc6",
         "amount": "200",
+        "fee": erin.get("withdrawals/quote/?asset=USDT&network=TRX&amount=200")["fee"],
         "nonce": uuid4().hex,
     }
     assert (
@@ -107,6 +109,9 @@ def withdraw(erin: AppCustomer, carol: StaffMember) -> None:
         "available": f"{before - 200:f}".rstrip("0"),
         "held": "200",
     }
+    token = carol.confirmation_mailed_to(erin.email).partition("token=")[2]
+    assert erin.post(f"withdrawals/{asked['id']}/confirm/", {"token": "x"}, expect=400)["field"] == "token"
+    erin.post(f"withdrawals/{asked['id']}/confirm/", {"token": token}, expect=200)
     carol.approve_withdrawal(asked["id"])
     done = eventually(lambda: erin.withdrawal_if(asked["id"], "COMPLETED"), what="the withdrawal to complete")
     assert done["tx_id"] and erin.balance("USDT")["held"] == "0"

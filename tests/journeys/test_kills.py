@@ -24,6 +24,7 @@ QUICK = {
     "ORDER_RESOLVE_MARGIN_MS": "1500",
     "SWEEP_SECONDS": "1",
     "POLL_SECONDS": "2",
+    "WITHDRAWAL_HOLD_MINUTES": "0",
 }
 POINTS = ("order.held", "order.sent", "order.settling", "ledger.posted")
 MONEY_POINTS = (
@@ -238,10 +239,13 @@ def withdraw(payer: Payer, carol: StaffMember) -> int:
         "network": "TRX",
         "address": "TJ6Piuaw35M4PM54CzWFqzEPP998yXydc6",
         "amount": "50",
+        "fee": "1",
     }
     asked = payer.post(
         "withdrawals/", {**request, "nonce": uuid4().hex, "code": payer.next_code()}, expect=201
     )
+    token = carol.confirmation_mailed_to(payer.email).partition("token=")[2]
+    payer.post(f"withdrawals/{asked['id']}/confirm/", {"token": token}, expect=200)
     carol.approve_withdrawal(asked["id"])
     return int(asked["id"])
 
@@ -272,7 +276,7 @@ def test_a_kill_before_a_withdrawal_leaves_sends_nothing_and_is_put_before_staff
     number = withdraw(payer, StaffMember(fragile, "carol"))
     eventually(lambda: not armed(fragile), what=f"somebody to die at {point}")
     eventually(lambda: fragile.pid_of("payouts"), what="payouts to come back")
-    long_ago = f"UPDATE ledger_withdrawal SET sending_at = now() - interval '1 hour' WHERE id = {number}"
+    long_ago = f"UPDATE ledger_withdrawal SET moved_at = now() - interval '1 hour' WHERE id = {number}"
     with fragile.database() as connection:
         connection.execute(long_ago)
     asked = f"SELECT 1 FROM ledger_ledgerexception WHERE detail->>'withdrawal' = '{number}'"
