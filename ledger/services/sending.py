@@ -1,5 +1,7 @@
 """Withdrawals at the moment they are sent: looked at once more, sent once, and a silent venue is never told again."""
 
+from datetime import timedelta
+
 import structlog
 from django.db import transaction
 from django.utils import timezone
@@ -23,6 +25,10 @@ from ledger.services.withdrawals import give_back, tell_pages
 log = structlog.get_logger()
 Status = Withdrawal.Status
 Reason = Withdrawal.Reason
+# Key, clock and balance are the house's (binance.md 12): nothing was executed, and it is no fault of the customer.
+HOUSE_CODES = frozenset({-1002, -1021, -1022, -2014, -2015, -4026})
+HOUSE_PAUSE = timedelta(minutes=5)
+ADDRESS_CODES = frozenset({-4007, -4008, -4106})
 
 
 def send_next_withdrawal() -> bool:
@@ -51,7 +57,10 @@ def send_next_withdrawal() -> bool:
         return False
     except Rejected as error:
         log.warning("withdrawal.refused_by_venue", withdrawal=withdrawal.pk, code=error.code)
-        _fail(withdrawal.pk, _("The network's operator refused it; please check the address."))
+        if error.code in HOUSE_CODES:
+            _wait_for_house(withdrawal.pk, error)
+            return False
+        _fail(withdrawal.pk, _words_of(error.code))
     except Unknown as error:
         log.warning("withdrawal.unknown", withdrawal=withdrawal.pk, reason=error.reason)
     else:
@@ -184,6 +193,30 @@ def _back_to_staff(withdrawal: Withdrawal, found: list[Reason]) -> None:
 
 
 # ------------------------------------------------------------------ what came of the call
+@transaction.atomic
+def _wait_for_house(withdrawal_id: int, error: Rejected) -> None:
+    """Refused for what is the house's to mend, so nothing left: it waits, and people are told."""
+    withdrawal = Withdrawal.objects.select_for_update().get(pk=withdrawal_id)
+    if withdrawal.status != Status.SENDING:
+        return
+    withdrawal.status, withdrawal.sending_at = Status.APPROVED, None
+    withdrawal.not_before = timezone.now() + HOUSE_PAUSE
+    withdrawal.save()
+    note_exception(
+        source="withdrawal waits for the house",
+        key=f"waiting withdrawal:{withdrawal.pk}:{error.code}",
+        asset=withdrawal.asset_id,
+        amount=withdrawal.amount,
+        detail={"withdrawal": withdrawal.pk, "code": error.code, "message": error.message[:200]},
+    )
+
+
+def _words_of(code: int) -> str:
+    if code in ADDRESS_CODES:
+        return _("The network's operator refused the address, memo or tag; please check them.")
+    return _("The network's operator refused it.")
+
+
 @transaction.atomic
 def _put_back(withdrawal_id: int) -> None:
     """It provably never left: it may be sent later."""

@@ -161,7 +161,7 @@ def test_a_completed_one_that_the_venue_undoes_is_told_and_nothing_is_booked(
 
 
 def test_one_that_was_refunded_and_is_sent_after_all_is_told(rich: User, venue: Venue) -> None:
-    venue.on("POST", APPLY, error(-4026, "Insufficient balance."))
+    venue.on("POST", APPLY, error(-4007, "The withdrawal address is not valid."))
     withdrawal = approved(rich)
     ledger.send_next_withdrawal()
     venue.on("GET", SENT, (200, [sent_record(withdrawal, 6)]))

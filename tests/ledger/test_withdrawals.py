@@ -48,11 +48,28 @@ def test_it_is_sent_once_even_when_nobody_answers(rich: User, venue: Venue) -> N
 
 
 def test_a_definite_refusal_gives_the_money_back(rich: User, venue: Venue) -> None:
-    venue.on("POST", APPLY, error(-4026, "Insufficient balance."))
+    venue.on("POST", APPLY, error(-4007, "The withdrawal address is not valid."))
     withdrawal = approved(rich)
     ledger.send_next_withdrawal()
     assert status_of(withdrawal) == "FAILED"
     assert balance(rich, "USDT") == (1000, 0)
+
+
+@pytest.mark.parametrize("code", [-1021, -2015, -4026])
+def test_what_is_the_houses_to_mend_waits_and_is_put_before_staff(
+    rich: User, venue: Venue, code: int
+) -> None:
+    venue.on("POST", APPLY, error(code, "No."))
+    withdrawal = approved(rich)
+    assert not ledger.send_next_withdrawal()
+    assert (status_of(withdrawal), balance(rich, "USDT")) == ("APPROVED", (900, 100))
+    assert LedgerException.objects.get().source == "withdrawal waits for the house"
+    assert not ledger.send_next_withdrawal()
+    assert venue.count("POST", APPLY) == 1
+    Withdrawal.objects.update(not_before=timezone.now())
+    venue.on("POST", APPLY, (200, {"id": "w1"}))
+    assert ledger.send_next_withdrawal()
+    assert status_of(withdrawal) == "SENT"
 
 
 def test_one_that_never_left_is_sent_later(rich: User, venue: Venue) -> None:
