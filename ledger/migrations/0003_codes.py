@@ -58,6 +58,13 @@ class Migration(migrations.Migration):
                 name="one_transfer_an_approval",
             ),
         ),
+        migrations.AddIndex(
+            "transfer", models.Index(fields=["reference"], name="transfer_by_reference")
+        ),
+        migrations.AddIndex(
+            "transfer",
+            models.Index(condition=models.Q(("kind", "CROSS")), fields=["id"], name="crossed_transfers"),
+        ),
         migrations.AlterField(
             "entry",
             "transfer",

@@ -105,6 +105,10 @@ class Transfer(models.Model):
                 fields=["approval"], condition=Q(approval__isnull=False), name="one_transfer_an_approval"
             ),
         ]
+        indexes = [
+            models.Index(fields=["reference"], name="transfer_by_reference"),
+            models.Index(fields=["id"], condition=Q(kind="CROSS"), name="crossed_transfers"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.scope}:{self.key}"

@@ -72,7 +72,8 @@ def entries_of_cause(cause: Hold.Cause, cause_id: int, user_id: int) -> QuerySet
     crossed = Q(transfer__reference__startswith=f"{name}+") | Q(
         transfer__reference__startswith=f"{cause}:", transfer__reference__endswith=f"+{cause_id}"
     )
-    found = Entry.objects.filter(Q(transfer__reference=name) | crossed, account__owner_id=user_id)
+    named = Q(transfer__reference=name) | Q(transfer__kind=Transfer.Kind.CROSS) & crossed
+    found = Entry.objects.filter(named, account__owner_id=user_id)
     return found.select_related("transfer").order_by("id")
 
 

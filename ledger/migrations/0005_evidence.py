@@ -12,7 +12,7 @@ AMOUNT = {"max_digits": 38, "decimal_places": 18}
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0007_reconciling")]
+    dependencies = [("ledger", "0004_reconciling")]
     operations = [
         migrations.CreateModel(
             "Seal",

@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('gate', '0002_deposits'),
-        ('ledger', '0008_proof'),
+        ('ledger', '0006_proof'),
         ('markets', '0001_initial'),
         ('office', '0002_approval_outcome'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),

@@ -13,7 +13,7 @@ def sql(name: str) -> migrations.RunSQL:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("ledger", "0004_evidence"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
+    dependencies = [("ledger", "0005_evidence"), migrations.swappable_dependency(settings.AUTH_USER_MODEL)]
     operations = [
         sql("history.sql"),
         migrations.CreateModel(

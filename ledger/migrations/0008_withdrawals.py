@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0001_initial'),
         ('gate', '0001_initial'),
-        ('ledger', '0005_deposits'),
+        ('ledger', '0007_deposits'),
         ('markets', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
