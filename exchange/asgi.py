@@ -14,15 +14,17 @@ wsgi = get_wsgi_application()
 
 from a2wsgi import WSGIMiddleware  # noqa: E402
 from channels.routing import ProtocolTypeRouter  # noqa: E402
+from django.conf import settings  # noqa: E402
 
 from exchange.gate import services as gate  # noqa: E402
 from exchange.routing import sockets  # noqa: E402
 
 gate.refuse_another_venue()
+gate.renew_clock()
 
 application = ProtocolTypeRouter(
     {
-        "http": WSGIMiddleware(wsgi, workers=8),  # type: ignore[arg-type]
+        "http": WSGIMiddleware(wsgi, workers=settings.WEB_THREADS),  # type: ignore[arg-type]
         "websocket": sockets,
     }
 )

@@ -159,6 +159,8 @@ if BINANCE_WITHDRAW_API_KEY and PROCESS != "payouts":
 
 RECV_WINDOW_MS = number("BINANCE_RECV_WINDOW_MS", 5000, low=100, high=60000)
 GATE_MAX_RELAYS = number("GATE_MAX_RELAYS", 6, low=1, high=64)
+# Of these threads of a web process two never wait for the venue.
+WEB_THREADS = number("WEB_THREADS", 8, low=3, high=64)
 VENUE_TIMEOUT_SECONDS = number("VENUE_TIMEOUT_SECONDS", 12, low=1, high=60)
 # Tests of one transaction each cannot leave it; nothing else may talk to the venue inside one.
 GATE_INSIDE_TRANSACTIONS = False

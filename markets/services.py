@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -214,19 +215,23 @@ def _may_ask(symbol: str, interval: str, end: int | None) -> bool:
 
 
 def _fetch_candles(symbol: str, interval: str, end: int | None) -> None:
-    """Twice as many as anybody may have at once: enough for every question within the window."""
-    end_ms = None if end is None else end * 1000 - 1
+    """Nobody waits longer than a moment for the venue; what comes later is stored for who asks next."""
     try:
-        fetched = gate.call(
-            None,
-            gate.Kind.MARKET_DATA,
-            None,
-            lambda rest: rest.klines(symbol, interval, end_ms=end_ms, limit=2 * MOST_CANDLES),
-        )
+        gate.candles().carry(partial(_fetch_and_store, symbol, interval, end))
     except VenueError as error:
         log.warning("candles.not_fetched", symbol=symbol, interval=interval, reason=str(error)[:100])
-    else:
-        store_candles({(symbol, interval): fetched})
+
+
+def _fetch_and_store(symbol: str, interval: str, end: int | None) -> None:
+    """Twice as many as anybody may have at once: enough for every question within the window."""
+    end_ms = None if end is None else end * 1000 - 1
+    fetched = gate.call(
+        None,
+        gate.Kind.MARKET_DATA,
+        None,
+        lambda rest: rest.klines(symbol, interval, end_ms=end_ms, limit=2 * MOST_CANDLES),
+    )
+    store_candles({(symbol, interval): fetched})
 
 
 def store_candles(series: Mapping[tuple[str, str], Iterable[Kline]]) -> None:

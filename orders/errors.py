@@ -46,6 +46,11 @@ class OrderIsClosed(Conflict):
     message = _("This order is already closed.")
 
 
+class VenueUnreachable(Unavailable):
+    code = "venue_unreachable"
+    message = _("The market cannot be reached at the moment; nothing was placed. Please try again.")
+
+
 class TryCancelAgain(Unavailable):
     code = "try_again"
     message = _("The order could not be canceled just now. Please try again.")

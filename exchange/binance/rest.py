@@ -251,7 +251,7 @@ class Rest:
         return f"{self._sapi}/sapi/v{version}/{path}"
 
     def _stamped(self, pairs: Pairs) -> Pairs:
-        if self.clock.is_due():
+        if not self.clock.is_known:
             self.clock.measure(self.time)
         return [*pairs, ("recvWindow", str(self._recv_window_ms)), ("timestamp", str(self.clock.now_ms()))]
 

@@ -41,6 +41,11 @@ class Clock:
     def now_ms(self) -> int:
         return time.time_ns() // 1_000_000 + self.offset_ms
 
+    @property
+    def is_known(self) -> bool:
+        """True once measured, however long ago: an old offset serves until it is renewed."""
+        return self._measured_at is not None
+
     def is_due(self) -> bool:
         return self._measured_at is None or time.monotonic() - self._measured_at > CLOCK_SECONDS
 

@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from enum import StrEnum
 from functools import cache as once
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,12 +14,13 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from exchange.binance.errors import NotSent
+from exchange.binance.errors import BAD_TIMESTAMP, NotSent, Rejected, Unknown
 from exchange.binance.rest import Rest
 from exchange.binance.signing import Ed25519Key, HmacKey, Key
 from exchange.errors import DomainError
 from exchange.gate.limits import blocked_for, clock, has_spare_weight, observe
 from exchange.gate.models import Installation, VenueAccount
+from exchange.gate.relays import addresses, answer_within_a_moment, cancels, candles
 from exchange.office import services as office
 
 if TYPE_CHECKING:
@@ -31,8 +33,12 @@ __all__ = [
     "Kind",
     "Rest",
     "WrongVenue",
+    "addresses",
+    "answer_within_a_moment",
     "blocked_for",
     "call",
+    "cancels",
+    "candles",
     "clock",
     "ensure_primary_account",
     "measure_clock",
@@ -41,6 +47,7 @@ __all__ = [
     "primary_account",
     "refuse_another_venue",
     "remember_venue",
+    "renew_clock",
     "set_deposit_strategy",
     "venue_key",
 ]
@@ -78,11 +85,21 @@ def call(
         raise NotSent("the venue asked us to wait", wait)
     if kind == Kind.HISTORY and not has_spare_weight():
         raise NotSent("the weight of this minute is for other calls", 60)
+    rest = _rest_of(kind)
+    if kind not in (
+        Kind.MARKET_DATA,
+        Kind.PLACE,
+    ):  # a placement carries the time at which its funds were held
+        measure_clock()
     bounded = kind in (Kind.PLACE, Kind.CANCEL)
     if bounded and not _relays.acquire(timeout=0.5):
         raise NotSent("busy")
     try:
-        return fn(_rest_of(kind))
+        return fn(rest)
+    except Rejected as error:
+        if error.code == BAD_TIMESTAMP:
+            clock().forget()
+        raise
     finally:
         if bounded:
             _relays.release()
@@ -131,10 +148,46 @@ def _rest(key: Any) -> Rest:
     )
 
 
+# ------------------------------------------------------------------ the venue's time
+_renewing = threading.Lock()
+_renewal: Future[None] | None = None
+
+
 def measure_clock() -> None:
-    """The venue's time is known before the first signed call needs it."""
-    if clock().is_due():
-        call(None, Kind.MARKET_DATA, None, lambda rest: clock().measure(rest.time))
+    """The venue's time is known before a signed call needs it; an old measurement serves while it is renewed.
+
+    A VenueError when it is not known within a moment: nobody waits for the measurement itself.
+    """
+    if not clock().is_due():
+        return
+    renewal = renew_clock()
+    if clock().is_known:
+        return
+    try:
+        answer_within_a_moment(renewal)
+    except Unknown as error:
+        raise NotSent("the venue's time is not known") from error
+
+
+def renew_clock() -> Future[None]:
+    """The measurement that is under way, or one that begins now, in a thread of its own."""
+    global _renewal
+    with _renewing:
+        if _renewal is None or _renewal.done():
+            _renewal = _clock_thread().submit(_measure)
+        return _renewal
+
+
+@once
+def _clock_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="clock")
+
+
+def _measure() -> None:
+    call(None, Kind.MARKET_DATA, None, lambda rest: clock().measure(rest.time))
+
+
+# ------------------------------------------------------------------ accounts
 
 
 def primary_account() -> VenueAccount:

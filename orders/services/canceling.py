@@ -1,10 +1,12 @@
 """Canceling: asked for at the venue; its "unknown order" proves nothing and leads to a question."""
 
+from functools import partial
+
 import structlog
 from django.utils import timezone
 
 from accounts.models import User
-from exchange.binance.errors import NotSent, Rejected, Unknown
+from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
 from orders import queries
@@ -24,23 +26,36 @@ def cancel_order(*, user: User, order_id: int) -> Order:
     order = queries.order_of(user, order_id)
     venue_order = _ask(order.pk)
     try:
+        gate.cancels().carry(partial(_cancel, order, venue_order))
+    except NotSent as error:
+        raise TryCancelAgain() from error
+    except Unknown as error:
+        log.warning("order.cancel_unknown", order=order.pk, reason=error.reason)
+    order.refresh_from_db()
+    return order
+
+
+def _cancel(order: Order, venue_order: VenueOrder) -> None:
+    try:
         report = gate.call(
             venue_order.venue_account,
             gate.Kind.CANCEL,
-            user.pk,
+            order.user_id,
             lambda rest: rest.cancel(order.market_id, venue_order.client_order_id),
         )
-    except NotSent as error:
-        raise TryCancelAgain() from error
     except Rejected as error:
         log.info("order.cancel_rejected", order=order.pk, code=error.code)
-        reconcile(venue_order_id=venue_order.pk)
-    except Unknown as error:
-        log.warning("order.cancel_unknown", order=order.pk, reason=error.reason)
+        _look(venue_order)
     else:
         apply_report(venue_account=venue_order.venue_account, report=report, source="cancel")
-    order.refresh_from_db()
-    return order
+
+
+def _look(venue_order: VenueOrder) -> None:
+    """What became of the order, if the venue says so now; the sweep asks again otherwise."""
+    try:
+        reconcile(venue_order_id=venue_order.pk)
+    except VenueError as error:
+        log.warning("order.not_reconciled", order=venue_order.order_id, reason=str(error)[:120])
 
 
 @transaction_with_retry

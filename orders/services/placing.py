@@ -1,8 +1,6 @@
 """Placing an order: one transaction records and holds, plain code after it relays, once."""
 
-import contextlib
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
 from datetime import timedelta
 from functools import cache
 
@@ -22,7 +20,7 @@ from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
 from orders import rules
-from orders.errors import BUSY, TOO_LATE, UNAVAILABLE, NonceReused, told
+from orders.errors import BUSY, TOO_LATE, UNAVAILABLE, NonceReused, VenueUnreachable, told
 from orders.models import Order, VenueOrder
 from orders.services import events
 from orders.services.ending import reject
@@ -36,7 +34,7 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     """The order is recorded, its funds are held, and it is relayed; PENDING when the venue takes longer to answer.
 
     A repeat of the nonce gives the first order, whatever became of it; another body under it NonceReused. Raises
-    what tickets, accounts and the ledger refuse; nothing is held then.
+    what tickets, accounts and the ledger refuse, and VenueUnreachable; nothing is held then.
     """
     if first := Order.objects.filter(user=user, nonce=ticket.nonce).first():
         return _same(first, ticket)
@@ -54,9 +52,10 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
 
 
 def _know_the_time() -> None:
-    # The offset known so far serves; the venue judges the timestamp anyway.
-    with contextlib.suppress(VenueError):
+    try:
         gate.measure_clock()
+    except VenueError as error:
+        raise VenueUnreachable() from error
 
 
 @transaction_with_retry
@@ -121,11 +120,10 @@ def _relay_and_wait(venue_order_id: int) -> None:
     if settings.RELAY_THREADS == 0:
         relay(venue_order_id)
         return
-    future = _threads().submit(_relay_in_thread, venue_order_id)
     try:
-        future.result(timeout=settings.ORDER_WAIT_MS / 1000)
-    except NotYet:
-        log.info("order.slow", venue_order=venue_order_id)
+        gate.answer_within_a_moment(_threads().submit(_relay_in_thread, venue_order_id))
+    except Unknown as error:
+        log.info("order.slow", venue_order=venue_order_id, reason=error.reason)
 
 
 def _relay_in_thread(venue_order_id: int) -> None:

@@ -11,6 +11,7 @@ from accounts.models import User
 from exchange.gate.models import VenueAccount
 from markets.models import Asset, Market
 from orders.models import Fill, Order, VenueOrder
+from tests.venue import Venue
 
 FILTERS = [
     {
@@ -152,7 +153,7 @@ def test_fills_are_listed_with_their_fee(browser: Client, alice: User, market: M
     ],
 )
 def test_a_refused_ticket_says_why_and_keeps_what_was_typed(
-    browser: Client, market: Market, changes: dict[str, str], sentence: str
+    browser: Client, market: Market, venue: Venue, changes: dict[str, str], sentence: str
 ) -> None:
     answer = browser.post("/trade/BTCUSDT/", {**TICKET, **changes})
     assert answer.status_code == 400

@@ -14,6 +14,7 @@ from tests.factories import balance, fund, make_market, make_user, publish_book,
 from tests.ledger.test_accidents import ALWAYS, STATES, collide, strike
 from tests.orders import contests
 from tests.race import race
+from tests.venue import Venue
 
 ROUNDS = 15
 
@@ -48,7 +49,7 @@ def test_an_order_canceled_twice_at_once_gives_its_money_back_once(alice: User) 
 
 
 def test_an_order_whose_hold_collides_every_time_is_refused_with_a_sentence_and_leaves_nothing(
-    alice: User, owner: Any
+    alice: User, owner: Any, venue: Venue
 ) -> None:
     browser = Client()
     browser.force_login(alice)
