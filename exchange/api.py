@@ -4,12 +4,12 @@ import json
 from decimal import Decimal
 from typing import IO, Any
 
+import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from drf_spectacular.utils import extend_schema_field
-from redis.exceptions import RedisError
 from rest_framework import exceptions, serializers
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.parsers import BaseParser
@@ -17,9 +17,10 @@ from rest_framework.response import Response
 from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 from rest_framework.views import set_rollback
 
-from exchange.errors import BadNumber, DomainError, TooLarge, Unavailable
+from exchange.errors import OUTAGES, BadNumber, DomainError, TooLarge, Unavailable
 from exchange.money import parse, plain
 
+log = structlog.get_logger()
 LONGEST_NUMBER = 60
 
 
@@ -31,8 +32,10 @@ def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
         error = exceptions.PermissionDenied()
     elif isinstance(error, RequestDataTooBig):
         error = TooLarge()
-    elif isinstance(error, RedisError):
-        error = Unavailable()  # limits and used codes cannot be looked up: nothing may pass unchecked
+    elif isinstance(error, OUTAGES):
+        # Limits and used codes cannot be looked up: nothing may pass unchecked.
+        log.error("outage", error=type(error).__name__)
+        error = Unavailable()
     if isinstance(error, DomainError):
         set_rollback()
         body = {"code": error.code, "message": str(error), "field": error.field}

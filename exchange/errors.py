@@ -9,10 +9,14 @@ DomainError
  └─ Unavailable        503   the platform or the venue cannot do it at the moment; nothing was done
 """
 
+from django.db import InterfaceError, OperationalError
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from redis.exceptions import RedisError
 
 Text = str | Promise
+# What is raised while the database or Redis cannot be reached, or cannot do more: nobody's mistake, and it passes.
+OUTAGES = (OperationalError, InterfaceError, RedisError)
 
 
 class DomainError(Exception):

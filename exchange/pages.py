@@ -1,25 +1,30 @@
 """What the pages of every app share: amounts as people type them, refusals beside their field or as a page."""
 
 import re
+import sys
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+import structlog
 from django import forms
+from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
-from redis.exceptions import RedisError
 
-from exchange.errors import DomainError, Unavailable
+from exchange.context import site
+from exchange.errors import OUTAGES, DomainError, Unavailable
 from exchange.money import parse
 
 if TYPE_CHECKING:
     from accounts.models import User
 
+log = structlog.get_logger()
 _SPACES = re.compile(r"[\s'\u2019]+")
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?P<mark>[,.])[0-9]{3}(?:(?P=mark)[0-9]{3})*")
 
@@ -114,8 +119,59 @@ class RefusalPages:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if isinstance(error, RedisError):  # limits on tries cannot be looked up: nothing may pass unchecked
-            error = Unavailable()
+        if isinstance(error, OUTAGES):  # limits on tries cannot be looked up: nothing may pass unchecked
+            return out_of_order(request, error)
         if not isinstance(error, DomainError):
             return None
         return render(request, "refusal.html", {"refusal": error}, status=error.status)
+
+
+# ------------------------------------------------------------------ when something is broken
+# What is open to all and needs little of the database, or nothing.
+OPEN = re.compile(
+    r"/(healthz|readyz|metrics|status\.json)?|/(status|markets|trade)/.*|/api/v1/(markets|tickers|time)/.*"
+)
+
+
+class Strangers:
+    """Middleware: while sessions cannot be read, whoever looks at what is open to all is a stranger, and may look."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method in ("GET", "HEAD") and OPEN.fullmatch(request.path):
+            try:
+                request.session.get("")
+            except OUTAGES:
+                request.session = type(request.session)()
+                # The cookie is not answered, so that it stays: its owner is known again when the sessions are.
+                request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
+        return self.get_response(request)
+
+
+def out_of_order(request: HttpRequest, error: BaseException) -> HttpResponse:
+    """503 while the database or Redis is away: it asks nobody, not even who is looking."""
+    log.error("outage", error=type(error).__name__, path=request.path)
+    refusal = Unavailable()
+    if is_for_machines(request):
+        body = {"code": refusal.code, "message": str(refusal), "field": None}
+        return JsonResponse(body, status=refusal.status)
+    page = render_to_string("refusal.html", {**site(request), "refusal": refusal})
+    return HttpResponse(page, status=refusal.status)
+
+
+def went_wrong(request: HttpRequest) -> HttpResponse:
+    """Django's handler of what nobody caught, also in a middleware: an outage is a 503, the rest a 500 of ours."""
+    error = sys.exc_info()[1]
+    if isinstance(error, OUTAGES):
+        return out_of_order(request, error)
+    if is_for_machines(request):
+        sentence = _("Something went wrong on our side; it has been recorded.")
+        return JsonResponse({"code": "error", "message": str(sentence), "field": None}, status=500)
+    return HttpResponse(render_to_string("500.html", site(request)), status=500)
+
+
+def is_for_machines(request: HttpRequest) -> bool:
+    """True below the addresses that answer in JSON."""
+    return request.path.startswith(("/api/", "/_allauth/"))

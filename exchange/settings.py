@@ -81,6 +81,7 @@ def database(name: str, url: str) -> dict[str, object]:
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
+            "connect_timeout": "5",
             **query,
             # Django prepares nothing; this lets the books' own calls be prepared, and only those that ask for it.
             "prepare_threshold": 1_000_000,
@@ -294,6 +295,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "exchange.pages.Strangers",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -8,6 +8,8 @@ from exchange.schema import OPEN, NoSuchAddress
 API = [include(f"{app}.api_urls") for app in ("accounts", "markets", "ledger", "orders")]
 PAGES = [include(f"{app}.urls") for app in ("markets", "accounts", "ledger", "orders")]
 
+handler500 = "exchange.pages.went_wrong"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("exchange.schema")),
     *(path("api/v1/", routes) for routes in API),

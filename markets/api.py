@@ -4,7 +4,6 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db.models import QuerySet
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
@@ -131,8 +130,8 @@ class Markets(Public, ListAPIView):
     pagination_class = WholePages
     filter_backends = []
 
-    def get_queryset(self) -> QuerySet[Market]:
-        return queries.listed()
+    def get_queryset(self) -> list[Market]:  # type: ignore[override]
+        return queries.shown()
 
 
 class MarketRow(Public):
@@ -186,8 +185,7 @@ class Tickers(Public, ListAPIView):
 
     def get_queryset(self) -> list[queries.Ticker]:  # type: ignore[override]
         known = queries.tickers()
-        symbols = queries.listed().values_list("symbol", flat=True)
-        return [known[symbol] for symbol in symbols if symbol in known]
+        return [known[market.symbol] for market in queries.shown() if market.symbol in known]
 
 
 class ServerTime(Public):

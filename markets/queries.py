@@ -10,6 +10,7 @@ import structlog
 from django.db.models import QuerySet
 from redis.exceptions import RedisError
 
+from exchange.errors import OUTAGES
 from exchange.money import EXACT, multiply
 from markets import feed, rules
 from markets.errors import UnknownInterval, UnknownMarket
@@ -32,14 +33,34 @@ def listed() -> QuerySet[Market]:
     return Market.objects.filter(is_listed=True).select_related("base", "quote").order_by("rank", "symbol")
 
 
+_seen: list[Market] = []
+
+
+def shown() -> list[Market]:
+    """The listed markets; while the database is away, as this process saw them last."""
+    global _seen
+    try:
+        _seen = list(listed())
+    except OUTAGES:
+        if not _seen:
+            raise
+        log.warning("markets.from_memory")
+    return _seen
+
+
 def followed() -> QuerySet[Market]:
     """Markets whose streams are followed: the listed ones that the venue still has."""
     return listed().exclude(status=GONE)
 
 
 def market(symbol: str) -> Market:
-    """A listed market; raises UnknownMarket."""
-    found = None if "\0" in symbol else listed().filter(symbol=symbol).first()
+    """A listed market, while the database is away as it was last seen; raises UnknownMarket."""
+    try:
+        found = None if "\0" in symbol else listed().filter(symbol=symbol).first()
+    except OUTAGES:
+        found = next((market for market in _seen if market.symbol == symbol), None)
+        if found is None:
+            raise
     if found is None:
         raise UnknownMarket(field="symbol")
     return found

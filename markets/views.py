@@ -48,7 +48,7 @@ def texts() -> dict[str, str]:
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     context = {
-        "rows": rows_of(list(queries.listed())[:6]),
+        "rows": rows_of(queries.shown()[:6]),
         "fee_bps": settings.PLATFORM_FEE_BPS,
         "texts": texts(),
     }
@@ -58,7 +58,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_GET
 def market_list(request: HttpRequest) -> HttpResponse:
     sought = request.GET.get("q", "").strip()[:40]
-    found = [market for market in queries.listed() if sought.upper().replace("/", "") in market.symbol]
+    found = [market for market in queries.shown() if sought.upper().replace("/", "") in market.symbol]
     return render(request, "markets/list.html", {"rows": rows_of(found), "sought": sought, "texts": texts()})
 
 

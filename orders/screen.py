@@ -50,7 +50,7 @@ def public_part(market: Market) -> dict[str, Any]:
         "tick": rules.tick_size(market.filters),
         "step": rules.step_size(market.filters),
         "min_notional": rules.min_notional(market.filters),
-        "listed": markets.listed(),
+        "listed": markets.shown(),
     }
 
 

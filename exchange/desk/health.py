@@ -68,23 +68,20 @@ def redis_answers() -> bool:
 @never_cache
 @require_safe
 def status_json(request: HttpRequest) -> JsonResponse:
-    """Ages and states of the venue's feeds, the sweeps and the gate."""
-    return JsonResponse(queries.status())
+    """Ages and states of the venue's feeds, the sweeps and the gate; 503 while the database is away."""
+    now = queries.status()
+    return JsonResponse(now, status=200 if now["database"] == "ok" else 503)
 
 
 @never_cache
 @require_safe
 def status_page(request: HttpRequest) -> HttpResponse:
     """The same for people."""
-    return render(
-        request,
-        "desk/status.html",
-        {
-            "now": queries.status(),
-            "agreement": books.agreement(),
-            "is_ready": database_answers() and redis_answers(),
-        },
-    )
+    now = queries.status()
+    if now["database"] != "ok":
+        return render(request, "desk/status.html", {"now": now}, status=503)
+    context = {"now": now, "agreement": books.agreement(), "is_ready": database_answers() and redis_answers()}
+    return render(request, "desk/status.html", context)
 
 
 @never_cache
@@ -112,12 +109,17 @@ class House(Collector):
     """The house in figures, read at the moment of the question."""
 
     def collect(self) -> Iterator[Metric]:
+        now = queries.status()
+        is_up = now["database"] == "ok"
+        yield GaugeMetricFamily("causeway_database_up", "1 while the database answers", value=int(is_up))
+        yield from ages(now)
+        if not is_up:
+            return
         for name, count in queries.waiting_counts().items():
             yield GaugeMetricFamily(f"causeway_{name}", name.replace("_", " "), value=count)
-        now = queries.status()
         yield from book_figures(now["books"])
         yield from streams(now["user_streams"])
-        yield from ages(now)
+        yield from agreement(now["reconciliation"])
         yield from seals(now["seals"])
 
 
@@ -146,9 +148,22 @@ def streams(found: object) -> Iterator[Metric]:
 
 
 def ages(now: dict[str, object]) -> Iterator[Metric]:
-    sweeps, gate, compared = now["sweeps"], now["gate"], now["reconciliation"]
+    sweeps, gate = now["sweeps"], now["gate"]
     assert isinstance(sweeps, dict)
     assert isinstance(gate, dict)
+    if sweeps["age_ms"] is not None:
+        yield GaugeMetricFamily(
+            "causeway_sweep_age_seconds", "Since the last sweep", value=sweeps["age_ms"] / 1000
+        )
+    yield GaugeMetricFamily(
+        "causeway_gate_used_weight", "Weight used in this minute", value=gate["used_weight_1m"]
+    )
+    yield GaugeMetricFamily(
+        "causeway_gate_blocked_seconds", "How long the venue bans us", value=gate["blocked_for_s"]
+    )
+
+
+def agreement(compared: object) -> Iterator[Metric]:
     assert isinstance(compared, dict)
     yield GaugeMetricFamily(
         "causeway_assets_differing",
@@ -164,16 +179,6 @@ def ages(now: dict[str, object]) -> Iterator[Metric]:
             "Since the books were held against the venue",
             value=compared["age_ms"] / 1000,
         )
-    if sweeps["age_ms"] is not None:
-        yield GaugeMetricFamily(
-            "causeway_sweep_age_seconds", "Since the last sweep", value=sweeps["age_ms"] / 1000
-        )
-    yield GaugeMetricFamily(
-        "causeway_gate_used_weight", "Weight used in this minute", value=gate["used_weight_1m"]
-    )
-    yield GaugeMetricFamily(
-        "causeway_gate_blocked_seconds", "How long the venue bans us", value=gate["blocked_for_s"]
-    )
 
 
 def seals(found: object) -> Iterator[Metric]:

@@ -8,9 +8,11 @@ from datetime import datetime
 from functools import cache as once
 from functools import lru_cache
 
+import structlog
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
+from django.db import InterfaceError, OperationalError
 from django.db.models import Model, QuerySet
 from django.urls import reverse
 from django.utils import timezone
@@ -27,6 +29,7 @@ from ledger import queries as books
 from markets import queries as markets
 from orders import queries as orders
 
+log = structlog.get_logger()
 Person = User | AnonymousUser
 SHOWN = 5
 SEARCH_LIMIT = 20
@@ -142,13 +145,25 @@ def _status(_second: int) -> dict[str, object]:
         "venue": settings.VENUE,
         "money": money_label(),
         "at_ms": now_ms,
-        "books": markets.status(),
-        "user_streams": [_stream(account) for account in gate.user_streams()],
         "sweeps": _sweeps(now_ms),
         "gate": gate.status(),
-        "reconciliation": _reconciliation(),
-        "seals": _seals(),
+        **_stored(),
     }
+
+
+def _stored() -> dict[str, object]:
+    """What only the database knows; while it is away, that it is."""
+    try:
+        return {
+            "database": "ok",
+            "books": markets.status(),
+            "user_streams": [_stream(account) for account in gate.user_streams()],
+            "reconciliation": _reconciliation(),
+            "seals": _seals(),
+        }
+    except (OperationalError, InterfaceError) as error:
+        log.error("status.no_database", error=type(error).__name__)
+        return {"database": "down", "books": {}, "user_streams": [], "reconciliation": None, "seals": None}
 
 
 def _reconciliation() -> dict[str, object]:
