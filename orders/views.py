@@ -130,9 +130,9 @@ def cancel(request: CustomerRequest, order_id: int) -> HttpResponse:
     else:
         messages.success(request, _("Order %(id)s: cancelling was asked for.") % {"id": order_id})
     after = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(after, {request.get_host()}, request.is_secure()):
-        return redirect("orders")
-    return redirect(after)
+    is_ours = url_has_allowed_host_and_scheme(after, {request.get_host()}, request.is_secure())
+    # Only a path is an address: `redirect` takes any other word for the name of a view.
+    return redirect(after if is_ours and after.startswith("/") else "orders")
 
 
 @login_required

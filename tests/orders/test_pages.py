@@ -183,3 +183,21 @@ def test_a_strangers_order_cannot_be_canceled(browser: Client, market: Market) -
 
 def test_cancelling_by_a_link_alone_does_nothing(browser: Client, alice: User, market: Market) -> None:
     assert browser.get(f"/orders/{make_order(alice, market).pk}/cancel/").status_code == 405
+
+
+@pytest.mark.parametrize(
+    "after", ["NaN", "-1", "<script>", "\U0001f600", "orders.views.cancel", "//evil.example/", ""]
+)
+def test_wherever_cancelling_should_lead_it_leads_to_the_orders(
+    browser: Client, alice: User, market: Market, after: str
+) -> None:
+    order = make_order(alice, market, status="FILLED", finished_at=timezone.now())
+    assert browser.post(f"/orders/{order.pk}/cancel/", {"next": after}).headers["Location"] == "/orders/"
+
+
+def test_cancelling_leads_back_to_where_it_was_asked_for(
+    browser: Client, alice: User, market: Market
+) -> None:
+    order = make_order(alice, market, status="FILLED", finished_at=timezone.now())
+    answer = browser.post(f"/orders/{order.pk}/cancel/", {"next": "/trade/BTCUSDT/"})
+    assert answer.headers["Location"] == "/trade/BTCUSDT/"
