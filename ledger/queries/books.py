@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from django.db.models import Q, QuerySet, Sum
 
+from ledger.errors import UnknownAsset
 from ledger.models import (
     Account,
     Balance,
@@ -14,9 +14,7 @@ from ledger.models import (
     Hold,
     Transfer,
 )
-
-if TYPE_CHECKING:
-    pass
+from markets.models import Asset
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,12 @@ def balances(user_id: int) -> list[BalanceRow]:
     found = Balance.objects.filter(account__owner_id=user_id, account__type=Account.Type.USER)
     rows = found.order_by("account__asset_id").values_list("account__asset_id", "available", "held")
     return [BalanceRow(*row) for row in rows]
+
+
+def require_asset(code: str) -> None:
+    """Raises UnknownAsset for a code that is no asset here; of a known one a customer may never have had any."""
+    if not Asset.objects.filter(code=code).exists():
+        raise UnknownAsset(field="asset")
 
 
 def balance(user_id: int, asset: str) -> BalanceRow:

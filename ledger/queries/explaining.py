@@ -11,7 +11,7 @@ from django.db.models import Max
 from exchange.database import same_moment
 from exchange.money import EXACT
 from ledger.models import Account, Entry, Hold, Transfer
-from ledger.queries.books import BalanceRow, balance
+from ledger.queries.books import BalanceRow, balance, require_asset
 from ledger.queries.history import PAGE_SECONDS, balance_after, latest
 
 ZERO = Decimal(0)
@@ -71,6 +71,7 @@ def explanation(user_id: int, asset: str, most: int = MOST_SUMMED) -> Explanatio
         stored = balance(user_id, asset)
         account = Account.objects.filter(type=Account.Type.USER, owner_id=user_id, asset_id=asset).first()
         if account is None:
+            require_asset(asset)
             return Explanation(stored, None, ZERO, [], [])
         last = _last_not_summed(account, most)
         opening = balance_after(account, last)

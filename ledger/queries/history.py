@@ -11,7 +11,7 @@ from django.utils import timezone
 from exchange.database import same_moment
 from ledger.errors import NotYet, UnknownTransfer
 from ledger.models import Account, Balance, Entry, Hold, Transfer
-from ledger.queries.books import BalanceRow, balance, statement
+from ledger.queries.books import BalanceRow, balance, require_asset, statement
 
 # Nobody waits longer for a page.
 PAGE_SECONDS = 5
@@ -84,6 +84,7 @@ def statement_of(user_id: int, asset: str, wanted: Wanted) -> Statement:
     with same_moment(seconds=PAGE_SECONDS):
         account = ACCOUNTS.filter(owner_id=user_id, asset_id=asset).first()
         if account is None:
+            require_asset(asset)
             nothing = balance(user_id, asset)
             return Statement(nothing, nothing, Entry.objects.none())
         first = _seq_before(account, wanted.since) if wanted.since else 0

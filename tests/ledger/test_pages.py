@@ -11,7 +11,7 @@ from markets.models import Asset
 from tests.factories import publish_ticker
 
 ADDRESS = "rHb9CJAWyB4rj91VRWn96DkukG4bwdtyTh"
-OWN_PAGES = ["/wallet/", "/wallet/BTC/", "/wallet/deposit/", "/wallet/withdraw/", "/wallet/history/"]
+OWN_PAGES = ["/wallet/", "/wallet/XRP/", "/wallet/deposit/", "/wallet/withdraw/", "/wallet/history/"]
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_wallet_is_nobody_elses_to_see(client: Client, db: None, path: str) ->
 
 
 @pytest.mark.parametrize("path", OWN_PAGES)
-def test_an_empty_wallet_still_reads_well(browser: Client, path: str) -> None:
+def test_an_empty_wallet_still_reads_well(browser: Client, network: Network, path: str) -> None:
     assert browser.get(path).status_code == 200
 
 
@@ -133,5 +133,5 @@ def test_fees_are_those_of_the_settings_and_the_networks(client: Client, network
 
 
 @pytest.mark.parametrize("query", ["?page=0", "?page=x", "?page=999999", "?asset=" + "A" * 40, "?kind=zzz"])
-def test_odd_addresses_are_no_errors(browser: Client, query: str) -> None:
+def test_odd_addresses_are_no_errors(browser: Client, network: Network, query: str) -> None:
     assert {browser.get(path + query).status_code for path in OWN_PAGES} == {200}

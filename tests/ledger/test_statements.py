@@ -17,6 +17,7 @@ from ledger import services as ledger
 from ledger.errors import NotYet, UnknownTransfer
 from ledger.models import Account, Entry, Hold, Seal, Transfer
 from ledger.services.posting import available, post, system
+from markets.models import Asset
 from tests.factories import fund, make_market, make_user, venue_account
 from tests.ledger.chain import seal_everything
 
@@ -290,7 +291,15 @@ def test_the_page_says_when_a_stored_number_is_not_what_its_entries_say(
 
 
 def test_an_asset_that_was_never_had_needs_no_explanation(browser: Client) -> None:
+    Asset.objects.create(code="DOGE")
     assert "You never had this asset here." in browser.get("/wallet/DOGE/explain/").text
+
+
+@pytest.mark.parametrize("path", ["/wallet/FEES/", "/wallet/FEES/explain/", "/api/v1/entries/?asset=FEES"])
+def test_an_asset_that_does_not_exist_has_no_page(browser: Client, path: str) -> None:
+    answer = browser.get(path)
+    assert answer.status_code == 404
+    assert "This asset is not known here." in answer.text
 
 
 # ------------------------------------------------------------------ one transfer
