@@ -1,6 +1,5 @@
 """Public market data by API."""
 
-import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -150,8 +149,7 @@ class Book(Public):
         if book is None:
             raise Unavailable(_("The book of this market is not there yet."))
         sides = {"bids": book.bids[:limit], "asks": book.asks[:limit]}
-        age = max(0, time.time_ns() // 1_000_000 - book.published_ms)
-        return Response(BookOut({**book.__dict__, **sides, "age_ms": age}).data)
+        return Response(BookOut({**book.__dict__, **sides, "age_ms": book.age_ms}).data)
 
 
 class Trades(Public):

@@ -101,6 +101,11 @@ class PublishedBook:
     asks: Sequence[tuple[str, str]]
 
     @property
+    def age_ms(self) -> int:
+        """Since it was published, by a clock that may be a little behind the publisher's."""
+        return max(0, time.time_ns() // 1_000_000 - self.published_ms)
+
+    @property
     def best_bid(self) -> Decimal | None:
         return Decimal(self.bids[0][0]) if self.bids else None
 
@@ -239,12 +244,11 @@ def stored_candles(
 
 def status() -> dict[str, dict[str, object]]:
     """State and age in milliseconds of every listed market's book."""
-    now_ms = time.time_ns() // 1_000_000
     found: dict[str, dict[str, object]] = {}
     for symbol in listed().values_list("symbol", flat=True):
         book = published_book(symbol)
         found[symbol] = (
-            {"state": book.state, "age_ms": now_ms - book.published_ms, "u": book.u}
+            {"state": book.state, "age_ms": book.age_ms, "u": book.u}
             if book
             else {"state": "NONE", "age_ms": None, "u": None}
         )

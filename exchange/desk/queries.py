@@ -168,10 +168,9 @@ def _stored() -> dict[str, object]:
 
 def _reconciliation() -> dict[str, object]:
     found = books.agreement()
-    age = (timezone.now() - found.checked_at).total_seconds() if found.checked_at else None
     return {
         "state": found.state,
-        "age_ms": None if age is None else int(age * 1000),
+        "age_ms": _age_ms(found.checked_at),
         "differing": found.differing,
         "stopped": found.stopped,
     }
@@ -190,7 +189,7 @@ def _sweeps(now_ms: int) -> dict[str, object]:
         beat = cache.get("beat:at")
     except (OSError, RedisError):
         beat = None
-    age = None if beat is None else now_ms - beat
+    age = None if beat is None else max(0, now_ms - beat)
     late = LATE_SWEEPS * settings.SWEEP_SECONDS * 1000
     return {"age_ms": age, "state": "DOWN" if age is None or age > late else "OK"}
 
@@ -209,7 +208,7 @@ def _seals() -> dict[str, object]:
 
 
 def _age_ms(since: datetime | None) -> int | None:
-    return None if since is None else int((timezone.now() - since).total_seconds() * 1000)
+    return None if since is None else max(0, int((timezone.now() - since).total_seconds() * 1000))
 
 
 def waiting_counts() -> dict[str, int]:

@@ -12,6 +12,7 @@ from accounts.models import User
 from exchange.desk import queries
 from exchange.gate import services as gate
 from exchange.office.tasks import heartbeat
+from tests.factories import make_market, publish_book
 
 AWAY = "redis://127.0.0.1:1/0"
 
@@ -72,6 +73,12 @@ def test_the_user_stream_is_down_until_somebody_subscribes(client: Client, db: N
 def test_the_status_survives_without_redis(client: Client, db: None, settings: Settings) -> None:
     settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": AWAY}}
     assert client.get("/status.json").status_code == 200
+
+
+def test_a_book_is_never_younger_than_nothing(client: Client, db: None) -> None:
+    make_market()
+    publish_book(age_ms=-500)  # the publisher's clock is ahead, or it published while we counted
+    assert client.get("/status.json").json()["books"]["BTCUSDT"]["age_ms"] == 0
 
 
 def test_people_get_a_page(client: Client, db: None) -> None:
