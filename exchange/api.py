@@ -7,6 +7,7 @@ from typing import IO, Any
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404
+from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from drf_spectacular.utils import extend_schema_field
@@ -32,6 +33,8 @@ def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
         error = exceptions.PermissionDenied()
     elif isinstance(error, RequestDataTooBig):
         error = TooLarge()
+    elif isinstance(error, MultiPartParserError):  # whoever looked for a form's token in the body
+        error = exceptions.ParseError(str(error))
     elif isinstance(error, OUTAGES):
         # Limits and used codes cannot be looked up: nothing may pass unchecked.
         log.error("outage", error=type(error).__name__)

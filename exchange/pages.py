@@ -18,7 +18,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext_lazy as _
 
 from exchange.context import site
-from exchange.errors import OUTAGES, DomainError, Unavailable
+from exchange.errors import OUTAGES, DomainError, Text, Unavailable
 from exchange.money import parse
 
 if TYPE_CHECKING:
@@ -112,11 +112,13 @@ class RefusalPages:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "\0" in unquote(request.get_full_path()):
-            if request.path.startswith("/api/"):
-                body = {"code": "bad_address", "message": str(_("There is no such address.")), "field": None}
-                return JsonResponse(body, status=400)
+            if is_for_machines(request):
+                return told_machines("bad_address", _("There is no such address."), 400)
             raise SuspiciousOperation("NUL in the address")
-        return self.get_response(request)
+        answer = self.get_response(request)
+        if answer.status_code == 400 and is_for_machines(request) and not answer.content:
+            return not_understood(request, None)  # the app's door says nothing to what it cannot read
+        return answer
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, OUTAGES):  # limits on tries cannot be looked up: nothing may pass unchecked
@@ -155,8 +157,7 @@ def out_of_order(request: HttpRequest, error: BaseException) -> HttpResponse:
     log.error("outage", error=type(error).__name__, path=request.path)
     refusal = Unavailable()
     if is_for_machines(request):
-        body = {"code": refusal.code, "message": str(refusal), "field": None}
-        return JsonResponse(body, status=refusal.status)
+        return told_machines(refusal.code, str(refusal), refusal.status)
     page = render_to_string("refusal.html", {**site(request), "refusal": refusal})
     return HttpResponse(page, status=refusal.status)
 
@@ -167,9 +168,20 @@ def went_wrong(request: HttpRequest) -> HttpResponse:
     if isinstance(error, OUTAGES):
         return out_of_order(request, error)
     if is_for_machines(request):
-        sentence = _("Something went wrong on our side; it has been recorded.")
-        return JsonResponse({"code": "error", "message": str(sentence), "field": None}, status=500)
+        return told_machines("error", _("Something went wrong on our side; it has been recorded."), 500)
     return HttpResponse(render_to_string("500.html", site(request)), status=500)
+
+
+def not_understood(request: HttpRequest, exception: Exception | None) -> HttpResponse:
+    """Django's handler of a request that cannot be read."""
+    if is_for_machines(request):
+        return told_machines("bad_request", _("This request was not understood."), 400)
+    return HttpResponse(render_to_string("400.html", site(request)), status=400)
+
+
+def told_machines(code: str, sentence: Text, status: int) -> JsonResponse:
+    """A refusal in the API's shape."""
+    return JsonResponse({"code": code, "message": str(sentence), "field": None}, status=status)
 
 
 def is_for_machines(request: HttpRequest) -> bool:

@@ -8,6 +8,7 @@ from exchange.schema import OPEN, NoSuchAddress
 API = [include(f"{app}.api_urls") for app in ("accounts", "markets", "ledger", "orders")]
 PAGES = [include(f"{app}.urls") for app in ("markets", "accounts", "ledger", "orders")]
 
+handler400 = "exchange.pages.not_understood"
 handler500 = "exchange.pages.went_wrong"
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -15,6 +15,7 @@ from rest_framework import exceptions, serializers
 
 from exchange.api import MoneyField, StrictJSONParser, handle_error
 from exchange.errors import Conflict, DomainError
+from tests.factories import make_user
 
 
 def body_of(error: Exception) -> dict[str, object]:
@@ -119,6 +120,20 @@ def test_an_address_the_api_does_not_have_is_refused_in_the_one_shape(
 def test_an_address_with_a_nul_in_it_is_refused_in_the_one_shape(client: Client) -> None:
     answer = client.get("/api/v1/orders/%00/")
     assert (answer.status_code, set(answer.json())) == (400, {"code", "message", "field"})
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "path", ["/api/v1/orders/", "/api/v1/deposit-address/", "/_allauth/app/v1/auth/login"]
+)
+@pytest.mark.parametrize("is_strict", [False, True])
+def test_a_form_that_cannot_be_read_is_refused_in_the_one_shape(path: str, is_strict: bool) -> None:
+    browser = Client(enforce_csrf_checks=is_strict)
+    browser.force_login(make_user())
+    browser.cookies["csrftoken"] = "a" * 32
+    answer = browser.generic("POST", path, b"abc", content_type="multipart/form-data")
+    assert 400 <= answer.status_code < 500
+    assert set(answer.json()) == {"code", "message", "field"}
 
 
 def test_the_schema_describes_everything_without_a_warning() -> None:

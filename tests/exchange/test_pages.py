@@ -1,12 +1,16 @@
 """Amounts as people type them, and refusals where people see them."""
 
+import json
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.test import RequestFactory
 
 from exchange.errors import DomainError
-from exchange.pages import AmountField, NonceField, refuse, typed_amount
+from exchange.pages import AmountField, NonceField, not_understood, refuse, typed_amount, went_wrong
 
 SAME_NUMBER = {
     "0.25": "0.25",
@@ -86,3 +90,18 @@ def test_a_refusal_of_no_shown_field_stands_above_the_form() -> None:
     form = Ticket({"quantity": "1", "nonce": "n"})
     refuse(form, DomainError("Frozen.", field="account"))
     assert form.non_field_errors() == ["Frozen."]
+
+
+@pytest.mark.parametrize("shown", [lambda request: not_understood(request, None), went_wrong])
+def test_a_page_for_what_went_wrong_is_honest_about_the_money(
+    rf: RequestFactory, shown: Callable[[HttpRequest], HttpResponse]
+) -> None:
+    page = shown(rf.get("/")).text
+    assert "Paper trading: simulated prices, no real money" in page
+    assert "simulated venue" in page
+    assert "test venue of Binance" not in page
+
+
+def test_what_went_wrong_is_told_to_machines_in_the_one_shape(rf: RequestFactory) -> None:
+    answer = went_wrong(rf.get("/api/v1/orders/"))
+    assert (answer.status_code, json.loads(answer.content)["code"]) == (500, "error")
