@@ -1,5 +1,6 @@
 """Placing an order: one transaction records and holds, plain code after it relays, once."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
@@ -21,13 +22,15 @@ from markets import queries as markets
 from markets.models import Market
 from orders import rules
 from orders.errors import BUSY, TOO_LATE, UNAVAILABLE, NonceReused, VenueUnreachable, told
-from orders.models import Order, VenueOrder
+from orders.models import Order, Status, VenueOrder
 from orders.services import events
 from orders.services.ending import reject
 from orders.services.reports import apply_report
 from orders.services.tickets import Plan, Ticket, plan_of
 
 log = structlog.get_logger()
+# How often a repeat looks for the answer to the first request, which another process may have.
+LOOK_SECONDS = 1 / 20
 
 
 def place_order(*, user: User, ticket: Ticket) -> Order:
@@ -37,17 +40,18 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     what tickets, accounts and the ledger refuse, and VenueUnreachable; nothing is held then.
     """
     if first := Order.objects.filter(user=user, nonce=ticket.nonce).first():
-        return _same(first, ticket)
+        return _answered(_same(first, ticket))
     accounts.require_can_trade(user)
     market = markets.market(ticket.symbol)
     ledger.require_asset_open(market.base_id, market.quote_id)
     plan = plan_of(market, ticket)
     _know_the_time()
     order, venue_order = _record(user, market, ticket, plan)
-    if venue_order is not None:
-        failpoints.hit("order.held")
-        _relay_and_wait(venue_order.pk)
-        order.refresh_from_db()
+    if venue_order is None:
+        return _answered(order)
+    failpoints.hit("order.held")
+    _relay_and_wait(venue_order.pk)
+    order.refresh_from_db()
     return order
 
 
@@ -101,6 +105,15 @@ def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Ord
     )
     events.tell(order, plan.hold_asset)
     return order, venue_order
+
+
+def _answered(order: Order) -> Order:
+    """The order as it is when its first request is answered: a repeat gives the same answer, and waits no longer."""
+    until = order.created_at + timedelta(milliseconds=settings.ORDER_WAIT_MS)
+    while order.status == Status.PENDING and timezone.now() < until:
+        time.sleep(LOOK_SECONDS)
+        order.refresh_from_db()
+    return order
 
 
 def _same(first: Order, ticket: Ticket) -> Order:

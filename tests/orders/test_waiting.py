@@ -180,6 +180,28 @@ def test_some_threads_never_wait_for_the_venue(alice: User, venue: Venue, silenc
     assert times[1] < MOMENT < times[2]
 
 
+def at_once(work: Callable[[], Order], count: int) -> list[Order]:
+    with ThreadPoolExecutor(count) as crowd:
+        tries = [crowd.submit(in_thread, work) for _number in range(count)]
+        return [each.result() for each in tries]
+
+
+def test_one_nonce_at_once_is_one_order_and_one_answer(alice: User, venue: Venue, silence: Silence) -> None:
+    venue.on("POST", "/api/v3/order", silence.then(lambda asked: (200, order_body(asked))))
+    threading.Timer(1, silence.is_over.set).start()
+    with override_settings(ORDER_WAIT_MS=5000):
+        found = at_once(partial(place, alice), 8)
+    assert {(order.pk, order.status) for order in found} == {(Order.objects.get().pk, "OPEN")}
+    assert venue.count("POST", "/api/v3/order") == 1
+
+
+def test_a_repeat_waits_no_longer_than_the_first_may(alice: User, venue: Venue, silence: Silence) -> None:
+    venue.on("POST", "/api/v3/order", silence.then(lambda asked: (200, order_body(asked))))
+    found: list[Order] = []
+    assert seconds_of(lambda: found.extend(at_once(partial(place, alice), 4))) < MOMENT
+    assert {order.status for order in found} == {"PENDING"}
+
+
 def test_a_cancel_the_venue_knows_nothing_of_and_will_not_explain_is_no_error(
     alice: User, venue: Venue
 ) -> None:
