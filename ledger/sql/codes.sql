@@ -13,7 +13,12 @@ ALTER TABLE ledger_transfer ADD CONSTRAINT transfer_kind_is_known CHECK (kind IN
 ));
 
 -- Sums of the house's accounts begin at a safe horizon: entries of transactions that a snapshot could not see yet.
-ALTER TABLE ledger_entry ADD COLUMN xid xid8 NOT NULL DEFAULT pg_current_xact_id();
+-- Entries that are there already are of their transfer's transaction.
+ALTER TABLE ledger_entry ADD COLUMN xid xid8;
+ALTER TABLE ledger_entry DISABLE TRIGGER ledger_entry_append_only;
+UPDATE ledger_entry e SET xid = t.xid FROM ledger_transfer t WHERE t.id = e.transfer_id;
+ALTER TABLE ledger_entry ENABLE TRIGGER ledger_entry_append_only;
+ALTER TABLE ledger_entry ALTER COLUMN xid SET NOT NULL, ALTER COLUMN xid SET DEFAULT pg_current_xact_id();
 CREATE INDEX ledger_entry_of_the_house ON ledger_entry (account_id, xid) WHERE seq IS NULL;
 CREATE INDEX ledger_transfer_by_xid ON ledger_transfer (xid);
 

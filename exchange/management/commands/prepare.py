@@ -1,5 +1,6 @@
 """`manage.py prepare`: the owner brings the schema up to date and leaves the application its rights."""
 
+import re
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from exchange.gate import services as gate
 SQL = settings.BASE_DIR / "ledger" / "sql"
 # The functions always in their latest form, then who may call them.
 AFTER_MIGRATIONS = ("post.sql", "seal.sql", "privileges.sql")
+CREATED = re.compile(r"CREATE OR REPLACE FUNCTION (\w+)")
 TABLE_RIGHTS, SEQUENCE_RIGHTS = "SELECT, INSERT, UPDATE, DELETE", "USAGE, SELECT"
 
 
@@ -46,8 +48,21 @@ class Command(BaseCommand):
         call_command("migrate", database="owner", interactive=False, verbosity=0)
         with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
             _rights_on_what_exists(cursor, app)
-            for name in AFTER_MIGRATIONS:
-                cursor.execute((SQL / name).read_text().replace(":app", app))
+            texts = [(SQL / name).read_text() for name in AFTER_MIGRATIONS]
+            _drop_functions(cursor, CREATED.findall("".join(texts)))
+            for text in texts:
+                cursor.execute(text.replace(":app", app))
+
+
+def _drop_functions(cursor: CursorWrapper, names: list[str]) -> None:
+    """Earlier forms give way first: what a function takes and gives cannot be replaced."""
+    cursor.execute(
+        "SELECT oid::regprocedure::text FROM pg_proc"
+        " WHERE pronamespace = 'public'::regnamespace AND proname = ANY (%s)",
+        [names],
+    )
+    for (signature,) in cursor.fetchall():
+        cursor.execute(f"DROP FUNCTION {signature}")
 
 
 def _require_modest_role(cursor: CursorWrapper) -> None:
