@@ -30,8 +30,9 @@ def read(kind: str, name: str, **options: object) -> object:
 
 
 def text(name: str, default: str | None = "") -> str:
-    value = str(read("str", name, **({} if default is None else {"default": default})))
-    return value.strip()
+    """The variable's text; an empty variable counts as one that was not given."""
+    value = str(read("str", name, default="")).strip() or default
+    return stop(f"{name} is missing.") if value is None else value
 
 
 def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
@@ -56,7 +57,7 @@ def amounts(name: str, default: str) -> list[Decimal]:
 
 
 def flag(name: str, default: bool) -> bool:
-    return bool(read("bool", name, default=default))
+    return bool(read("bool", name)) if text(name) else default
 
 
 def names(name: str) -> list[str]:
