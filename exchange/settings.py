@@ -5,28 +5,34 @@ import re
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import NoReturn
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs
 
 import structlog
 from csp.constants import NONE, SELF
 from environs import Env, EnvError
 
+from exchange.environment import (
+    address,
+    all_or_none,
+    database,
+    is_loopback,
+    is_plain,
+    origin,
+    rate,
+    redis_parts,
+    stop,
+    venue_key,
+)
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
-
-
-def stop(sentence: str) -> NoReturn:
-    """End the start with one sentence and exit status 2."""
-    print(f"causeway: {sentence}", file=sys.stderr)
-    raise SystemExit(2)
 
 
 def read(kind: str, name: str, **options: object) -> object:
     try:
         return getattr(env, kind)(name, **options)
     except (EnvError, ValueError) as error:
-        return stop(f"{name} is missing or not usable: {error}.")
+        return stop(f"{name} is missing or not usable: {str(error).rstrip('.')}.")
 
 
 def text(name: str, default: str | None = "") -> str:
@@ -44,7 +50,7 @@ def choice(name: str, default: str, allowed: tuple[str, ...]) -> str:
 
 def number(name: str, default: int, *, low: int, high: int) -> int:
     raw = text(name, str(default))
-    if not raw.isdecimal() or not low <= int(raw) <= high:
+    if not (raw.isascii() and raw.isdecimal()) or not low <= int(raw) <= high:
         stop(f"{name} is {raw!r}; it must be a whole number from {low} to {high}.")
     return int(raw)
 
@@ -64,40 +70,11 @@ def names(name: str) -> list[str]:
     return [part.strip() for part in text(name).split(",") if part.strip()]
 
 
-def database(name: str, url: str) -> dict[str, object]:
-    """A Django database from postgresql://user:password@host:port/name?host=/socket/folder."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
-        stop(
-            f"{name} must look like postgresql://user:password@host:5432/name; SQLite and others cannot hold amounts."
-        )
-    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.strip("/")),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": query.pop("host", parts.hostname or ""),
-        "PORT": query.pop("port", str(parts.port or "")),
-        "CONN_MAX_AGE": 600,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {
-            "connect_timeout": "5",
-            **query,
-            # Django prepares nothing; this lets the books' own calls be prepared, and only those that ask for it.
-            "prepare_threshold": 1_000_000,
-            # ledger.md 3.4: nobody waits for ever for a lock, nobody sits in a transaction.
-            "options": "-c lock_timeout=2s -c statement_timeout=5s -c idle_in_transaction_session_timeout=10s",
-        },
-        "TEST": {"NAME": unquote(parts.path.strip("/"))},
-    }
-
-
 # ------------------------------------------------------------------ the installation
 PRODUCTION = flag("PRODUCTION", False)
 DEBUG = flag("DEBUG", False)
 SITE_NAME = text("SITE_NAME", "Causeway")
-SITE_URL = text("SITE_URL", "").rstrip("/")
+SITE_URL = origin("SITE_URL", text("SITE_URL"))
 PORT = number("PORT", 8000, low=0, high=65535)
 DATA_DIR = Path(text("DATA_DIR", str(BASE_DIR / ".data")))
 SECRET_KEY = text("SECRET_KEY", None)
@@ -130,18 +107,22 @@ VENUES: dict[str, dict[str, str]] = {
 VENUE = choice("VENUE", "paper", tuple(VENUES))
 
 
-def venue_address(name: str, part: str, schemes: tuple[str, ...]) -> str:
-    url = text(name, VENUES[VENUE][part]).rstrip("/")
-    if url and urlsplit(url).scheme not in schemes:
-        stop(f"{name} is {url!r}; it must begin with {' or '.join(s + '://' for s in schemes)}.")
-    return url
-
-
-BINANCE_REST_URL = venue_address("BINANCE_REST_URL", "rest", ("http", "https"))
-BINANCE_STREAM_URL = venue_address("BINANCE_STREAM_URL", "stream", ("ws", "wss"))
-BINANCE_WS_API_URL = venue_address("BINANCE_WS_API_URL", "ws_api", ("ws", "wss"))
-# The wallet's address; testnet and demo have none, and then deposits and withdrawals are shown as not available.
-BINANCE_SAPI_URL = venue_address("BINANCE_SAPI_URL", "sapi", ("http", "https"))
+VENUE_ADDRESSES = {
+    name: address(name, text(name, VENUES[VENUE][part]), *schemes)
+    for name, part, schemes in (
+        ("BINANCE_REST_URL", "rest", ("https", "http")),
+        ("BINANCE_STREAM_URL", "stream", ("wss", "ws")),
+        ("BINANCE_WS_API_URL", "ws_api", ("wss", "ws")),
+        # The wallet's; testnet and demo have none, and deposits and withdrawals are shown as not available.
+        ("BINANCE_SAPI_URL", "sapi", ("https", "http")),
+    )
+}
+if VENUE == "paper":
+    all_or_none(VENUE_ADDRESSES)
+BINANCE_REST_URL = VENUE_ADDRESSES["BINANCE_REST_URL"]
+BINANCE_STREAM_URL = VENUE_ADDRESSES["BINANCE_STREAM_URL"]
+BINANCE_WS_API_URL = VENUE_ADDRESSES["BINANCE_WS_API_URL"]
+BINANCE_SAPI_URL = VENUE_ADDRESSES["BINANCE_SAPI_URL"]
 BINANCE_API_KEY = text("BINANCE_API_KEY")
 BINANCE_API_SECRET = text("BINANCE_API_SECRET")
 BINANCE_PRIVATE_KEY_FILE = text("BINANCE_PRIVATE_KEY_FILE")
@@ -152,12 +133,17 @@ BINANCE_USER_STREAM = choice("BINANCE_USER_STREAM", "ws-api", ("ws-api",))
 # Which process this is; only `payouts` may hold the withdrawal key.
 PROCESS = text("CAUSEWAY_PROCESS", "")
 
-if BINANCE_API_SECRET and BINANCE_PRIVATE_KEY_FILE:
-    stop("give BINANCE_API_SECRET or BINANCE_PRIVATE_KEY_FILE, not both.")
-if BINANCE_PRIVATE_KEY_FILE and not Path(BINANCE_PRIVATE_KEY_FILE).is_file():
-    stop(f"BINANCE_PRIVATE_KEY_FILE names {BINANCE_PRIVATE_KEY_FILE!r}, and there is no such file.")
-if BINANCE_WITHDRAW_API_KEY and PROCESS != "payouts":
+if PROCESS != "payouts" and (
+    BINANCE_WITHDRAW_API_KEY or BINANCE_WITHDRAW_API_SECRET or BINANCE_WITHDRAW_PRIVATE_KEY_FILE
+):
     stop("BINANCE_WITHDRAW_API_KEY is in this process's environment; only the payouts process may hold it.")
+venue_key("BINANCE", key=BINANCE_API_KEY, secret=BINANCE_API_SECRET, file=BINANCE_PRIVATE_KEY_FILE)
+venue_key(
+    "BINANCE_WITHDRAW",
+    key=BINANCE_WITHDRAW_API_KEY,
+    secret=BINANCE_WITHDRAW_API_SECRET,
+    file=BINANCE_WITHDRAW_PRIVATE_KEY_FILE,
+)
 
 RECV_WINDOW_MS = number("BINANCE_RECV_WINDOW_MS", 5000, low=100, high=60000)
 GATE_MAX_RELAYS = number("GATE_MAX_RELAYS", 6, low=1, high=64)
@@ -243,9 +229,7 @@ APP_ROLE = str(DATABASES["default"]["USER"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = text("REDIS_URL", None)
-_redis = urlsplit(REDIS_URL)
-if _redis.scheme not in {"redis", "rediss", "unix"}:
-    stop("REDIS_URL must begin with redis://, rediss:// or unix://.")
+_redis = redis_parts("REDIS_URL", REDIS_URL)
 REDIS_PREFIX = text("REDIS_PREFIX", "causeway")
 _redis_db = parse_qs(_redis.query).get("db", ["0"])[-1]
 CACHES = {
@@ -373,7 +357,8 @@ TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0, low=0, high=5)
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-CSRF_TRUSTED_ORIGINS = names("CSRF_TRUSTED_ORIGINS") or ([SITE_URL] if SITE_URL else [])
+CSRF_TRUSTED_ORIGINS = [origin("CSRF_TRUSTED_ORIGINS", each) for each in names("CSRF_TRUSTED_ORIGINS")]
+CSRF_TRUSTED_ORIGINS = CSRF_TRUSTED_ORIGINS or ([SITE_URL] if SITE_URL else [])
 SECURE_TLS = flag("SECURE_TLS", PRODUCTION)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = SECURE_TLS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
@@ -469,8 +454,8 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["exchange.api.UserThrottle", "exchange.api.AnonThrottle"],
     "DEFAULT_THROTTLE_RATES": {
-        "user": text("API_RATE_USER", "1200/min"),
-        "anon": text("API_RATE_ANON", "300/min"),
+        "user": rate("API_RATE_USER", text("API_RATE_USER", "1200/min")),
+        "anon": rate("API_RATE_ANON", text("API_RATE_ANON", "300/min")),
     },
     "EXCEPTION_HANDLER": "exchange.api.handle_error",
     "COERCE_DECIMAL_TO_STRING": True,
@@ -580,6 +565,11 @@ if PRODUCTION:
         stop("EMAIL_HOST is missing; customers could not be written to.")
     if VENUE != "paper" and not BINANCE_API_KEY:
         stop("BINANCE_API_KEY is missing.")
+    if PROCESS == "payouts" and BINANCE_SAPI_URL and not BINANCE_WITHDRAW_API_KEY:
+        stop("BINANCE_WITHDRAW_API_KEY is missing; withdrawals could not be sent.")
+    for _name, _url in VENUE_ADDRESSES.items():
+        if is_plain(_url) and (VENUE == "live" or not is_loopback(_url)):
+            stop(f"{_name} is {_url!r}; in production the venue is spoken to by https:// and wss:// alone.")
 if VENUE == "paper" and not BINANCE_REST_URL:
     # The addresses of the paper venue are made by `make run`; commands that need no venue still work.
     BINANCE_REST_URL, BINANCE_STREAM_URL = "http://127.0.0.1:9", "ws://127.0.0.1:9"

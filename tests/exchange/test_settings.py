@@ -3,12 +3,22 @@
 import os
 import runpy
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 import structlog
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 
+from exchange.local.check import PRODUCTION
 from exchange.local.places import CHECKOUT
 
 Load = Callable[..., dict[str, Any]]
@@ -61,3 +71,162 @@ def test_an_empty_variable_is_one_that_was_not_given(load: Load) -> None:
     given = {name: "" for name in example() if name not in NEEDED}
     empty, plain = load(**given), load()
     assert {name for name in given if name in plain and empty[name] != plain[name]} == set()
+
+
+LOOPBACK = {
+    "BINANCE_REST_URL": "http://127.0.0.1:9100",
+    "BINANCE_STREAM_URL": "ws://127.0.0.1:9100",
+    "BINANCE_WS_API_URL": "ws://127.0.0.1:9100/ws-api/v3",
+    "BINANCE_SAPI_URL": "http://127.0.0.1:9100",
+}
+KEYS = {"BINANCE_API_KEY": "key", "BINANCE_API_SECRET": "word"}
+DEEP_KEYS = {"BINANCE_WITHDRAW_API_KEY": "key", "BINANCE_WITHDRAW_API_SECRET": "word"}
+
+
+@pytest.mark.parametrize("venue", ["paper", "testnet"])
+def test_a_venue_of_ones_own_is_named_by_its_four_addresses(load: Load, venue: str) -> None:
+    found = load(VENUE=venue, **LOOPBACK, **KEYS)
+    assert {name: found[name] for name in LOOPBACK} == LOOPBACK
+
+
+def refused(load: Load, capsys: pytest.CaptureFixture[str], **given: str) -> str:
+    """The sentence that stopped the start."""
+    with pytest.raises(SystemExit) as end:
+        load(**given)
+    said = capsys.readouterr().err
+    assert end.value.code == 2
+    assert said.startswith("causeway: ")
+    assert said.count("\n") == 1
+    return said
+
+
+ODD = {
+    "DATABASE_URL": [
+        "postgresql://h:port/x", "postgresql://h:99999/x", "postgresql://h:0/x", "postgresql://[bad/x",
+        "postgresql://h/", "postgresql://h/x?sslmod=on", "postgresql://a b/x", "sqlite:///x", "",
+    ],
+    "REDIS_URL": [
+        "redis://[x", "redis://127.0.0.1:abc/0", "redis://h/x", "unix://?db=x", "unix:///s?db=x", "unix://", "h:1", "",
+    ],
+    "SITE_URL": ["foo", "https://", "https://h/shop", "ftp://h", "https://a b"],
+    "CSRF_TRUSTED_ORIGINS": ["exchange.example", "https://h, https://h/x"],
+    "API_RATE_USER": ["foo", "12", "0/min", "5/fortnight", "-1/s"],
+    "API_RATE_ANON": ["foo"],
+    "SECRET_KEY": ["", "  "],
+    "PORT": ["８０００", "65536"],
+    "PRODUCTION": ["perhaps"],
+    "VENUE": ["binance"],
+    "POLL_SECONDS": ["1.5", "0"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, odd in ODD.items() for value in odd])
+def test_an_odd_value_is_refused_by_its_name(
+    load: Load, capsys: pytest.CaptureFixture[str], name: str, value: str
+) -> None:
+    assert name in refused(load, capsys, **{name: value})
+
+
+@pytest.mark.parametrize("name", LOOPBACK)
+@pytest.mark.parametrize(
+    "odd", ["https://", "wss://", "ftp://h", "https://h:port", "wss://h:99999", "h", "https://h?x=1"]
+)
+def test_an_odd_address_of_the_venue_is_refused(
+    load: Load, capsys: pytest.CaptureFixture[str], name: str, odd: str
+) -> None:
+    assert name in refused(load, capsys, VENUE="testnet", **{name: odd})
+
+
+@pytest.mark.parametrize("name", LOOPBACK)
+def test_a_paper_venue_elsewhere_has_all_its_addresses(
+    load: Load, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert name in refused(load, capsys, **{**LOOPBACK, name: ""})
+    assert "give all or none" in refused(load, capsys, **{name: LOOPBACK[name]})
+
+
+@pytest.mark.parametrize("prefix", ["BINANCE", "BINANCE_WITHDRAW"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"API_KEY": "key"},
+        {"API_SECRET": "word"},
+        {"PRIVATE_KEY_FILE": "good.pem"},
+        {"API_KEY": "key", "PRIVATE_KEY_FILE": "missing.pem"},
+        {"API_KEY": "key", "PRIVATE_KEY_FILE": "text.pem"},
+        {"API_KEY": "key", "PRIVATE_KEY_FILE": "rsa.pem"},
+        {"API_KEY": "key", "PRIVATE_KEY_FILE": "locked.pem"},
+        {"API_KEY": "key", "PRIVATE_KEY_FILE": "."},
+        {"API_KEY": "key", "API_SECRET": "word", "PRIVATE_KEY_FILE": "good.pem"},
+        {"API_KEY": "ключ", "API_SECRET": "word"},
+    ],
+    ids=lambda given: " ".join(given.values()),
+)
+def test_a_key_that_could_not_sign_is_refused(
+    load: Load, capsys: pytest.CaptureFixture[str], key_files: Path, prefix: str, given: dict[str, str]
+) -> None:
+    named = {f"{prefix}_{name}": value for name, value in given.items()}
+    if file := named.get(f"{prefix}_PRIVATE_KEY_FILE"):
+        named[f"{prefix}_PRIVATE_KEY_FILE"] = str(key_files / file)
+    assert prefix in refused(load, capsys, CAUSEWAY_PROCESS="payouts", **named)
+
+
+@pytest.fixture(scope="module")
+def key_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a key that signs, and files that do not hold one."""
+    folder = tmp_path_factory.mktemp("keys")
+    mine, locked = NoEncryption(), BestAvailableEncryption(b"word")
+    for name, key, lock in (
+        ("good", Ed25519PrivateKey.generate(), mine),
+        ("locked", Ed25519PrivateKey.generate(), locked),
+        ("rsa", rsa.generate_private_key(65537, 2048), mine),
+    ):
+        (folder / f"{name}.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock))
+    (folder / "text.pem").write_text("not a key")
+    return folder
+
+
+def test_a_key_file_that_signs_is_taken(load: Load, key_files: Path) -> None:
+    file = str(key_files / "good.pem")
+    assert load(BINANCE_API_KEY="key", BINANCE_PRIVATE_KEY_FILE=file)["BINANCE_PRIVATE_KEY_FILE"] == file
+
+
+@pytest.mark.parametrize("name", DEEP_KEYS)
+def test_no_part_of_the_withdrawal_key_is_in_another_process(
+    load: Load, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert "only the payouts process" in refused(load, capsys, CAUSEWAY_PROCESS="web", **{name: "word"})
+
+
+# ------------------------------------------------------------------ production
+DEPLOYED = {**PRODUCTION, **NEEDED, **KEYS}
+
+
+@pytest.mark.parametrize("name", LOOPBACK)
+@pytest.mark.parametrize("host", ["evil.example", "10.0.0.1", "127.0.0.1.evil.example", "localhost.example"])
+def test_production_speaks_in_clear_to_no_venue_outside(
+    load: Load, capsys: pytest.CaptureFixture[str], name: str, host: str
+) -> None:
+    url = LOOPBACK[name].replace("127.0.0.1", host)
+    assert name in refused(load, capsys, **DEPLOYED, VENUE="testnet", **{name: url})
+
+
+@pytest.mark.parametrize("name", LOOPBACK)
+def test_production_speaks_in_clear_to_nobody_about_real_money(
+    load: Load, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert name in refused(load, capsys, **DEPLOYED, VENUE="live", **{name: LOOPBACK[name]})
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]"])
+def test_production_speaks_to_a_venue_on_the_same_machine(load: Load, host: str) -> None:
+    own = {name: url.replace("127.0.0.1", host) for name, url in LOOPBACK.items()}
+    assert load(**DEPLOYED, VENUE="testnet", **own)["BINANCE_REST_URL"] == own["BINANCE_REST_URL"]
+
+
+def test_production_begins_no_payouts_that_could_send_nothing(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    live = {**DEPLOYED, "VENUE": "live", "CAUSEWAY_PROCESS": "payouts"}
+    assert "BINANCE_WITHDRAW_API_KEY is missing" in refused(load, capsys, **live)
+    assert load(**live, **DEEP_KEYS)["PRODUCTION"]

@@ -72,7 +72,9 @@ def replayed(committed_db: str, tmp_path: Path) -> str:
     with process(venue, "paper", "--port", "0", "--replay", f"{SESSION}:{SPEED}", **folder) as paper:
         at = address_in(venue, paper)
         stream = at.replace("http", "ws")
-        with process(markets, "markets", BINANCE_REST_URL=at, BINANCE_STREAM_URL=stream, **folder):
+        paths = {"BINANCE_REST_URL": at, "BINANCE_SAPI_URL": at, "BINANCE_STREAM_URL": stream}
+        paths["BINANCE_WS_API_URL"] = f"{stream}/ws-api/v3"
+        with process(markets, "markets", **paths, **folder):
             wait_for_the_end()
             time.sleep(0.5)
     return markets.read_text()
