@@ -19,7 +19,7 @@ from django.conf import settings  # noqa: E402
 from exchange.gate import services as gate  # noqa: E402
 from exchange.routing import sockets  # noqa: E402
 
-gate.refuse_another_venue()
+gate.refuse_unfit_database()
 gate.renew_clock()
 
 application = ProtocolTypeRouter(

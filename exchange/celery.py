@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import beat_init, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange.settings")
 
@@ -14,8 +14,9 @@ app.autodiscover_tasks()
 
 
 @worker_init.connect
-def same_venue(**_signal: Any) -> None:
-    """A worker of another venue kind than the database's does not begin."""
+@beat_init.connect
+def fitting_database(**_signal: Any) -> None:
+    """Neither a worker nor the beat begins on a database that is not for it."""
     from exchange.gate import services as gate  # the apps are loaded only now
 
-    gate.refuse_another_venue()
+    gate.refuse_unfit_database()

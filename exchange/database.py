@@ -45,6 +45,17 @@ def is_loss(error: BaseException) -> bool:
     )
 
 
+def rules_the_database() -> bool:
+    """True when this session's role is a superuser, or can act as the owner of a table."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT rolsuper OR EXISTS (SELECT FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            " AND relkind IN ('r', 'p') AND pg_has_role(current_user, relowner, 'MEMBER'))"
+            " FROM pg_roles WHERE rolname = current_user"
+        )
+        return bool(cursor.fetchone()[0])
+
+
 def with_retry(work: Callable[[], R]) -> R:
     """What the work gives; deadlocks and lock time-outs start it again, a few times, and then it is Unavailable.
 

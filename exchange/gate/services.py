@@ -1,12 +1,13 @@
 """The one road to the venue: every call counts against the limits, and a ban stops every process."""
 
+import signal
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from enum import StrEnum
 from functools import cache as once
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import structlog
 from django.conf import settings
@@ -17,6 +18,7 @@ from django.utils.translation import gettext as _
 from exchange.binance.errors import BAD_TIMESTAMP, NotSent, Rejected, Unknown
 from exchange.binance.rest import Rest
 from exchange.binance.signing import Ed25519Key, HmacKey, Key
+from exchange.database import rules_the_database
 from exchange.errors import DomainError
 from exchange.gate.limits import blocked_for, clock, has_spare_weight, observe
 from exchange.gate.models import Installation, VenueAccount
@@ -31,6 +33,7 @@ Answer = TypeVar("Answer")
 
 __all__ = [
     "Kind",
+    "MightyRole",
     "Rest",
     "WrongVenue",
     "addresses",
@@ -45,11 +48,12 @@ __all__ = [
     "note_stream",
     "note_stream_alive",
     "primary_account",
-    "refuse_another_venue",
+    "refuse_unfit_database",
     "remember_venue",
     "renew_clock",
     "set_deposit_strategy",
     "venue_key",
+    "wait_without_key",
 ]
 
 
@@ -69,6 +73,12 @@ class WrongVenue(DomainError):
     """The database belongs to an installation of another venue kind."""
 
     code = "wrong_venue"
+
+
+class MightyRole(DomainError):
+    """The process would hold rights that only the preparation of the database needs."""
+
+    code = "mighty_role"
 
 
 _relays = threading.BoundedSemaphore(settings.GATE_MAX_RELAYS)
@@ -236,18 +246,36 @@ def remember_venue() -> None:
         )
 
 
-def refuse_another_venue() -> None:
-    """Ends a process that was started with another venue kind than the database's: a sentence, exit status 2.
+def require_modest_role() -> None:
+    """The application's role cannot change the laws of the books; raises MightyRole for an owner or a superuser."""
+    if rules_the_database():
+        raise MightyRole(
+            f"the role {settings.APP_ROLE!r} of DATABASE_URL is a superuser or acts as the tables' owner; "
+            "in production a process wants the application's own role"
+        )
+
+
+def refuse_unfit_database() -> None:
+    """Ends a process whose database is of another venue kind, or in production obeys its role: a sentence, status 2.
 
     A database that cannot be asked yet is no reason: the process waits for it like for everything else.
     """
     try:
         remember_venue()
-    except WrongVenue as error:
+        if settings.PRODUCTION:
+            require_modest_role()
+    except (WrongVenue, MightyRole) as error:
         print(f"causeway: {error}", file=sys.stderr, flush=True)
         raise SystemExit(2) from error
     except DatabaseError as error:
-        log.warning("gate.venue_not_compared", error=type(error).__name__)
+        log.warning("gate.database_not_looked_at", error=type(error).__name__)
+
+
+def wait_without_key(sentence: str) -> NoReturn:
+    """Says once what cannot be done, and waits to be ended: whoever looks after a process would start it for ever."""
+    print(f"causeway: {sentence}", file=sys.stderr, flush=True)
+    while True:
+        signal.pause()
 
 
 def note_stream(account: VenueAccount, state: VenueAccount.StreamState) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
 from exchange.binance.errors import VenueError
@@ -19,9 +19,9 @@ class Command(BaseCommand):
     help = "Send approved withdrawals, one after the other."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        gate.refuse_unfit_database()
         if settings.BINANCE_SAPI_URL and not settings.BINANCE_WITHDRAW_API_KEY:
-            raise CommandError("BINANCE_WITHDRAW_API_KEY is missing; nothing could be sent.", returncode=2)
-        gate.refuse_another_venue()
+            gate.wait_without_key("BINANCE_WITHDRAW_API_KEY is missing; no withdrawal is sent.")
         while True:
             sent = self._send()
             time.sleep(0 if sent else 1)

@@ -27,7 +27,7 @@ class Command(BaseCommand):
     help = "Keep the local order books of all listed markets and publish them."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        gate.refuse_another_venue()
+        gate.refuse_unfit_database()
         self.stopped = threading.Event()
         self.symbols: list[str] = []
         self.following = Following(fetch_snapshot=self.snapshot)

@@ -4,7 +4,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 from django.utils import timezone
 
@@ -23,10 +23,10 @@ class Command(BaseCommand):
     help = "Follow the user data stream."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        gate.refuse_unfit_database()
         key = gate.venue_key()
         if key is None:
-            raise CommandError("BINANCE_API_KEY is missing; there is no account to follow.", returncode=2)
-        gate.refuse_another_venue()
+            gate.wait_without_key("BINANCE_API_KEY is missing; there is no account to follow.")
         self.account = gate.primary_account()
         self.seen_at = timezone.now()
         UserStream(

@@ -95,7 +95,7 @@ def test_a_process_of_another_venue_ends_with_a_sentence(
 ) -> None:
     gate.remember_venue()
     with override_settings(VENUE="live"), pytest.raises(SystemExit) as end:
-        gate.refuse_another_venue()
+        gate.refuse_unfit_database()
     assert end.value.code == 2
     assert "belongs to a paper installation" in capsys.readouterr().err
 
