@@ -16,7 +16,7 @@ from exchange.paper.errors import BAD_KEY, ApiError
 from exchange.paper.faults import Fault, refuse, strike
 from exchange.paper.feed import MOST_STREAMS, Listener, split
 from exchange.paper.limits import FREE_WHEN_TAKEN, weight_of
-from exchange.paper.request import Request, authenticate
+from exchange.paper.request import Request, authenticate, known_key
 from exchange.paper.routes import ROUTES, is_allowed
 from exchange.paper.socketapi import Session
 from exchange.paper.venue import Venue
@@ -105,7 +105,9 @@ class Server:
         found = ROUTES.get(door)
         if found is None:
             raise ApiError(-1000, "Not Found", 404)
-        if not found.needs:
+        if found.needs == "key":
+            known_key(request.api_key, self.venue.keys)
+        if found.needs in ("", "key"):
             return found.handle(self.venue, request.params)
         key = authenticate(request, self.venue.keys)
         if not is_allowed(key, found.needs):

@@ -20,6 +20,13 @@ def system_status(venue: Venue, params: Params) -> Any:
     return {"status": 0, "msg": "normal"}
 
 
+@route("GET", "/sapi/v1/margin/allPairs", "key")
+@route("GET", "/sapi/v1/margin/isolated/allPairs", "key")
+def margin_pairs(venue: Venue, params: Params) -> Any:
+    """Nothing is lent here; clients ask when they load the markets."""
+    return []
+
+
 @route("GET", "/sapi/v1/capital/config/getall", "read")
 def capital_config(venue: Venue, params: Params, account: Account) -> Any:
     return venue.wallet.config(account)

@@ -12,7 +12,7 @@ from tests.exchange.paper.people import TRADE, Caller
 @pytest.fixture
 def client(trader: Caller) -> Iterator[Any]:
     """ccxt as anybody would set it up for another address."""
-    options = {"fetchMarkets": {"types": ["spot"]}, "fetchMargins": False, "defaultType": "spot"}
+    options = {"fetchMarkets": {"types": ["spot"]}, "defaultType": "spot"}
     found = ccxt.binance({"apiKey": TRADE["key"], "secret": TRADE["secret"], "options": options})
     for name in found.urls["api"]:
         if name in ("public", "private", "v1"):
@@ -35,6 +35,16 @@ def test_it_loads_every_market_with_its_precision_and_limits(client: Any) -> Non
     market = markets["BTC/USDT"]
     assert len(markets) >= 12
     assert (market["precision"]["price"], market["limits"]["cost"]["min"]) == (0.01, 10.0)
+
+
+def test_it_asks_what_can_be_borrowed_and_learns_that_nothing_can(client: Any, trader: Caller) -> None:
+    markets = client.load_markets()
+    assert client.options["fetchMargins"] is True
+    assert [name for name, market in markets.items() if market["margin"]] == []
+    unsigned = client.fetch(f"{trader.url}/sapi/v1/margin/allPairs", headers={"X-MBX-APIKEY": TRADE["key"]})
+    assert unsigned == []
+    with pytest.raises(ccxt.AuthenticationError):
+        client.fetch(f"{trader.url}/sapi/v1/margin/isolated/allPairs")
 
 
 def test_it_loads_currencies_with_their_networks(client: Any) -> None:
