@@ -509,6 +509,7 @@ CELERY_BEAT_SCHEDULE = {
     "mail seal": every("ledger.tasks.mail_seal", 300),
     "snapshot house": every("ledger.tasks.snapshot_house", SNAPSHOT_SECONDS),
     "publish due proof": every("ledger.tasks.publish_due_proof", 30 * POLL_SECONDS),
+    "synchronise first networks": every("ledger.tasks.synchronise_first_networks", SWEEP_SECONDS),
     "synchronise networks": every("ledger.tasks.synchronise_networks", 6 * POLL_SECONDS),
     "synchronise catalogue": every("markets.tasks.synchronise_catalogue", 30 * POLL_SECONDS),
     "beat": every("exchange.office.tasks.heartbeat", SWEEP_SECONDS),

@@ -3,6 +3,7 @@
 import structlog
 from celery import shared_task
 
+from exchange.binance.errors import VenueError
 from exchange.errors import DomainError
 from ledger import services
 
@@ -42,6 +43,14 @@ def note_overdue_withdrawals() -> None:
 @shared_task
 def synchronise_networks() -> None:
     services.synchronise_networks()
+
+
+@shared_task
+def synchronise_first_networks() -> None:
+    try:
+        services.synchronise_first_networks()
+    except VenueError as error:
+        log.warning("networks.not_read", reason=str(error)[:120])
 
 
 @shared_task

@@ -30,7 +30,7 @@ from ledger.services.fills import FillPosting, commission_lines, post_fill, post
 from ledger.services.following import poll_withdrawals, revisit_withdrawals
 from ledger.services.history import Finding, compare_history, note_history, past_days, span_of
 from ledger.services.holds import hold, release
-from ledger.services.networks import synchronise_networks
+from ledger.services.networks import synchronise_first_networks, synchronise_networks
 from ledger.services.overdue import note_overdue_withdrawals
 from ledger.services.posting import Line, Posted, post
 from ledger.services.proofs import publish_due_proof, publish_proof
@@ -119,6 +119,7 @@ __all__ = [
     "set_book_only",
     "snapshot_house",
     "span_of",
+    "synchronise_first_networks",
     "synchronise_networks",
     "take_exception",
 ]

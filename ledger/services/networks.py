@@ -23,6 +23,13 @@ def synchronise_networks() -> int:
     return sum(_store(coin) for coin in coins if coin.asset in known)
 
 
+def synchronise_first_networks() -> int:
+    """A new installation knows its networks as soon as its assets: deposits do not wait for the minute's sweep."""
+    if Network.objects.exists() or not Asset.objects.exists():
+        return 0
+    return synchronise_networks()
+
+
 def _store(coin: CoinConfig) -> int:
     now = timezone.now()
     for config in coin.networks:

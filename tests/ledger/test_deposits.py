@@ -3,13 +3,16 @@
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 
 from accounts.models import User
 from ledger import services as ledger
-from ledger.models import Account, Deposit, LedgerException
-from tests.factories import balance, held_by_the_house
-from tests.ledger.money import HISTORY, TRANSFER, poll, record, with_address
-from tests.venue import Venue
+from ledger import tasks
+from ledger.models import Account, Deposit, LedgerException, Network
+from markets.models import Asset
+from tests.factories import balance, held_by_the_house, venue_account
+from tests.ledger.money import CONFIG, HISTORY, TRANSFER, poll, record, with_address
+from tests.venue import Venue, error
 
 
 def test_a_final_deposit_is_credited_once_however_often_it_is_seen(depositor: User, venue: Venue) -> None:
@@ -91,3 +94,22 @@ def test_what_is_finer_than_the_books_stays_at_the_venue(depositor: User, venue:
     with_address(depositor)
     poll(venue, record(amount="1.123456789"))
     assert balance(depositor, "USDT") == (Decimal("1.12345678"), 0)
+
+
+def test_a_new_installation_offers_deposits_with_its_first_assets(db: None, venue: Venue) -> None:
+    """The sweep of seconds asks once there are assets, again when it was not answered, and then no more."""
+    sweep, door = tasks.synchronise_first_networks, "/sapi/v1/capital/config/getall"
+    assert settings.CELERY_BEAT_SCHEDULE["synchronise first networks"]["task"] == sweep.name
+    assert settings.CELERY_BEAT_SCHEDULE["synchronise first networks"]["schedule"] == settings.SWEEP_SECONDS
+    venue_account()
+    venue.on("GET", door, error(-1003, "Too many requests."))
+    sweep()
+    assert venue.count("GET", door) == 0
+    Asset.objects.create(code="USDT")
+    sweep()
+    venue.on("GET", door, (200, CONFIG))
+    before = venue.count("GET", door)
+    for _tick in range(3):
+        sweep()
+    assert Network.objects.get().asset_id == "USDT"
+    assert (before > 0, venue.count("GET", door)) == (True, before + 1)
