@@ -1,7 +1,7 @@
 """Fixtures of every test: a database of the worker's own, an empty cache, and books that balance afterwards."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -121,6 +121,29 @@ def venue() -> Iterator[Venue]:
         forget_the_venue()
         yield Venue(mock)
     forget_the_venue()
+
+
+FIGURE = "figure"
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Says a measured figure that the run prints at its end, whichever worker the test ran on."""
+    return lambda sentence: record_property(FIGURE, sentence)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for found in terminalreporter.stats.values() for report in found]
+    figures = {
+        (report.nodeid, value): None
+        for report in reports
+        for name, value in getattr(report, "user_properties", ())
+        if name == FIGURE
+    }
+    if figures:
+        terminalreporter.section("figures")
+    for place, sentence in sorted(figures):
+        terminalreporter.line(f"{place.rpartition('/')[2]}: {sentence}")
 
 
 def forget_the_venue() -> None:

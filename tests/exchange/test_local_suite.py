@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -11,6 +12,9 @@ from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.core.cache import cache
 from django.db import ProgrammingError, connection, connections
+
+from exchange.local import suite
+from exchange.local.places import CHECKOUT
 
 
 def name_of_database() -> str:
@@ -91,3 +95,18 @@ def test_the_owner_stands_beside_in_the_same_database(owner: psycopg.Connection)
 def test_the_cache_is_empty_at_first(time: int) -> None:
     assert cache.get("trace") is None
     cache.set("trace", 1)
+
+
+def test_a_figure_is_printed_at_the_end_of_the_run(tmp_path: Path) -> None:
+    """What a test only prints is swallowed by pytest when it passes, and by its worker in any case."""
+    (tmp_path / "test_toy.py").write_text("def test_toy(figure):\n    figure('7 hits of a point')\n")
+    (tmp_path / "conftest.py").write_text((CHECKOUT / "tests" / "conftest.py").read_text())
+    servers = {"DATABASE_URL": suite.APP_URL, "DATABASE_OWNER_URL": suite.OWNER_URL, "REDIS_URL": suite.REDIS}
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-n", "1", "--rootdir", str(tmp_path), str(tmp_path / "test_toy.py"),
+         "-c", str(CHECKOUT / "pyproject.toml"), "-p", "no:cacheprovider"],
+        cwd=CHECKOUT, env={**alone, **{name: os.environ[given] for name, given in servers.items()}},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert "test_toy.py::test_toy: 7 hits of a point" in done.stdout

@@ -147,7 +147,7 @@ def under_load(alice: AppCustomer, strike: Callable[[], None]) -> None:
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_kill_at_a_named_point_loses_nothing_and_doubles_nothing(
-    fragile: Site, alice: AppCustomer, point: str
+    fragile: Site, alice: AppCustomer, point: str, figure: Callable[[str], None]
 ) -> None:
     before = hits(fragile).get(point, 0)
     arm(fragile, f"{point}=kill")
@@ -155,7 +155,7 @@ def test_a_kill_at_a_named_point_loses_nothing_and_doubles_nothing(
     eventually(lambda: is_whole(fragile), what="the site to recover", seconds=60)
     assert not (fragile.state / "failpoints" / "armed").exists(), "nobody passed the point"
     settled(fragile)
-    print(f"{point}: {hits(fragile)[point] - before} hits, one of them fatal")
+    figure(f"{hits(fragile)[point] - before} hits of {point}, one of them fatal")
 
 
 def test_a_sender_frozen_between_hold_and_sending_sends_nothing_when_it_wakes(
