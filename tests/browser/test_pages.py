@@ -69,6 +69,18 @@ def test_no_page_is_wider_than_its_window(
         assert (path, window.overhang()) == (path, 0)
 
 
+def test_staffs_pages_of_a_person_fit_a_phone(open_window: Callable[..., Window]) -> None:
+    """The demo's case was decided: it has a history of acts, people and reasons."""
+    window = open_window(width=390, height=844)
+    window.sign_in("carol")
+    for model in ("accounts/kyccase", "accounts/user"):
+        page = window.visit(f"/admin/{model}/?q=alice")
+        path = page.locator("#result_list tbody th a").first.get_attribute("href")
+        page = window.visit(str(path))
+        assert page.locator(".desk-history tbody tr").count() > 0
+        assert (path, window.overhang()) == (path, 0)
+
+
 def test_every_page_reads_without_script(open_window: Callable[..., Window]) -> None:
     window = open_window(has_script=False)
     window.sign_in("alice")

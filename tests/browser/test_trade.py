@@ -54,6 +54,23 @@ def test_candles_come_for_every_interval(trade: Page) -> None:
         expect(trade.locator("[data-chart-note]")).to_be_hidden()
 
 
+def test_how_an_open_order_stands_and_its_end_are_in_sight_on_a_phone(
+    trade: Page, open_window: Callable[..., Window]
+) -> None:
+    write_limit_below_market(trade, "0.002")
+    trade.click("[data-submit]")
+    expect(trade.locator("[data-open-rows] tr").first).to_be_visible(timeout=SOON)
+    window = open_window(width=390, height=844)
+    window.sign_in("alice")
+    phone = window.visit("/trade/BTCUSDT/")
+    row = phone.locator("[data-open-rows] tr").first
+    for shown in (row.locator(".status"), row.locator("[data-cancel]"), row.locator("[data-label]").last):
+        box = shown.bounding_box()
+        assert box is not None and 0 <= box["x"] and box["x"] + box["width"] <= 390
+    row.locator("[data-cancel]").click()
+    expect(phone.locator("[data-open-rows] tr")).to_have_count(0, timeout=SOON)
+
+
 def test_a_limit_order_is_placed_seen_and_canceled(trade: Page) -> None:
     held_before = open_rows(trade)
     write_limit_below_market(trade, "0.002")
