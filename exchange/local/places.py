@@ -185,11 +185,23 @@ def write_private(path: Path, content: object) -> None:
 
 
 DEMO_PEOPLE = {
-    "alice": "verified, and funded at the paper venue",
+    "alice": "verified",
     "bob": "not verified",
     "carol": "staff",
     "dave": "staff, the second pair of eyes",
 }
+
+
+FUNDED_ON_PAPER = "verified, and funded at the paper venue"
+
+
+def logins(known: dict[str, str], *, venue: str) -> list[str]:
+    """A line for each of the demo world: mail, password, and what is true of them at this venue."""
+    notes = DEMO_PEOPLE | ({"alice": FUNDED_ON_PAPER} if venue == "paper" else {})
+    return [
+        f"{name + '@example.com':<20} {known[f'DEMO_PASSWORD_{name.upper()}']}   {note}"
+        for name, note in notes.items()
+    ]
 
 
 def installation_secrets(state: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ import redis
 from exchange.local import places
 from exchange.local.embedded import embedded_servers
 from exchange.local.environment import HOST, Environment, read_environment, require_free, wanted_port
-from exchange.local.places import CHECKOUT, DEMO_PEOPLE, CannotStart
+from exchange.local.places import CHECKOUT, CannotStart
 from exchange.local.processes import spawn
 from exchange.local.supervisor import MakeWatch, Stopped, Supervisor, Unit, now_ms, standard_output
 
@@ -154,11 +154,11 @@ class Site:
         return not status
 
     def _greet(self, *, has_demo: bool) -> None:
-        known = places.installation_secrets(self.state)
+        known, venue = places.installation_secrets(self.state), self.environment.common["VENUE"]
         self.say("")
         self.say(f"Causeway is ready at http://{HOST}:{self.port}/ (state in {self.state}; Ctrl-C stops it)")
-        for name, note in DEMO_PEOPLE.items() if has_demo else ():
-            self.say(f"  {name + '@example.com':<20} {known[f'DEMO_PASSWORD_{name.upper()}']}   {note}")
+        for line in places.logins(known, venue=venue) if has_demo else ():
+            self.say(f"  {line}")
         self.say("")
 
 

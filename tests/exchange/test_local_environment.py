@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exchange.local.environment import VENUE_ADDRESSES, Environment, read_environment, wanted_port
-from exchange.local.places import CannotStart
+from exchange.local.places import CannotStart, installation_secrets, logins
 from exchange.local.suite import with_database, with_number
 
 WITHDRAW = "BINANCE_WITHDRAW_API_KEY"
@@ -81,6 +81,15 @@ def test_an_empty_variable_counts_as_none(tmp_path: Path) -> None:
 
 def test_a_secret_key_that_was_given_is_used(tmp_path: Path) -> None:
     assert environment(tmp_path, SECRET_KEY="given").of("web")["SECRET_KEY"] == "given"
+
+
+@pytest.mark.parametrize(
+    ("venue", "note"), [("paper", "verified, and funded at the paper venue"), ("testnet", "verified")]
+)
+def test_the_greeting_says_that_alice_is_funded_where_she_is(tmp_path: Path, venue: str, note: str) -> None:
+    known = installation_secrets(tmp_path)
+    mail, password, said = logins(known, venue=venue)[0].split(maxsplit=2)
+    assert (mail, password, said) == ("alice@example.com", known["DEMO_PASSWORD_ALICE"], note)
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "80a", "８０００"])
