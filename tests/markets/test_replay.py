@@ -1,17 +1,22 @@
 """The recorded session through the whole market road: venue process, markets process, published books."""
 
+import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 from django.conf import settings
 
-from markets import queries
+from markets import feed, queries
 from tests.markets.recording import SESSION, SNAPSHOT, plain_book, session
 from tests.markets.test_book import SYMBOLS, diffs_of, numbers
 
@@ -54,37 +59,65 @@ def last_of(symbol: str) -> int:
     return max([SNAPSHOTS[symbol]["lastUpdateId"], *(body["u"] for body in diffs_of(symbol))])
 
 
-def wait_for_the_end() -> None:
-    waiting = set(SYMBOLS)
-    for _time in range(600):
-        waiting = {s for s in waiting if (book := queries.published_book(s)) is None or book.u < last_of(s)}
-        if not waiting:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"never came to the end: {waiting}")
+@dataclass
+class Followed:
+    """What was told of the books on the way, and the words of the markets process."""
+
+    books: list[dict[str, Any]] = field(default_factory=list)
+    words: str = ""
+
+    def hear(self, channel: redis.client.PubSub) -> None:
+        """What is told within half a second."""
+        end = time.monotonic() + 0.5
+        while time.monotonic() < end:
+            message = channel.get_message(timeout=0.1)
+            body = json.loads(message["data"]) if message else {}
+            if body.get("type") == "book":
+                self.books.append(body)
+
+    def hear_to_the_end(self, channel: redis.client.PubSub) -> None:
+        waiting, give_up = set(SYMBOLS), time.monotonic() + 60
+        while waiting:
+            assert time.monotonic() < give_up, f"never came to the end: {waiting}"
+            self.hear(channel)
+            known = {symbol: queries.published_book(symbol) for symbol in waiting}
+            waiting = {s for s, book in known.items() if book is None or book.u < last_of(s)}
 
 
 @pytest.fixture
-def replayed(committed_db: str, tmp_path: Path) -> str:
-    """The words of the markets process after it has followed the whole recording."""
-    venue, markets = tmp_path / "paper.log", tmp_path / "markets.log"
+def replayed(committed_db: str, tmp_path: Path) -> Followed:
+    """The whole recording followed by the markets process, and heard as the web processes hear it."""
+    venue, markets, found = tmp_path / "paper.log", tmp_path / "markets.log", Followed()
     folder = {"DATA_DIR": str(tmp_path)}
-    with process(venue, "paper", "--port", "0", "--replay", f"{SESSION}:{SPEED}", **folder) as paper:
+    with (
+        process(venue, "paper", "--port", "0", "--replay", f"{SESSION}:{SPEED}", **folder) as paper,
+        feed.client().pubsub(ignore_subscribe_messages=True) as channel,  # type: ignore[no-untyped-call]
+    ):
+        channel.subscribe(feed.CHANNEL)
         at = address_in(venue, paper)
         stream = at.replace("http", "ws")
         paths = {"BINANCE_REST_URL": at, "BINANCE_SAPI_URL": at, "BINANCE_STREAM_URL": stream}
         paths["BINANCE_WS_API_URL"] = f"{stream}/ws-api/v3"
         with process(markets, "markets", **paths, **folder):
-            wait_for_the_end()
-            time.sleep(0.5)
-    return markets.read_text()
+            found.hear_to_the_end(channel)
+            found.hear(channel)
+    found.words = markets.read_text()
+    return found
 
 
-def test_the_published_books_of_a_replayed_session_are_the_plain_ones(replayed: str) -> None:
+def test_the_published_books_of_a_replayed_session_are_the_plain_ones_and_never_crossed(
+    replayed: Followed, figure: Callable[[str], None]
+) -> None:
     for symbol in SYMBOLS:
         book = queries.published_book(symbol)
         assert book is not None
         bids, asks = plain_book(SNAPSHOTS[symbol], diffs_of(symbol)).best_first()
         assert (numbers(book.bids), numbers(book.asks)) == (bids[:1000], asks[:1000]), symbol
-        assert book.best_bid is not None and book.best_ask is not None and book.best_bid < book.best_ask
-    assert "book.gap" not in replayed
+    live = [book for book in replayed.books if book["symbol"] in SYMBOLS and book["state"] == "LIVE"]
+    states = {(book["symbol"], book["u"]) for book in live}
+    assert {symbol for symbol, u in states if u < last_of(symbol)} == set(SYMBOLS), (
+        "nothing was heard on the way"
+    )
+    assert [book for book in live if Decimal(book["bids"][0][0]) >= Decimal(book["asks"][0][0])] == []
+    figure(f"{len(states)} states of {len(SYMBOLS)} replayed books heard on the way, none crossed")
+    assert "book.gap" not in replayed.words
