@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator, MutableMapping
 from pathlib import Path
@@ -30,6 +31,7 @@ FOLDER, OWNER_URL, APP_URL, REDIS = "TEST_FOLDER", "TEST_OWNER_URL", "TEST_APP_U
 FORGOTTEN = ("DATABASE_OWNER_URL", "PRODUCTION", "DEBUG", "SITE_URL", "ALLOWED_HOSTS", "FAILPOINT", "VENUE")
 MOST_CONNECTIONS = 200
 READY = "ready"
+MOST_WAITS, WAIT_SECONDS = 40, 0.25
 
 
 def run_suite(arguments: list[str]) -> int:
@@ -172,7 +174,13 @@ def clone_database(environment: MutableMapping[str, str], name: str = "") -> str
 
 
 def drop_database(environment: MutableMapping[str, str], name: str) -> None:
-    _as_owner(environment, sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    """The database is gone, whoever was in it; the server's own vacuum, which only a superuser may end, is awaited."""
+    statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+    for _time in range(MOST_WAITS):
+        with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+            return _as_owner(environment, statement)
+        time.sleep(WAIT_SECONDS)
+    return _as_owner(environment, statement)
 
 
 def _as_owner(environment: MutableMapping[str, str], statement: sql.Composed) -> None:

@@ -247,7 +247,7 @@ def test_nothing_is_started_in_place_of_servers_that_are_given(folder: Path) -> 
 
 
 def test_only_payouts_finds_the_withdrawal_key(folder: Path) -> None:
-    rights = "sorted(name for name in os.environ if 'WITHDRAW' in name or 'OWNER' in name)"
+    rights = "sorted(name for name in os.environ if '_WITHDRAW_' in name or 'OWNER' in name)"
     asks = f'python -c "import os, time; print(*{rights}, 0); time.sleep(99)"'
     toy = Toy(folder, f"web: {asks}\npayouts: {asks}\n", {"BINANCE_WITHDRAW_API_KEY": "given"}).ready()
     assert toy.says(r"^web +\| (.*)$")[1] == "0"
