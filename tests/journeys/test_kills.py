@@ -194,7 +194,7 @@ def armed(site: Site) -> bool:
 
 @pytest.mark.parametrize("point", ["deposit.credited", "deposit.swept"])
 def test_a_kill_in_a_deposit_credits_it_once_and_sweeps_it_once(
-    fragile: Site, alice: AppCustomer, point: str
+    fragile: Site, alice: AppCustomer, point: str, figure: Callable[[str], None]
 ) -> None:
     before, amount = alice.available("USDT"), Decimal("123.456789")
     address = alice.post("deposit-address/", {"asset": "USDT", "network": "TRX"}, expect=200)
@@ -205,7 +205,7 @@ def test_a_kill_in_a_deposit_credits_it_once_and_sweeps_it_once(
     eventually(lambda: not rows(fragile, UNSWEPT), what="the deposit to be swept")
     settled(fragile)
     assert alice.available("USDT") == before + amount
-    print(f"{point}: {hits(fragile)[point]} hits, one of them fatal")
+    figure(f"{hits(fragile)[point]} hits of {point}, one of them fatal")
 
 
 UNSWEPT = "SELECT id FROM ledger_deposit WHERE swept_at IS NULL OR status <> 'CREDITED'"
@@ -252,7 +252,7 @@ def withdraw(payer: Payer, carol: StaffMember) -> int:
 
 @pytest.mark.parametrize("point", ["withdrawal.sent", "withdrawal.settling"])
 def test_a_kill_in_a_withdrawal_sends_it_once_and_books_it_once(
-    fragile: Site, payer: Payer, point: str
+    fragile: Site, payer: Payer, point: str, figure: Callable[[str], None]
 ) -> None:
     before = payer.available("USDT")
     arm(fragile, f"{point}=kill")
@@ -264,11 +264,11 @@ def test_a_kill_in_a_withdrawal_sends_it_once_and_books_it_once(
     assert payer.available("USDT") == before - 50
     booked = f"SELECT count(*) FROM ledger_transfer WHERE reference = 'WITHDRAWAL:{number}' AND kind = 'WITHDRAWAL'"
     assert rows(fragile, booked) == [(1,)]
-    print(f"{point}: {hits(fragile)[point]} hits, one of them fatal")
+    figure(f"{hits(fragile)[point]} hits of {point}, one of them fatal")
 
 
 def test_a_kill_before_a_withdrawal_leaves_sends_nothing_and_is_put_before_staff(
-    fragile: Site, payer: Payer
+    fragile: Site, payer: Payer, figure: Callable[[str], None]
 ) -> None:
     """Whether it left cannot be known: the money stays held, and a person decides after the venue kept silent."""
     point, before = "withdrawal.taken", payer.available("USDT")
@@ -285,4 +285,4 @@ def test_a_kill_before_a_withdrawal_leaves_sends_nothing_and_is_put_before_staff
     assert payer.withdrawal_if(number, "SENDING")
     assert payer.available("USDT") == before - 50
     assert payer.balance("USDT")["held"] == "50"
-    print(f"{point}: {hits(fragile)[point]} hits, one of them fatal")
+    figure(f"{hits(fragile)[point]} hits of {point}, one of them fatal")
