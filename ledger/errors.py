@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from exchange.errors import Conflict, DomainError, NotAllowed, NotFound, Unavailable
+from exchange.errors import Conflict, DomainError, NotFound, Unavailable
 
 
 class InsufficientFunds(DomainError):
@@ -332,11 +332,6 @@ class DepositDecided(Conflict):
 class DepositInDecision(Conflict):
     code = "deposit_in_decision"
     message = _("A second person is asked about this deposit already: request %(request)s.")
-
-
-class OwnMoney(NotAllowed):
-    code = "own_money"
-    message = _("Nobody decides about money of their own.")
 
 
 class UnknownClaim(NotFound):

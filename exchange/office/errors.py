@@ -15,5 +15,10 @@ class OwnRequest(NotAllowed):
     message = _("Somebody else must decide what you asked for.")
 
 
+class OwnMoney(NotAllowed):
+    code = "own_money"
+    message = _("Nobody decides about money of their own.")
+
+
 class UnknownApproval(NotFound):
     code = "unknown_approval"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from datetime import timedelta
 from smtplib import SMTPException
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from django.utils import timezone
 
 from exchange.context import money_label
 from exchange.office import queries
-from exchange.office.errors import AlreadyDecided, OwnRequest, UnknownApproval
+from exchange.office.errors import AlreadyDecided, OwnMoney, OwnRequest, UnknownApproval
 from exchange.office.models import Approval, AuditRecord, Notice
 
 if TYPE_CHECKING:
@@ -111,21 +112,30 @@ def hash_of(payload: object) -> str:
 
 
 def ask_approval(
-    kind: str, payload: dict[str, object], reason: str, by: "User", payload_hash: str = ""
+    kind: str,
+    payload: dict[str, object],
+    reason: str,
+    by: "User",
+    payload_hash: str = "",
+    owners: Collection[int] = (),
 ) -> Approval:
-    """A second person is asked to decide exactly this payload."""
+    """A second person is asked to decide exactly this payload; neither of the two may own any of the money in it."""
+    if by.pk in owners:
+        raise OwnMoney()
+    if owners:
+        payload = {**payload, "owners": sorted(owners)}
     return Approval.objects.create(
         kind=kind, payload=payload, payload_hash=payload_hash or hash_of(payload), reason=reason, asked_by=by
     )
 
 
 def grant(approval_id: int, *, by: "User", reason: str = "") -> Approval:
-    """The request is granted, once, by somebody other than who asked."""
+    """The request is granted, once, by somebody other than who asked and than whose money it is about."""
     return _decide(approval_id, by=by, status=Approval.Status.GRANTED, reason=reason)
 
 
 def refuse(approval_id: int, *, by: "User", reason: str = "") -> Approval:
-    """The request is refused, once, by somebody other than who asked."""
+    """The request is refused, once, by somebody other than who asked and than whose money it is about."""
     return _decide(approval_id, by=by, status=Approval.Status.REFUSED, reason=reason)
 
 
@@ -138,6 +148,8 @@ def _decide(approval_id: int, *, by: "User", status: Approval.Status, reason: st
         raise AlreadyDecided()
     if approval.asked_by_id == by.pk:
         raise OwnRequest()
+    if by.pk in approval.payload.get("owners", ()):
+        raise OwnMoney()
     approval.status, approval.decided_by, approval.decided_at = status, by, timezone.now()
     approval.save(update_fields=["status", "decided_by", "decided_at"])
     record(

@@ -13,6 +13,7 @@ from exchange.errors import DomainError, Unavailable
 from exchange.money import plain
 from exchange.office import queries as requests
 from exchange.office import services as office
+from exchange.office.errors import OwnMoney
 from exchange.office.models import Approval
 from ledger import rules
 from ledger.errors import AlreadyReversed, UnknownTransfer
@@ -48,7 +49,7 @@ def ask_posting(
 ) -> Approval:
     """A second person is asked to let exactly these lines be booked.
 
-    Refuses lines that could never be booked, and a request without a reason.
+    Refuses lines that could never be booked, lines of an account of who asks, and a request without a reason.
     """
     _require_reason(reason)
     lines = [line for line in lines if line.amount]
@@ -62,13 +63,25 @@ def ask_posting(
         "detail": detail or {},
     }
     digest = call("ledger_lines_hash", ("text[]", "text[]", "numeric[]"), columns)[0]
-    return office.ask_approval(PREFIX + category, payload, reason, by, payload_hash=digest)
+    return office.ask_approval(
+        PREFIX + category, payload, reason, by, payload_hash=digest, owners=_owners(lines)
+    )
+
+
+def _owners(lines: Sequence[Line]) -> set[int]:
+    return {line.account.owner for line in lines if line.account.owner}
 
 
 def ask_decision(
-    *, category: str, subject: str, reason: str, by: User, detail: dict[str, object] | None = None
+    *,
+    category: str,
+    subject: str,
+    reason: str,
+    by: User,
+    detail: dict[str, object] | None = None,
+    owner_id: int | None = None,
 ) -> Approval:
-    """A second person is asked to decide something that books nothing by itself."""
+    """A second person is asked to decide something that books nothing by itself; not who owns what it is about."""
     _require_reason(reason)
     payload: dict[str, object] = {
         "category": category,
@@ -76,7 +89,7 @@ def ask_decision(
         "lines": [],
         "detail": detail or {},
     }
-    return office.ask_approval(PREFIX + category, payload, reason, by)
+    return office.ask_approval(PREFIX + category, payload, reason, by, owners=[owner_id] if owner_id else ())
 
 
 def ask_reversal(*, transfer_id: int, reason: str, by: User) -> Approval:
@@ -145,12 +158,16 @@ def _carry_out(approval_id: int) -> None:
 
 def _book(approval: Approval) -> int:
     payload = approval.payload
+    lines = [line_of(*row) for row in payload["lines"]]
+    # The lines are bound to the request, its list of owners is not: here the lines count.
+    if _owners(lines) & {approval.asked_by_id, approval.decided_by_id}:
+        raise OwnMoney()
     posted = post(
         scope="approval",
         key=str(approval.pk),
         kind=Transfer.Kind(payload["kind"]),
         reference=f"APPROVAL:{approval.pk}",
-        lines=[line_of(*row) for row in payload["lines"]],
+        lines=lines,
         approval_id=approval.pk,
         reverses_id=payload["reverses"],
     )

@@ -104,7 +104,12 @@ def ask_refund(*, withdrawal_id: int, by: User, reason: str) -> Approval:
         _require_unknown_to_venue(withdrawal)
     detail: dict[str, object] = {"withdrawal": withdrawal.pk, "amount": plain(withdrawal.amount)}
     return ask_decision(
-        category=REFUND, subject=f"withdrawal {withdrawal.pk}", reason=reason, by=by, detail=detail
+        category=REFUND,
+        subject=f"withdrawal {withdrawal.pk}",
+        reason=reason,
+        by=by,
+        detail=detail,
+        owner_id=withdrawal.user_id,
     )
 
 
@@ -124,7 +129,12 @@ def ask_paid(
         "fee": plain(fee),
     }
     return ask_decision(
-        category=PAID, subject=f"withdrawal {withdrawal.pk}", reason=reason, by=by, detail=detail
+        category=PAID,
+        subject=f"withdrawal {withdrawal.pk}",
+        reason=reason,
+        by=by,
+        detail=detail,
+        owner_id=withdrawal.user_id,
     )
 
 

@@ -198,6 +198,14 @@ def test_what_cannot_be_asked_for_says_why_beside_its_field(
     assert not Approval.objects.exists()
 
 
+def test_staff_cannot_ask_for_an_adjustment_of_their_own_balance(
+    desk: Client, alice: User, carol: User
+) -> None:
+    answer = desk.post("/admin/treasury/adjustments/", wanted(customer=carol.email))
+    assert "money of their own" in answer.text
+    assert not Approval.objects.exists()
+
+
 # ------------------------------------------------------------------ reconciliation in the admin
 def test_the_button_compares_now_and_only_for_who_may(
     desk: Client, alice: User, venue: Venue, carol: User

@@ -1,5 +1,6 @@
 """Corrections by four eyes: asked by one, granted by another, booked once and exactly as asked."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from accounts.models import User
 from exchange.errors import DomainError
 from exchange.office import services as office
-from exchange.office.errors import OwnRequest
+from exchange.office.errors import OwnMoney, OwnRequest
 from ledger import services as ledger
 from ledger.errors import AlreadyReversed, Unbalanced
 from ledger.models import Account, Entry, Transfer
@@ -51,6 +52,43 @@ def test_who_asked_cannot_grant(alice: User, carol: User) -> None:
     asked = ask(alice, carol)
     with pytest.raises(OwnRequest):
         office.grant(asked, by=carol)
+
+
+def test_nobody_asks_for_lines_of_an_account_of_their_own(carol: User) -> None:
+    with pytest.raises(OwnMoney):
+        ask(carol, carol)
+
+
+@pytest.mark.parametrize("decide", [office.grant, office.refuse])
+def test_nobody_decides_about_lines_of_an_account_of_their_own(
+    carol: User, dave: User, decide: Callable[..., object]
+) -> None:
+    asked = ask(dave, carol)
+    with pytest.raises(OwnMoney):
+        decide(asked, by=dave)
+
+
+@pytest.mark.parametrize("owner", ["carol", "dave"])
+def test_what_their_owner_asked_or_granted_all_the_same_is_not_booked(
+    alice: User, carol: User, dave: User, owner: str
+) -> None:
+    from exchange.office.models import Approval
+
+    asked = ask(alice, carol)
+    office.grant(asked, by=dave)
+    customer = Approval.objects.filter(pk=asked)
+    customer.update(**{"decided_by" if owner == "dave" else "asked_by": alice})
+    ledger.carry_out_approvals()
+    assert (customer.get().status, balance(alice, "USDT")) == ("FAILED", (100, 0))
+
+
+def test_nobody_asks_or_grants_the_reversal_of_their_own_transfer(alice: User, carol: User) -> None:
+    transfer = Transfer.objects.get(kind="DEPOSIT")
+    with pytest.raises(OwnMoney):
+        ledger.ask_reversal(transfer_id=transfer.pk, reason="wrong", by=alice)
+    asked = ledger.ask_reversal(transfer_id=transfer.pk, reason="wrong", by=carol)
+    with pytest.raises(OwnMoney):
+        office.grant(asked.pk, by=alice)
 
 
 def test_what_was_granted_is_booked_once(alice: User, carol: User, dave: User) -> None:

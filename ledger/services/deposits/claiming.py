@@ -14,6 +14,7 @@ from exchange.database import transaction_with_retry
 from exchange.errors import DomainError, Unavailable
 from exchange.money import plain
 from exchange.office import services as office
+from exchange.office.errors import OwnMoney
 from ledger import queries, rules
 from ledger.errors import (
     AlreadyAnnounced,
@@ -21,7 +22,6 @@ from ledger.errors import (
     BadAddress,
     BadTransaction,
     ClaimDecided,
-    OwnMoney,
     ProofMissing,
     TooManyClaims,
     UnknownClaim,

@@ -12,13 +12,13 @@ from exchange.database import transaction_with_retry
 from exchange.errors import DomainError
 from exchange.money import plain
 from exchange.office import services as office
+from exchange.office.errors import OwnMoney
 from exchange.office.models import Approval
 from ledger import queries, rules
 from ledger.errors import (
     DepositDecided,
     DepositInDecision,
     NoRecordYet,
-    OwnMoney,
     SeveralRecords,
     UnknownCustomer,
     UnknownDeposit,
@@ -101,7 +101,12 @@ def ask_restoring(*, deposit_id: int, reason: str, by: User) -> Approval:
     deposit = _locked(deposit_id, Status.REVERSED)
     detail: dict[str, object] = {"deposit": deposit.pk}
     asked = ask_decision(
-        category=RESTORE, subject=f"deposit {deposit.pk}", reason=reason, by=by, detail=detail
+        category=RESTORE,
+        subject=f"deposit {deposit.pk}",
+        reason=reason,
+        by=by,
+        detail=detail,
+        owner_id=deposit.user_id,
     )
     return _remember(deposit, asked)
 
@@ -142,8 +147,6 @@ def attributed(approval: Approval, transfer_id: int | None) -> None:
     """The customer has the money, hears of it, and what was announced of it is answered."""
     deposit = _settled(approval, Status.UNATTRIBUTED, transfer_id)
     customer_id = int(approval.payload["detail"]["customer"])
-    if approval.decided_by_id == customer_id:
-        raise OwnMoney()
     deposit.user_id = customer_id
     deposit.status = standing_of(deposit)
     deposit.save()
