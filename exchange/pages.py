@@ -70,9 +70,10 @@ class AmountField(forms.CharField):
         }
 
     def clean(self, value: object) -> Decimal | None:
-        text = typed_amount(super().clean(value))
-        if not text:
+        said = super().clean(value)
+        if not said:
             return None
+        text = typed_amount(said)
         try:
             amount = parse(text)
         except DomainError as error:

@@ -189,6 +189,18 @@ class AdjustmentForm(forms.Form):
         return str(self.cleaned_data["asset"]).strip().upper()
 
 
+class DayField(forms.DateField):
+    """A day of UTC, as statements and reports count them; a day after it always exists."""
+
+    def __init__(self, label: object) -> None:
+        super().__init__(
+            required=False,
+            label=label,  # type: ignore[arg-type]
+            widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+            validators=[MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))],
+        )
+
+
 class PeriodForm(forms.Form):
     """As of a time, or from a first to a last day, both whole and UTC."""
 
@@ -197,12 +209,8 @@ class PeriodForm(forms.Form):
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local", "step": "1"}, format="%Y-%m-%dT%H:%M:%S"),
     )
-    start = forms.DateField(
-        label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
-    end = forms.DateField(
-        label=_("To"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
+    start = DayField(_("From"))
+    end = DayField(_("To"))
     step = forms.ChoiceField(
         label=_("In steps of"),
         required=False,
@@ -233,18 +241,6 @@ class PeriodForm(forms.Form):
             start=_midnight(start) if start else None,
             end=_midnight(end + timedelta(days=1)) if end else None,
             step=wanted.get("step") or "total",
-        )
-
-
-class DayField(forms.DateField):
-    """A day of UTC, as the statement counts them."""
-
-    def __init__(self, label: object) -> None:
-        super().__init__(
-            required=False,
-            label=label,  # type: ignore[arg-type]
-            widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-            validators=[MinValueValidator(date(2000, 1, 1)), MaxValueValidator(date(2999, 12, 31))],
         )
 
 

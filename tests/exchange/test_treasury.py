@@ -108,12 +108,20 @@ def test_a_report_is_a_page_and_the_same_as_csv_on_record(
         ("start=2026-02-02&end=2026-02-01", "turn them round"),
         ("start=2020-01-01&end=2026-01-01&step=day", "too many steps"),
         ("start=yesterday", "Enter a valid date"),
+        ("end=9999-12-31", "less than or equal to 2999-12-31"),
+        ("start=0001-01-01", "greater than or equal to 2000-01-01"),
         ("step=hour", "Select a valid choice"),
     ],
 )
 def test_a_period_that_makes_no_sense_says_so(desk: Client, query: str, sentence: str) -> None:
     assert sentence in desk.get(f"/admin/treasury/income/?{query}").text
     assert "text/html" in desk.get(f"/admin/treasury/income/?{query}&format=csv").headers["Content-Type"]
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00", "9999-12-31T23:59:59"])
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_as_of_the_ends_of_time_is_a_page(desk: Client, alice: User, name: str, at: str) -> None:
+    assert desk.get(f"/admin/treasury/{name}/?at={at}").status_code == 200
 
 
 def test_a_time_that_is_none_says_so(desk: Client, alice: User) -> None:
@@ -186,6 +194,8 @@ def test_an_adjustment_is_asked_by_one_granted_by_another_and_listed_with_its_ou
         ({"amount": "0"}, "Enter more than zero"),
         ({"amount": "1e3"}, "Enter a plain number"),
         ({"amount": "NaN"}, "Enter a plain number"),
+        ({"amount": "'"}, "Enter a plain number"),
+        ({"amount": "\u2019 \u2019"}, "Enter a plain number"),
         ({"category": "because"}, "Select a valid choice"),
         ({"source": "USER"}, "Select a valid choice"),
         ({"reason": " "}, "This field is required"),
