@@ -128,7 +128,7 @@ def has_unnumbered_order(venue_account_id: int, symbol: str) -> bool:
 def holding_orders() -> Iterator[tuple[int, int, str]]:
     """Order, customer and asset of every order that something must be held for, by number; read bit by bit."""
     asset = Case(When(side=Side.BUY, then=F("market__quote_id")), default=F("market__base_id"))
-    unfinished = Order.objects.filter(finished_at__isnull=True).order_by("id")
+    unfinished = Order.objects.filter(finished_at__isnull=True).exclude(status__in=FINAL).order_by("id")
     return unfinished.values_list("id", "user_id", asset).iterator()
 
 

@@ -113,6 +113,12 @@ _ENTRIES: tuple[Law, ...] = (
         "trial balance of asset {}: {}",
         "SELECT asset_id, sum(amount) FROM ledger_entry GROUP BY 1 HAVING sum(amount) <> 0 ORDER BY 1 LIMIT 1",
     ),
+    (
+        "entry {} of account {}: {} is finer than the {} decimals of {}",
+        "SELECT e.id, a.code, e.amount, s.scale, s.code FROM ledger_entry e"
+        " JOIN markets_asset s ON s.code = e.asset_id JOIN ledger_account a ON a.id = e.account_id"
+        " WHERE e.amount <> round(e.amount, s.scale) ORDER BY 1 LIMIT 1",
+    ),
 )
 
 _STORED: tuple[Law, ...] = (
@@ -139,6 +145,14 @@ _STORED: tuple[Law, ...] = (
         " SELECT account_id, sum(remaining) AS r FROM ledger_hold GROUP BY 1) h USING (account_id)"
         " WHERE b.held <> coalesce(h.r, 0) ORDER BY b.account_id LIMIT 1",
     ),
+    (
+        "hold {} of account {}: {} is stored, and its transfer held {}",
+        "SELECT h.id, a.code, h.amount, e.amount"
+        " FROM ledger_hold h JOIN ledger_account a ON a.id = h.account_id"
+        " LEFT JOIN ledger_transfer t ON t.scope = 'hold' AND t.key = h.cause || ':' || h.cause_id"
+        " LEFT JOIN ledger_entry e ON e.transfer_id = t.id AND e.account_id = h.account_id AND e.bucket = 'H'"
+        " WHERE h.amount IS DISTINCT FROM e.amount ORDER BY 1 LIMIT 1",
+    ),
 )
 
 _CAUSES: tuple[Law, ...] = (
@@ -146,6 +160,7 @@ _CAUSES: tuple[Law, ...] = (
         "hold {} is open for withdrawal {} of account {}, which needs none",
         "SELECT h.id, h.cause_id, a.code FROM ledger_hold h JOIN ledger_account a ON a.id = h.account_id"
         " LEFT JOIN ledger_withdrawal w ON w.id = h.cause_id AND w.finished_at IS NULL"
+        " AND w.status NOT IN ('COMPLETED', 'REFUSED', 'FAILED', 'CANCELED', 'EXPIRED')"
         " AND w.user_id = a.owner_id AND w.asset_id = a.asset_id"
         " WHERE h.is_open AND h.cause = 'WITHDRAWAL' AND w.id IS NULL ORDER BY 1 LIMIT 1",
     ),

@@ -23,6 +23,7 @@ from exchange.local import suite
 from exchange.office.models import AuditRecord
 from ledger import services as ledger
 from ledger.models import Hold, Network, Seal, Transfer, Withdrawal
+from markets.models import Asset
 from orders.models import Order
 from tests.factories import fund, make_user, venue_account
 from tests.ledger.chain import damage, live, remember, restore, seal_everything, wait_for_horizon
@@ -191,9 +192,17 @@ DAMAGES = {
         "UPDATE ledger_hold SET remaining = remaining - 1",
         "holds of account USER:1:USDT: 12020 is held, and its holds sum to 12019",
     ),
+    "the amount of a hold": (
+        "UPDATE ledger_hold SET amount = amount + 1",
+        "hold 1 of account USER:1:USDT: 20001 is stored, and its transfer held 20000",
+    ),
     "the cause of a hold": (
         "UPDATE ledger_hold SET cause_id = 99",
-        "order 1 of customer 1 is not finished, and no USDT is held for it",
+        "hold 1 of account USER:1:USDT: 20000 is stored, and its transfer held nothing",
+    ),
+    "the account of a hold": (
+        "UPDATE ledger_hold SET account_id = (SELECT id FROM ledger_account WHERE code = 'USER:1:BTC')",
+        "holds of account USER:1:USDT: 12020 is held, and its holds sum to 0",
     ),
     "a snapshot": (
         "UPDATE ledger_snapshot SET amount = amount + 1 WHERE id = 1",
@@ -245,10 +254,11 @@ def test_without_a_file_a_cut_tail_is_a_transfer_that_waits_too_long(
             {"status": "FILLED", "finished_at": timezone.now()},
             "USDT of customer 1 is held for order 1, which needs",
         ),
+        ({"status": "CANCELED"}, "USDT of customer 1 is held for order 1, which needs nothing"),
         ({"side": "SELL"}, "for order 1 BTC of customer 1 should be held, and USDT of customer 1 is"),
         ({"user_id": 2}, "for order 1 USDT of customer 2 should be held, and USDT of customer 1 is"),
     ],
-    ids=["finished", "the other side", "somebody else's"],
+    ids=["finished", "said to be canceled", "the other side", "somebody else's"],
 )
 def test_a_hold_has_an_unfinished_order_of_its_own(
     sealed: None, change: dict[str, Any], sentence: str
@@ -257,6 +267,20 @@ def test_a_hold_has_an_unfinished_order_of_its_own(
     status, said = verify()
     assert status == 1
     assert sentence in said
+
+
+def test_an_unfinished_order_has_a_hold(sealed: None) -> None:
+    known = Order.objects.get()
+    Order.objects.create(
+        user=known.user, nonce="2", market=known.market, side="SELL", type="MARKET", quantity=1, fee_bps=10
+    )
+    assert verify() == (1, "order 2 of customer 1 is not finished, and no BTC is held for it")
+
+
+def test_no_entry_is_finer_than_its_asset(sealed: None) -> None:
+    Asset.objects.filter(code="BTC").update(scale=3)
+    status, said = verify()
+    assert (status, "is finer than the 3 decimals of BTC" in said) == (1, True)
 
 
 def test_a_hold_for_a_withdrawal_has_an_unfinished_withdrawal_and_the_other_way_round(sealed: None) -> None:
@@ -278,6 +302,8 @@ def test_a_hold_for_a_withdrawal_has_an_unfinished_withdrawal_and_the_other_way_
     assert verify()[1] == f"withdrawal 2 of customer {user.pk} is not finished, and nothing is held for it"
     Withdrawal.objects.filter(pk=2).update(status="CANCELED", finished_at=timezone.now())
     assert verify() == (0, "")
+    Withdrawal.objects.filter(pk=1).update(status="EXPIRED")
+    assert verify()[1] == f"hold 2 is open for withdrawal 1 of account USER:{user.pk}:USDT, which needs none"
 
 
 def test_a_file_that_is_none_or_missing_is_no_verdict(sealed: None, tmp_path: Path) -> None:
