@@ -344,6 +344,14 @@ class ClaimDecided(Conflict):
     message = _("This announced deposit was decided already.")
 
 
+class NotAnnounced(DomainError):
+    code = "not_announced"
+    message = _(
+        "Deposits on this network come to an address of your own and are credited by themselves. If one is missing, "
+        "please contact support."
+    )
+
+
 class AlreadyAnnounced(Conflict):
     code = "already_announced"
     message = _("You have announced this transaction with this amount already; it is being looked for.")

@@ -8,9 +8,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 
-from exchange.money import plain
 from ledger import queries, rules
 from ledger.models import Deposit, DepositClaim, Network
+from markets.templatetags.figures import amount
 
 Status = Deposit.Status
 
@@ -74,7 +74,7 @@ def steps(deposit: Deposit) -> list[Step]:
 
 
 def _past(deposit: Deposit) -> Iterator[Step]:
-    words = {"amount": plain(deposit.booked), "asset": deposit.coin}
+    words = {"amount": amount(deposit.booked), "asset": deposit.coin}
     seen = _("Sent from another account at the venue") if deposit.is_internal else _("Seen on its network")
     yield Step(seen, deposit.inserted_at)
     if deposit.credited_at and deposit.user_id is None:
@@ -120,7 +120,7 @@ def _rejection(deposit: Deposit) -> str:
 
 def _until_confirmed(deposit: Deposit, network: Network | None) -> str:
     if deposit.status == Status.SEEN and network and deposit.amount < network.deposit_min:
-        words = {"least": plain(network.deposit_min), "asset": deposit.coin}
+        words = {"least": amount(network.deposit_min), "asset": deposit.coin}
         return _("Below the smallest deposit of %(least)s %(asset)s: the venue does not credit it") % words
     told = _("Waiting for confirmations")
     if counted := progress(deposit, network):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
@@ -16,6 +16,7 @@ from ledger.models import (
     Entry,
     Network,
 )
+from ledger.queries.networks import networks
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -70,6 +71,15 @@ def deposits_for_staff() -> QuerySet[Deposit]:
 
 
 # ------------------------------------------------------------------ announced
+def announced_networks() -> QuerySet[Network]:
+    """Where deposits are announced: everywhere when the venue account is set to that first, otherwise where its
+    fallback has given the pooled address out."""
+    way = VenueAccount.Deposits.ANNOUNCED
+    if VenueAccount.objects.filter(is_primary=True, deposit_strategy=way).exists():
+        return networks()
+    return networks().filter(Exists(DepositAddress.objects.filter(user=None, network=OuterRef("pk"))))
+
+
 def claims(user: "User") -> QuerySet[DepositClaim]:
     """What the customer announced, newest first."""
     return DepositClaim.objects.filter(user=user).select_related("network", "deposit")

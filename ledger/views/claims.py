@@ -14,7 +14,7 @@ from exchange.errors import DomainError
 from exchange.pages import CustomerRequest, refuse
 from ledger import lifeline, queries, services
 from ledger.forms import ClaimForm
-from ledger.views.routes import route_context
+from ledger.views.routes import chosen_route, route_context
 
 EXTENSIONS = {"image/jpeg": "jpg", "application/pdf": "pdf"}
 
@@ -26,10 +26,8 @@ class AnnouncePage(LoginRequiredMixin, View):
         return self.show(request, ClaimForm())
 
     def post(self, request: CustomerRequest) -> HttpResponse:
-        form, network = (
-            ClaimForm(request.POST, request.FILES),
-            route_context(request, "deposit_enabled")["network"],
-        )
+        form = ClaimForm(request.POST, request.FILES)
+        _asset, _networks, network = chosen_route(request, queries.announced_networks())
         if network is None:
             return redirect("announce")
         if form.is_valid():
@@ -48,7 +46,8 @@ class AnnouncePage(LoginRequiredMixin, View):
         return self.show(request, form)
 
     def show(self, request: CustomerRequest, form: ClaimForm) -> HttpResponse:
-        context = {**route_context(request, "deposit_enabled"), "form": form}
+        offered = route_context(request, "deposit_enabled", queries.announced_networks())
+        context = {**offered, "form": form}
         return render(request, "ledger/announce.html", context, status=400 if form.errors else 200)
 
 

@@ -67,6 +67,7 @@ def find(request: CustomerRequest) -> HttpResponse:
         "wanted": wanted,
         "page": Paginator(found.deposits, PAGE_SIZE).get_page(request.GET.get("page")),
         "claims": found.claims[:PAGE_SIZE],
+        "can_announce": queries.announced_networks().exists(),
     }
     return render(request, "ledger/deposits.html", context)
 

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from accounts.models import User
 from exchange.gate.models import VenueAccount
-from ledger.models import Deposit, DepositAddress, DepositClaim, Network
+from ledger.models import Deposit, DepositAddress, DepositClaim, Network, Transfer
 from markets.models import Asset
-from tests.factories import make_user, venue_account
+from tests.factories import fund, make_user, venue_account
 from tests.venue import Venue
 
 TX = "c0ffee" * 10
@@ -23,6 +23,7 @@ WORDS = {"asset": "USDT", "network": "TRX", "tx_id": TX, "amount": "100", "state
 def network(db: None) -> Network:
     asset, _made = Asset.objects.get_or_create(code="USDT")
     venue_account()
+    VenueAccount.objects.update(deposit_strategy="ANNOUNCED")
     regex = "^T[1-9A-HJ-NP-Za-km-z]{33}$"
     return Network.objects.create(
         asset=asset, code="TRX", deposit_enabled=True, address_regex=regex, confirmations=6, arrival_minutes=3,
@@ -192,6 +193,7 @@ def test_the_pooled_address_says_that_it_is_everybodys(
 def test_the_pooled_address_is_not_shown_any_more_once_the_strategy_changed(
     browser: Client, network: Network
 ) -> None:
+    VenueAccount.objects.update(deposit_strategy="SUB_ACCOUNT")
     DepositAddress.objects.create(user=None, network=network, address="T-pooled")
     assert "T-pooled" not in browser.get("/wallet/deposit/?asset=USDT").text
 
@@ -204,3 +206,34 @@ def test_what_waits_for_staff_stands_on_the_first_page_of_the_desk(client: Clien
     assert ("Announced deposits" in page, "100 USDT HELD_UP" in page) == (True, True)
     listed = client.get("/admin/ledger/deposit/?status__in=HELD_UP,CHECKING")
     assert (listed.status_code, "ago" in listed.text) == (200, True)
+
+
+# ------------------------------------------------------------------ announced only where an address is everybody's
+def test_where_every_address_is_somebodys_own_nothing_is_announced(browser: Client, network: Network) -> None:
+    VenueAccount.objects.update(deposit_strategy="SUB_ACCOUNT", deposit_fallback="ANNOUNCED")
+    page = browser.get("/wallet/deposits/announce/?asset=USDT&network=TRX").text
+    assert ("Nothing has to be announced" in page, "Transaction id" in page) == (True, False)
+    assert "Announce a deposit" not in browser.get("/wallet/deposits/?tx=abcdefgh").text
+    browser.post("/wallet/deposits/announce/?asset=USDT&network=TRX", filled())
+    answer = browser.post("/api/v1/deposit-claims/", WORDS)
+    assert (answer.status_code, answer.json()["code"]) == (400, "not_announced")
+    assert not DepositClaim.objects.exists()
+
+
+def test_where_the_fallback_gave_the_pooled_address_out_it_is_announced(
+    browser: Client, network: Network
+) -> None:
+    VenueAccount.objects.update(deposit_strategy="SUB_ACCOUNT", deposit_fallback="ANNOUNCED")
+    DepositAddress.objects.create(user=None, network=network, address="T-everybodys")
+    Network.objects.create(asset_id="USDT", code="ETH", deposit_enabled=True)
+    page = browser.get("/wallet/deposits/announce/?asset=USDT").text
+    assert ("TRX" in page, "ETH" in page) == (True, False)
+    assert browser.post("/api/v1/deposit-claims/", WORDS).status_code == 201
+
+
+def test_what_was_credited_is_written_like_every_amount_of_the_page(browser: Client, alice: User) -> None:
+    fund(alice, "USDT", "50000.5")
+    booked = {"transfer": Transfer.objects.get(), "credited_at": timezone.now()}
+    deposit = make_deposit(alice, "CREDITED", amount="50000.5", **booked)
+    page = browser.get(f"/wallet/deposits/{deposit.pk}/").text
+    assert "Credited 50,000.5 USDT" in page

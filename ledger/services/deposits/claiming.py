@@ -22,6 +22,7 @@ from ledger.errors import (
     BadAddress,
     BadTransaction,
     ClaimDecided,
+    NotAnnounced,
     ProofMissing,
     TooManyClaims,
     UnknownClaim,
@@ -47,10 +48,12 @@ def announce_deposit(
 ) -> DepositClaim:
     """The customer's word that a transaction is theirs is on record; it waits for the venue's record and for staff.
 
-    Raises UnknownNetwork, BadTransaction, BadAddress, ProofMissing, AlreadyAnnounced, AlreadyCredited, TooManyClaims,
-    and what is wrong with the file.
+    Raises UnknownNetwork, NotAnnounced, BadTransaction, BadAddress, ProofMissing, AlreadyAnnounced, AlreadyCredited,
+    TooManyClaims, and what is wrong with the file.
     """
     route = queries.network(asset, network)
+    if not queries.announced_networks().filter(pk=route.pk).exists():
+        raise NotAnnounced(field="network")
     tx_id, from_address, statement = tx_id.strip(), from_address.strip(), statement.strip()
     if not rules.is_transaction_id(tx_id):
         raise BadTransaction(field="tx_id")
