@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views import View
 
+from accounts import queries as people
 from exchange.errors import DomainError
 from exchange.pages import CustomerRequest, refuse
 from ledger import queries, services
@@ -45,6 +46,7 @@ class AddressPage(LoginRequiredMixin, View):
             "entries": queries.saved_addresses(request.user),
             "terms": terms,
             "is_book_only": queries.is_book_only(terms),
+            "has_second_factor": people.has_second_factor(request.user),
         }
         return render(request, "ledger/addresses.html", context, status=400 if form else 200)
 
@@ -87,5 +89,9 @@ class BookOnlyPage(LoginRequiredMixin, View):
         return self.show(request, form)
 
     def show(self, request: CustomerRequest, form: CodeForm) -> HttpResponse:
-        context = {"terms": queries.terms(request.user), "form": form}
+        context = {
+            "terms": queries.terms(request.user),
+            "form": form,
+            "has_second_factor": people.has_second_factor(request.user),
+        }
         return render(request, "ledger/book_only.html", context, status=400 if form.errors else 200)

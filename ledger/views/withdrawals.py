@@ -1,5 +1,6 @@
 """The pages of withdrawals: asked for, confirmed by the link of the mail, looked at, taken back."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
@@ -48,6 +49,7 @@ class WithdrawPage(LoginRequiredMixin, View):
 
     def show(self, request: CustomerRequest, form: WithdrawForm | None) -> HttpResponse:
         context = route_context(request, "withdraw_enabled")
+        context["has_second_factor"] = people.has_second_factor(request.user)
         network = context["network"]
         if network:
             context |= self._of(request, network, form)
@@ -63,6 +65,7 @@ class WithdrawPage(LoginRequiredMixin, View):
             "available": queries.withdrawable(request.user.pk, network.asset_id),
             "limits": queries.limits(request.user),
             "counted_in": purse.COUNTED_IN,
+            "named_from": settings.TRAVEL_RULE_FROM,
             "is_book_only": queries.is_book_only(queries.terms(request.user)),
             "held_until": people.held_until(request.user),
         }

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 
 from accounts.models import User
@@ -82,6 +83,35 @@ def test_a_closed_network_says_so_and_offers_no_address(browser: Client, network
     page = browser.get("/wallet/deposit/?asset=XRP&network=XRP").text
     assert "Wallet maintenance." in page
     assert "Show my address" not in page
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/wallet/withdraw/?asset=XRP", "/wallet/addresses/?asset=XRP", "/wallet/addresses/book-only/"],
+)
+def test_who_has_no_second_factor_is_told_so_before_any_form(
+    browser: Client, alice: User, network: Network, path: str
+) -> None:
+    page = browser.get(path).text
+    assert ("This needs a second factor" in page, "Code of your authenticator" in page) == (True, False)
+    assert 'href="/accounts/2fa/totp/activate/"' in page
+    TOTP.activate(alice, generate_totp_secret())
+    page = browser.get(path).text
+    assert ("This needs a second factor" in page, "Code of your authenticator" in page) == (False, True)
+
+
+def test_the_withdrawal_says_from_which_worth_on_the_receiver_is_named(
+    browser: Client, alice: User, network: Network
+) -> None:
+    TOTP.activate(alice, generate_totp_secret())
+    page = browser.get("/wallet/withdraw/?asset=XRP").text
+    assert page.count("(required from 1,000 USDT on)") == 2
+
+
+def test_the_menu_of_the_desk_spells_its_nouns(client: Client, alice: User) -> None:
+    client.force_login(User.objects.create_superuser("carol@example.com", "a long password"))
+    page = client.get("/admin/").text
+    assert ("Deposit addresses" in page, "addresss" in page) == (True, False)
 
 
 def filled(**changes: str) -> dict[str, str]:
