@@ -263,6 +263,27 @@ class VenueKnowsIt(Conflict):
     )
 
 
+class VenueTookIt(Conflict):
+    code = "venue_took_it"
+    message = _(
+        "The venue took this withdrawal and gave it an id; it is given back only when its history says that it failed."
+    )
+
+
+class HistoryOver(Conflict):
+    code = "history_over"
+    message = _(
+        "The venue no longer answers for the time this was sent, so its silence proves nothing. Ask its support."
+    )
+
+
+class HistoryTooLong(Conflict):
+    code = "history_too_long"
+    message = _(
+        "The venue has more withdrawals of that day than are read here. Ask its support for this one."
+    )
+
+
 class TooEarly(Conflict):
     code = "too_early"
     message = _("It is too early for this: the venue may still tell. Wait until it is overdue.")

@@ -93,7 +93,7 @@ class WithdrawalAdmin(DecisionAdmin):
             Status.REQUESTED: [self.approve, self.refuse],
             Status.APPROVED: [self.refuse],
             Status.SENDING: [self.refund, self.paid],
-            Status.SENT: [self.refund, self.paid],
+            Status.SENT: [self.paid],
             Status.STOPPED: [self.refund],
         }
         return exits.get(Status(row.status), [])

@@ -25,6 +25,18 @@ log = structlog.get_logger()
 PREFIX = "ledger."
 Afterwards = Callable[[Approval, int | None], None]
 AFTERWARDS: dict[str, Afterwards] = {}
+Beforehand = Callable[[Approval], None]
+BEFOREHAND: dict[str, Beforehand] = {}
+
+
+def beforehand(category: str) -> Callable[[Beforehand], Beforehand]:
+    """The function may refuse a granted request of the category; outside a transaction, so it can ask the venue."""
+
+    def keep(check: Beforehand) -> Beforehand:
+        BEFOREHAND[category] = check
+        return check
+
+    return keep
 
 
 def afterwards(category: str) -> Callable[[Afterwards], Afterwards]:
@@ -129,17 +141,24 @@ def _require_reason(reason: str) -> None:
 # ------------------------------------------------------------------ carried out
 def carry_out_approvals() -> int:
     """Every request that was granted is carried out once, or says why it could not be; gives how many were tried."""
-    waiting = list(requests.granted_approvals(PREFIX).values_list("pk", flat=True)[:100])
-    for approval_id in waiting:
+    waiting = list(requests.granted_approvals(PREFIX)[:100])
+    for approval in waiting:
         try:
-            _carry_out(approval_id)
+            _look_once_more(approval)
+            _carry_out(approval.pk)
         except Unavailable as error:  # it passes: the next sweep tries again
-            log.warning("approval.busy", approval=approval_id, reason=str(error))
+            log.warning("approval.busy", approval=approval.pk, reason=str(error))
         except DomainError as error:
-            office.note_failed(approval_id, str(error))
+            office.note_failed(approval.pk, str(error))
         except Exception:  # one odd request never stops the next
-            log.exception("approval.failed", approval=approval_id)
+            log.exception("approval.failed", approval=approval.pk)
     return len(waiting)
+
+
+def _look_once_more(approval: Approval) -> None:
+    check = BEFOREHAND.get(approval.payload["category"])
+    if check is not None:
+        check(approval)
 
 
 @transaction_with_retry

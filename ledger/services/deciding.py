@@ -9,10 +9,8 @@ from django.utils.translation import gettext as _
 
 from accounts import services as accounts
 from accounts.models import User
-from exchange.binance.errors import VenueError
 from exchange.database import transaction_with_retry
-from exchange.errors import DomainError, NotAllowed, Unavailable
-from exchange.gate import services as gate
+from exchange.errors import DomainError, NotAllowed
 from exchange.money import plain
 from exchange.office import services as office
 from exchange.office.models import Approval
@@ -21,13 +19,15 @@ from ledger.errors import (
     TooEarly,
     UnknownWithdrawal,
     VenueKnowsIt,
+    VenueTookIt,
     WithdrawalChanged,
     WithdrawalDecided,
 )
 from ledger.models import Withdrawal, WithdrawalApproval
 from ledger.services import seals
-from ledger.services.approved import afterwards, ask_decision
+from ledger.services.approved import afterwards, ask_decision, beforehand
 from ledger.services.following import settle
+from ledger.services.searching import records_of
 from ledger.services.withdrawals import give_back, tell_pages
 
 Status = Withdrawal.Status
@@ -96,10 +96,11 @@ def _lock(withdrawal_id: int) -> Withdrawal:
 def ask_refund(*, withdrawal_id: int, by: User, reason: str) -> Approval:
     """A second person is asked to give the money back, because the venue never had this withdrawal.
 
-    Refuses one that is not overdue, and one that the venue's history shows.
+    Refuses one that is not overdue, that the venue gave an id or shows, and one of a time it no longer answers for.
     """
     withdrawal = _stuck(withdrawal_id, by, UNCERTAIN | {Status.STOPPED})
     if withdrawal.status != Status.STOPPED:
+        _require_not_taken(withdrawal)
         _require_overdue(withdrawal)
         _require_unknown_to_venue(withdrawal)
     detail: dict[str, object] = {"withdrawal": withdrawal.pk, "amount": plain(withdrawal.amount)}
@@ -156,18 +157,24 @@ def _require_overdue(withdrawal: Withdrawal) -> None:
 
 
 def _require_unknown_to_venue(withdrawal: Withdrawal) -> None:
-    """Looked up by our own id, which the venue answers for within seven days."""
-    try:
-        records = gate.call(
-            withdrawal.venue_account,
-            gate.Kind.WALLET,
-            None,
-            lambda rest: rest.withdraw_history(client_id=withdrawal.client_id),
-        )
-    except VenueError as error:
-        raise Unavailable() from error
-    if records:
+    """An empty history is no evidence against an answer: what the venue gave an id it had."""
+    _require_not_taken(withdrawal)
+    if records_of(withdrawal):
         raise VenueKnowsIt()
+
+
+def _require_not_taken(withdrawal: Withdrawal) -> None:
+    if withdrawal.status == Status.SENT or withdrawal.venue_id:
+        raise VenueTookIt()
+
+
+@beforehand(REFUND)
+def _ask_the_venue_again(approval: Approval) -> None:
+    """Between the question and the second person's yes the venue may have found it."""
+    found = Withdrawal.objects.select_related("venue_account")
+    withdrawal = found.get(pk=approval.payload["detail"]["withdrawal"])
+    if withdrawal.status in UNCERTAIN:
+        _require_unknown_to_venue(withdrawal)
 
 
 @afterwards(REFUND)
@@ -175,6 +182,7 @@ def _refund(approval: Approval, _transfer: int | None) -> None:
     withdrawal = _lock(approval.payload["detail"]["withdrawal"])
     if withdrawal.status not in UNCERTAIN | {Status.STOPPED}:
         raise WithdrawalDecided()
+    _require_not_taken(withdrawal)
     ended = Status.REFUSED if withdrawal.status == Status.STOPPED else Status.FAILED
     give_back(withdrawal, ended, _("It could not be sent; the money is available again."))
     _record_exit(approval, withdrawal, "withdrawal.refunded")

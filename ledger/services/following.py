@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from functools import partial
 
 import structlog
 from django.conf import settings
@@ -22,13 +21,12 @@ from ledger import queries, rules
 from ledger.models import Account, Hold, Transfer, Withdrawal
 from ledger.services.exceptions import note_exception
 from ledger.services.posting import ConsumeHold, ReleaseHold, customer, held, post, system
+from ledger.services.searching import LONGEST_MS, history_pages
 from ledger.services.withdrawals import give_back, tell_pages
 
 log = structlog.get_logger()
 Status = Withdrawal.Status
 UNCERTAIN = (Status.SENDING, Status.SENT)
-LONGEST_MS = 89 * 86_400_000  # the venue answers for less than 90 days
-PAGE, LONGEST_PAGES = 1000, 20
 
 
 def poll_withdrawals() -> int:
@@ -60,20 +58,12 @@ def _compare(rows: list[Withdrawal]) -> None:
 
 
 def _history(rows: list[Withdrawal]) -> Iterator[WithdrawRecord]:
-    """Of the time since the oldest of them was sent, newest first; half a page overlaps, so that nothing slips by."""
+    """Of the time since the oldest of them was sent, newest first."""
     end_ms = gate.clock().now_ms() + 60_000
     start = min(row.sending_at or row.requested_at for row in rows) - timedelta(hours=1)
     start_ms = max(int(start.timestamp()) * 1000, end_ms - LONGEST_MS)
-    for page in range(LONGEST_PAGES):
-        read = partial(_read, start_ms=start_ms, end_ms=end_ms, offset=page * PAGE // 2)
-        records = gate.call(rows[0].venue_account, gate.Kind.WALLET, None, read)
+    for records in history_pages(rows[0].venue_account, start_ms=start_ms, end_ms=end_ms):
         yield from records
-        if len(records) < PAGE:
-            return
-
-
-def _read(rest: gate.Rest, *, start_ms: int, end_ms: int, offset: int) -> list[WithdrawRecord]:
-    return rest.withdraw_history(start_ms=start_ms, end_ms=end_ms, offset=offset, limit=PAGE)
 
 
 def _see(row: Withdrawal, record: WithdrawRecord) -> None:

@@ -1,0 +1,146 @@
+"""The exits of withdrawals that got stuck: an empty answer of the venue pays nobody twice."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import User
+from exchange.office.models import Approval
+from ledger import services as ledger
+from ledger.errors import HistoryOver, HistoryTooLong, VenueKnowsIt, VenueTookIt
+from ledger.models import Withdrawal
+from tests.factories import balance
+from tests.ledger.money import APPLY, SENT, approved, sent_record, staff, status_of
+from tests.ledger.test_paying_out import granted, overdue, silent
+from tests.venue import Venue
+
+
+def sent_days_ago(withdrawal: Withdrawal, days: int) -> None:
+    then = timezone.now() - timedelta(days=days)
+    Withdrawal.objects.filter(pk=withdrawal.pk).update(sending_at=then, moved_at=then)
+
+
+def ask(withdrawal: Withdrawal) -> Approval:
+    return ledger.ask_refund(withdrawal_id=withdrawal.pk, by=staff(), reason="never had it")
+
+
+def answered(user: User, venue: Venue) -> Withdrawal:
+    """Sent, and the venue gave it an id."""
+    venue.on("POST", APPLY, (200, {"id": "w1"}))
+    withdrawal = approved(user)
+    ledger.send_next_withdrawal()
+    assert status_of(withdrawal) == "SENT"
+    return withdrawal
+
+
+def test_what_the_venue_gave_an_id_is_not_refunded_however_empty_its_history(
+    rich: User, venue: Venue
+) -> None:
+    withdrawal = answered(rich, venue)
+    sent_days_ago(withdrawal, 8)
+    venue.on("GET", SENT, (200, []))
+    with pytest.raises(VenueTookIt):
+        ask(withdrawal)
+    assert balance(rich, "USDT") == (900, 100)
+
+
+def test_a_refund_granted_after_the_venue_gave_an_id_is_not_carried_out(rich: User, venue: Venue) -> None:
+    withdrawal = silent(rich, venue)
+    overdue(withdrawal)
+    asked = ask(withdrawal)
+    Withdrawal.objects.filter(pk=withdrawal.pk).update(venue_id="w1")
+    granted(asked)
+    asked.refresh_from_db()
+    assert (asked.status, status_of(withdrawal), balance(rich, "USDT")) == ("FAILED", "SENDING", (900, 100))
+
+
+def answers_for_seven_days(withdrawal: Withdrawal) -> Callable[[dict[str, str]], Any]:
+    """The venue's rule: with an order id and no times, only the last seven days."""
+
+    def answer(asked: dict[str, str]) -> Any:
+        is_recent = "startTime" not in asked
+        return 200, [] if is_recent or "withdrawOrderId" in asked else [sent_record(withdrawal, 6)]
+
+    return answer
+
+
+def test_one_of_more_than_seven_days_ago_is_looked_for_in_the_time_it_was_sent(
+    rich: User, venue: Venue
+) -> None:
+    withdrawal = silent(rich, venue)
+    sent_days_ago(withdrawal, 8)
+    venue.on("GET", SENT, answers_for_seven_days(withdrawal))
+    with pytest.raises(VenueKnowsIt):
+        ask(withdrawal)
+
+
+def test_the_time_it_was_sent_is_read_page_by_page(rich: User, venue: Venue) -> None:
+    withdrawal = silent(rich, venue)
+    overdue(withdrawal)
+    rows = [sent_record(withdrawal, 6, id=f"x{n}", withdrawOrderId=f"x{n}") for n in range(1200)]
+    rows.append(sent_record(withdrawal, 6))
+
+    def page(asked: dict[str, str]) -> tuple[int, Any]:
+        start = int(asked["offset"])
+        return 200, [] if "withdrawOrderId" in asked else rows[start : start + int(asked["limit"])]
+
+    venue.on("GET", SENT, page)
+    with pytest.raises(VenueKnowsIt):
+        ask(withdrawal)
+
+
+def test_a_record_without_our_id_that_pays_the_same_address_may_be_ours(rich: User, venue: Venue) -> None:
+    withdrawal = silent(rich, venue)
+    overdue(withdrawal)
+    venue.on("GET", SENT, (200, [sent_record(withdrawal, 4, withdrawOrderId="")]))
+    with pytest.raises(VenueKnowsIt):
+        ask(withdrawal)
+
+
+def test_silence_of_a_venue_that_no_longer_answers_for_that_time_proves_nothing(
+    rich: User, venue: Venue
+) -> None:
+    withdrawal = silent(rich, venue)
+    sent_days_ago(withdrawal, 90)
+    with pytest.raises(HistoryOver):
+        ask(withdrawal)
+
+
+def test_a_history_that_is_not_read_to_its_end_proves_nothing(rich: User, venue: Venue) -> None:
+    withdrawal = silent(rich, venue)
+    overdue(withdrawal)
+    others = [sent_record(withdrawal, 6, withdrawOrderId=f"x{n}") for n in range(1000)]
+    venue.on("GET", SENT, lambda asked: (200, [] if "withdrawOrderId" in asked else others))
+    with pytest.raises(HistoryTooLong):
+        ask(withdrawal)
+    assert not Approval.objects.exists()
+
+
+def test_the_venue_is_asked_again_before_a_granted_refund_is_carried_out(rich: User, venue: Venue) -> None:
+    withdrawal = silent(rich, venue)
+    overdue(withdrawal)
+    asked = ask(withdrawal)
+    venue.on("GET", SENT, (200, [sent_record(withdrawal, 4)]))
+    granted(asked)
+    asked.refresh_from_db()
+    assert (asked.status, status_of(withdrawal), balance(rich, "USDT")) == ("FAILED", "SENDING", (900, 100))
+    assert "history shows this withdrawal" in asked.outcome
+    venue.on("GET", SENT, (200, [sent_record(withdrawal, 6)]))
+    ledger.poll_withdrawals()
+    assert (status_of(withdrawal), balance(rich, "USDT")) == ("COMPLETED", (900, 0))
+
+
+def test_a_granted_refund_waits_for_a_venue_that_does_not_answer(rich: User, venue: Venue) -> None:
+    withdrawal = silent(rich, venue)
+    overdue(withdrawal)
+    asked = ask(withdrawal)
+    venue.on("GET", SENT, (503, ""))
+    granted(asked)
+    asked.refresh_from_db()
+    assert (asked.status, status_of(withdrawal)) == ("GRANTED", "SENDING")
+    venue.on("GET", SENT, (200, []))
+    ledger.carry_out_approvals()
+    assert (status_of(withdrawal), balance(rich, "USDT")) == ("FAILED", (1000, 0))
