@@ -56,6 +56,19 @@ def venue_cost(sent: Decimal, fee: Decimal) -> Decimal:
     return sent + fee
 
 
+def is_paid_as_asked(
+    *, amount: Decimal, net: Decimal, most_fee: Decimal, sent: Decimal, fee: Decimal
+) -> bool:
+    """True when what arrived and what was taken are those of the request, give or take one fee of its network.
+
+    The venue's fee moves between our quote and its sending, and may be taken from the amount or on top of it; by more
+    than a whole fee nothing honest differs, and then people look before it is booked.
+    """
+    if not 0 < sent <= amount or fee < 0:
+        return False
+    return abs(sent - net) <= most_fee and abs(venue_cost(sent, fee) - amount) <= most_fee
+
+
 def sweep_name(deposit_id: int, times_failed: int = 0) -> str:
     """The client's id of the transfer that moves a deposit to the trading account: a repeat of it is harmless."""
     return f"cwsweep{deposit_id}" + (f"r{times_failed}" if times_failed else "")

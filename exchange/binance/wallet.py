@@ -101,18 +101,19 @@ class DepositRecord:
     is_internal: bool
 
     @classmethod
-    def from_wire(cls, row: Wire) -> "DepositRecord":
+    def from_wire(cls, wire: object) -> "DepositRecord":
+        row = _named(wire)
         return cls(
-            id=str(row.get("id") or _fallback_id(row)),
-            asset=str(row.get("coin") or ""),
-            network=str(row.get("network") or ""),
+            id=_text(row.get("id")) or _fallback_id(row),
+            asset=_text(row.get("coin")),
+            network=_text(row.get("network")),
             amount=_amount(row.get("amount")),
             status=_whole(row.get("status"), -1),
-            address=str(row.get("address") or ""),
-            tag=str(row.get("addressTag") or ""),
-            tx_id=str(row.get("txId") or ""),
+            address=_text(row.get("address")),
+            tag=_text(row.get("addressTag")),
+            tx_id=_text(row.get("txId")),
             inserted_ms=_whole(row.get("insertTime"), 0),
-            confirmations=str(row.get("confirmTimes") or ""),
+            confirmations=_text(row.get("confirmTimes")),
             unlock_confirmations=_whole(row.get("unlockConfirm"), 0),
             is_internal=_whole(row.get("transferType"), 0) == 1,
         )
@@ -133,7 +134,7 @@ _NAMED = ("network", "txId", "address", "addressTag")
 
 
 def _fallback_id(row: Wire) -> str:
-    network, tx_id, address, tag = (str(row.get(name) or "") for name in _NAMED)
+    network, tx_id, address, tag = (_text(row.get(name)) for name in _NAMED)
     return _key_of(network, tx_id, address, tag, _amount(row.get("amount")))
 
 
@@ -142,11 +143,12 @@ def _key_of(network: str, tx_id: str, address: str, tag: str, amount: Decimal) -
     return NO_ID + sha256(facts.encode()).hexdigest()
 
 
-def _amount(value: object) -> Decimal:
+def _amount(value: object, otherwise: int = 0) -> Decimal:
     try:
-        return dec(value)
+        amount = dec(value)
     except InvalidOperation:
-        return Decimal(0)
+        return Decimal(otherwise)
+    return amount if amount.is_finite() else Decimal(otherwise)
 
 
 def _whole(value: object, otherwise: int) -> int:
@@ -157,8 +159,22 @@ def _whole(value: object, otherwise: int) -> int:
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
+def _text(value: object) -> str:
+    """Text that can be kept: what no database takes is left out."""
+    return str(value or "").encode("utf-8", "ignore").decode().replace("\0", "")
+
+
+def _named(row: object) -> Wire:
+    return row if isinstance(row, Mapping) else {}
+
+
+UNREADABLE = -1
+
+
 @dataclass(frozen=True)
 class WithdrawRecord:
+    """A row of the history. Whatever is odd in it, it can be read: a figure that cannot be understood is -1."""
+
     id: str
     client_id: str
     asset: str
@@ -172,17 +188,28 @@ class WithdrawRecord:
     info: str
 
     @classmethod
-    def from_wire(cls, row: Wire) -> "WithdrawRecord":
+    def from_wire(cls, wire: object) -> "WithdrawRecord":
+        row = _named(wire)
         return cls(
-            id=str(row["id"]),
-            client_id=row.get("withdrawOrderId") or "",
-            asset=row["coin"],
-            network=row.get("network") or "",
-            amount=dec(row["amount"]),
-            fee=dec(row.get("transactionFee")),
-            status=int(row["status"]),
-            address=row.get("address") or "",
-            tag=row.get("addressTag") or "",
-            tx_id=row.get("txId") or "",
-            info=row.get("info") or "",
+            id=_text(row.get("id")),
+            client_id=_text(row.get("withdrawOrderId")),
+            asset=_text(row.get("coin")),
+            network=_text(row.get("network")),
+            amount=_amount(row.get("amount"), UNREADABLE),
+            fee=_amount(row.get("transactionFee"), UNREADABLE),
+            status=_whole(row.get("status"), UNREADABLE),
+            address=_text(row.get("address")),
+            tag=_text(row.get("addressTag")),
+            tx_id=_text(row.get("txId")),
+            info=_text(row.get("info")),
         )
+
+    @property
+    def is_odd(self) -> bool:
+        """No withdrawal looks like this: nothing is sent, or a fee or state that does not exist."""
+        is_figure = 0 < self.amount < IMPOSSIBLE and 0 <= self.fee < IMPOSSIBLE
+        return not is_figure or self.status not in WITHDRAW_STATES
+
+
+WITHDRAW_STATES = range(7)  # binance.md 15
+IMPOSSIBLE = Decimal(10) ** 18

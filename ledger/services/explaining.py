@@ -80,7 +80,7 @@ def _withdrawn(account: VenueAccount, rows: list[Withdrawal]) -> dict[str, Withd
         None,
         lambda rest: rest.withdraw_history(start_ms=start_ms, end_ms=end_ms),
     )
-    return {record.client_id: record for record in records if record.client_id}
+    return {record.client_id: record for record in records if record.client_id and not record.is_odd}
 
 
 # ------------------------------------------------------------------ deposits

@@ -27,6 +27,7 @@ from ledger.services.withdrawals import give_back, tell_pages
 log = structlog.get_logger()
 Status = Withdrawal.Status
 UNCERTAIN = (Status.SENDING, Status.SENT)
+LONGEST_ID = 100
 
 
 def poll_withdrawals() -> int:
@@ -77,18 +78,70 @@ def _see(row: Withdrawal, record: WithdrawRecord) -> None:
 def see_withdrawal(*, withdrawal_id: int, record: WithdrawRecord) -> Withdrawal:
     """The venue's record is ours: on its way, completed and settled, or failed and refunded.
 
-    Of what had ended already, a new transaction id is noted, and a contradiction is put before staff; nothing is
-    ever paid or refunded a second time.
+    A record that is not of what was sent moves nothing and is put before staff. Of what had ended already, a new
+    transaction id is noted, and a contradiction is put before staff; nothing is ever paid or refunded a second time.
     """
     found = Withdrawal.objects.select_for_update(of=("self",)).select_related("user", "network")
     withdrawal = found.get(pk=withdrawal_id)
-    if withdrawal.status in UNCERTAIN:
+    is_open = withdrawal.status in UNCERTAIN
+    if (is_open or withdrawal.status == Status.COMPLETED) and (wrong := _wrong_in(withdrawal, record)):
+        _put_before_staff(withdrawal, record, wrong)
+    elif is_open:
         _move_on(withdrawal, record)
     elif withdrawal.status == Status.COMPLETED:
         _look_back(withdrawal, record)
     elif record.status not in rules.WITHDRAW_FAILED:
         _contradict(withdrawal, record, "withdrawal sent though it was refunded")
     return withdrawal
+
+
+def _wrong_in(withdrawal: Withdrawal, record: WithdrawRecord) -> list[str]:
+    """The facts of the record that are not those of the row; its figures count when it would settle it."""
+    is_settling = record.status == rules.WITHDRAW_COMPLETED and withdrawal.status in UNCERTAIN
+    is_right = {
+        "id": record.id == (withdrawal.venue_id or record.id) and 0 < len(record.id) <= LONGEST_ID,
+        "coin": record.asset == withdrawal.asset_id,
+        "network": record.network == withdrawal.network.code,
+        # Chains that write an address in several ways differ in the case alone.
+        "address": record.address.casefold() == withdrawal.address.casefold(),
+        # The venue does not promise to name the tag (binance.md 15).
+        "tag": record.tag in ("", withdrawal.tag),
+        "figures": not record.is_odd and (not is_settling or _is_paid_as_asked(withdrawal, record)),
+    }
+    return [fact for fact, holds in is_right.items() if not holds]
+
+
+def _is_paid_as_asked(withdrawal: Withdrawal, record: WithdrawRecord) -> bool:
+    return rules.is_paid_as_asked(
+        amount=withdrawal.amount,
+        net=withdrawal.net,
+        most_fee=max(withdrawal.fee, withdrawal.network.withdraw_fee),
+        sent=record.amount,
+        fee=record.fee,
+    )
+
+
+def _put_before_staff(withdrawal: Withdrawal, record: WithdrawRecord, wrong: list[str]) -> None:
+    log.error("withdrawal.not_as_sent", withdrawal=withdrawal.pk, wrong=wrong)
+    theirs = {
+        "id": record.id,
+        "coin": record.asset,
+        "network": record.network,
+        "address": record.address,
+        "tag": record.tag,
+        "sent": str(record.amount),
+        "fee": str(record.fee),
+        "status": record.status,
+        "tx_id": record.tx_id,
+    }
+    note_exception(
+        source="withdrawal not as it was sent",
+        key=f"not as sent:{withdrawal.pk}:{record.status}:{','.join(wrong)}",
+        asset=withdrawal.asset_id,
+        amount=withdrawal.amount,
+        detail={"withdrawal": withdrawal.pk, "differs": wrong, "venue": theirs},
+        cause=_("The venue's record is not of what we sent; nothing was settled. Ask the venue."),
+    )
 
 
 def _move_on(withdrawal: Withdrawal, record: WithdrawRecord) -> None:

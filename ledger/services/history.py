@@ -220,10 +220,10 @@ def _withdrawal_differs(
         source=_("withdrawal differs from the venue's"),
         key=f"withdrawal history:{account.pk}:{record.id}",
         asset=ours.asset_id,
-        amount=booked - cost,
+        amount=None if record.is_odd else booked - cost,
         detail={"withdrawal": ours.pk, "booked": plain(booked), "venue": plain(cost)},
         cause=_("The venue took another amount than was booked."),
-        lines=_venue_to_suspense(account, ours.asset_id, booked - cost),
+        lines=() if record.is_odd else _venue_to_suspense(account, ours.asset_id, booked - cost),
     )
 
 
@@ -233,10 +233,10 @@ def _not_ours(account: VenueAccount, record: WithdrawRecord, cost: Decimal) -> F
         source=_("withdrawal nobody here asked for"),
         key=f"withdrawal history:{account.pk}:{record.id}",
         asset=record.asset if is_known else None,
-        amount=-cost,
+        amount=None if record.is_odd else -cost,
         detail={"venue_id": record.id, "tx_id": record.tx_id, "address": record.address},
         cause=_("It was made by hand at the venue, or by somebody who has our key. Look at once."),
-        lines=_venue_to_suspense(account, record.asset, -cost) if is_known else (),
+        lines=_venue_to_suspense(account, record.asset, -cost) if is_known and not record.is_odd else (),
     )
 
 
