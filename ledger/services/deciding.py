@@ -10,10 +10,11 @@ from django.utils.translation import gettext as _
 from accounts import services as accounts
 from accounts.models import User
 from exchange.database import transaction_with_retry
-from exchange.errors import DomainError, NotAllowed
+from exchange.errors import Conflict, DomainError, NotAllowed
 from exchange.money import plain
 from exchange.office import services as office
 from exchange.office.models import Approval
+from ledger import rules
 from ledger.errors import (
     ApprovedAlready,
     TooEarly,
@@ -117,12 +118,14 @@ def ask_refund(*, withdrawal_id: int, by: User, reason: str) -> Approval:
 def ask_paid(
     *, withdrawal_id: int, tx_id: str, sent: Decimal, fee: Decimal, by: User, reason: str
 ) -> Approval:
-    """A second person is asked to settle it: the transaction was seen on its chain, with these figures."""
+    """A second person is asked to settle it: the transaction was seen on its chain, with these figures.
+
+    Refuses figures that no sending has, and more than was held, unless the venue's own record says so.
+    """
     withdrawal = _stuck(withdrawal_id, by, UNCERTAIN)
     if not tx_id.strip() or not tx_id.isprintable():
         raise DomainError(_("Give the transaction's id on its chain."), field="tx_id")
-    if not 0 < sent <= withdrawal.amount or fee > withdrawal.amount:
-        raise DomainError(_("What was sent is more than nothing and at most the amount."), field="sent")
+    _require_possible(withdrawal, sent, fee)
     detail: dict[str, object] = {
         "withdrawal": withdrawal.pk,
         "tx_id": tx_id.strip()[:200],
@@ -136,6 +139,29 @@ def ask_paid(
         by=by,
         detail=detail,
         owner_id=withdrawal.user_id,
+    )
+
+
+def _require_possible(withdrawal: Withdrawal, sent: Decimal, fee: Decimal) -> None:
+    if fee < 0:
+        raise DomainError(_("A fee is never less than nothing."), field="fee")
+    if sent > 0 and (rules.venue_cost(sent, fee) <= withdrawal.amount or _is_reported(withdrawal, sent, fee)):
+        return
+    if not 0 < sent <= withdrawal.amount:
+        raise DomainError(_("What was sent is more than nothing and at most the amount."), field="sent")
+    raise DomainError(_("What was sent and the fee are together at most the amount."), field="fee")
+
+
+def _is_reported(withdrawal: Withdrawal, sent: Decimal, fee: Decimal) -> bool:
+    """The venue itself says that it took more than was held: then that is what is booked."""
+    try:
+        records = records_of(withdrawal)
+    except Conflict:  # it cannot say
+        return False
+    return any(
+        (record.client_id, record.status, record.asset, record.amount, record.fee)
+        == (withdrawal.client_id, rules.WITHDRAW_COMPLETED, withdrawal.asset_id, sent, fee)
+        for record in records
     )
 
 

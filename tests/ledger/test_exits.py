@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from accounts.models import User
+from exchange.errors import DomainError, Unavailable
 from exchange.office.models import Approval
 from ledger import services as ledger
 from ledger.errors import HistoryOver, HistoryTooLong, VenueKnowsIt, VenueTookIt
-from ledger.models import Withdrawal
-from tests.factories import balance
+from ledger.models import Account, Withdrawal
+from tests.factories import balance, held_by_the_house
 from tests.ledger.money import APPLY, SENT, approved, sent_record, staff, status_of
 from tests.ledger.test_paying_out import granted, overdue, silent
 from tests.venue import Venue
@@ -144,3 +146,48 @@ def test_a_granted_refund_waits_for_a_venue_that_does_not_answer(rich: User, ven
     venue.on("GET", SENT, (200, []))
     ledger.carry_out_approvals()
     assert (status_of(withdrawal), balance(rich, "USDT")) == ("FAILED", (1000, 0))
+
+
+# ------------------------------------------------------------------ settled by hand
+def pay(withdrawal: Withdrawal, sent: str, fee: str) -> Approval:
+    return ledger.ask_paid(
+        withdrawal_id=withdrawal.pk,
+        tx_id="abc12345",
+        sent=Decimal(sent),
+        fee=Decimal(fee),
+        by=staff(),
+        reason="seen",
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "fee", "field"),
+    [("100", "100", "fee"), ("100", "0.000001", "fee"), ("50", "-20", "fee"), ("-1", "1", "sent"), ("0", "1", "sent")],
+)  # fmt: skip
+def test_what_was_seen_is_no_more_than_was_held(
+    rich: User, venue: Venue, sent: str, fee: str, field: str
+) -> None:
+    withdrawal = silent(rich, venue)
+    with pytest.raises(DomainError) as refusal:
+        pay(withdrawal, sent, fee)
+    assert refusal.value.field == field
+    assert not Approval.objects.exists()
+
+
+def test_more_than_was_held_is_settled_when_the_venue_reported_it(rich: User, venue: Venue) -> None:
+    withdrawal = silent(rich, venue)
+    venue.on("GET", SENT, (200, [sent_record(withdrawal, 6, transactionFee="7")]))
+    ledger.poll_withdrawals()
+    assert status_of(withdrawal) == "SENDING"
+    with pytest.raises(DomainError):
+        pay(withdrawal, "99", "6")
+    granted(pay(withdrawal, "99", "7"))
+    assert (status_of(withdrawal), balance(rich, "USDT")) == ("COMPLETED", (900, 0))
+    assert held_by_the_house(Account.Type.NETWORK_FEES, "USDT") == Decimal(-6)
+
+
+def test_more_than_was_held_waits_for_a_venue_that_does_not_answer(rich: User, venue: Venue) -> None:
+    withdrawal = silent(rich, venue)
+    venue.on("GET", SENT, (503, ""))
+    with pytest.raises(Unavailable):
+        pay(withdrawal, "99", "7")
