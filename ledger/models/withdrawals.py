@@ -45,6 +45,7 @@ class Withdrawal(models.Model):
         CHANGED_SINCE = "CHANGED_SINCE", _("A security setting was changed after the confirmation.")
         OVER_LIMIT = "OVER_LIMIT", _("Over the customer's limits when it was about to be sent.")
         NOT_IN_BOOK = "NOT_IN_BOOK", _("The address was no longer allowed by the address book.")
+        DEPOSIT_LOCKED = "DEPOSIT_LOCKED", _("A deposit it may have come from is not final any more.")
 
     class Holder(models.TextChoices):
         """Who keeps the address that is paid (FATF recommendation 16)."""

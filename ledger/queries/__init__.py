@@ -97,6 +97,7 @@ from ledger.queries.statements import StatementRow, statement_balances, statemen
 from ledger.queries.withdrawals import (
     find_withdrawals,
     lately_ended_withdrawals,
+    leaving,
     sendable_withdrawals,
     unfinished_withdrawals,
     waiting_withdrawals,
@@ -170,6 +171,7 @@ __all__ = [
     "latest_reconciliation",
     "latest_seal",
     "latest_verification",
+    "leaving",
     "limits",
     "limits_when_asked",
     "line_of",

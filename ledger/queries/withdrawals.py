@@ -1,15 +1,17 @@
 """What goes out."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from ledger.errors import UnknownWithdrawal
 from ledger.models import (
     Withdrawal,
 )
+from ledger.queries.limits import GIVEN_BACK
 from ledger.queries.reconciling import stopped_assets
 
 if TYPE_CHECKING:
@@ -40,6 +42,13 @@ def unfinished_withdrawals() -> QuerySet[Withdrawal]:
     return Withdrawal.objects.filter(
         Q(status=Withdrawal.Status.SENDING) | Q(status=Withdrawal.Status.SENT)
     ).order_by("id")
+
+
+def leaving(user_id: int) -> dict[str, Decimal]:
+    """What of the customer's money is held for withdrawals and may leave, or has left; by asset."""
+    ended = [Withdrawal.Status.COMPLETED, *GIVEN_BACK]
+    rows = Withdrawal.objects.filter(user_id=user_id).exclude(status__in=ended).order_by()
+    return dict(rows.values_list("asset_id").annotate(total=Sum("amount")))
 
 
 def lately_ended_withdrawals() -> QuerySet[Withdrawal]:

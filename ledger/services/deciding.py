@@ -28,6 +28,7 @@ from ledger.models import Withdrawal, WithdrawalApproval
 from ledger.services import seals
 from ledger.services.approved import afterwards, ask_decision, beforehand
 from ledger.services.following import settle
+from ledger.services.locked import require_unlocked
 from ledger.services.searching import records_of
 from ledger.services.withdrawals import give_back, tell_pages
 
@@ -38,13 +39,17 @@ UNCERTAIN = {Status.SENDING, Status.SENT}
 
 @transaction_with_retry
 def approve_withdrawal(*, withdrawal_id: int, by: User, reason: str = "") -> Withdrawal:
-    """One more person lets it be sent; approved when it has as many as it needs, none of them its owner."""
+    """One more person lets it be sent; approved when it has as many as it needs, none of them its owner.
+
+    Refuses what a deposit that is not final keeps here: the sender would give it back to staff.
+    """
     withdrawal = _to_decide(withdrawal_id, by)
     if withdrawal.status != Status.REQUESTED:
         raise WithdrawalDecided()
     if not seals.is_sealed(withdrawal):
         raise WithdrawalChanged()
     accounts.require_can_withdraw(withdrawal.user)
+    require_unlocked(withdrawal)
     _note_approval(withdrawal, by)
     if withdrawal.approvals.count() >= withdrawal.needs:
         withdrawal.status, withdrawal.decided_by, withdrawal.decided_at = Status.APPROVED, by, timezone.now()

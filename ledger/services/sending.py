@@ -20,6 +20,7 @@ from ledger.services import seals
 from ledger.services.destinations import require_allowed
 from ledger.services.exceptions import note_exception
 from ledger.services.holds import lock_hold
+from ledger.services.locked import require_unlocked
 from ledger.services.withdrawals import give_back, tell_pages
 
 log = structlog.get_logger()
@@ -145,6 +146,7 @@ def _doubts(withdrawal: Withdrawal) -> list[Reason]:
         and not _was_approved_after(withdrawal),
         Reason.OVER_LIMIT: withdrawal.value > queries.limits_when_asked(withdrawal).left,
         Reason.NOT_IN_BOOK: not _is_allowed(withdrawal),
+        Reason.DEPOSIT_LOCKED: not _is_unlocked(withdrawal),
     }
     return [reason for reason, holds in found.items() if holds]
 
@@ -158,6 +160,14 @@ def _was_approved_after(withdrawal: Withdrawal) -> bool:
 def _is_allowed(withdrawal: Withdrawal) -> bool:
     try:
         require_allowed(withdrawal.user, withdrawal.network, withdrawal.address, withdrawal.tag)
+    except DomainError:
+        return False
+    return True
+
+
+def _is_unlocked(withdrawal: Withdrawal) -> bool:
+    try:
+        require_unlocked(withdrawal)
     except DomainError:
         return False
     return True

@@ -21,11 +21,9 @@ from exchange.office import services as office
 from ledger import queries, rules
 from ledger.errors import (
     KeyReused,
-    LockedElsewhere,
     NoPrice,
     OverDayLimit,
     OverMonthLimit,
-    StillLocked,
     UnknownWithdrawal,
     WithdrawalDecided,
     WithdrawalsClosed,
@@ -35,6 +33,7 @@ from ledger.services import seals
 from ledger.services.beneficiaries import Beneficiary, require_beneficiary, sealed
 from ledger.services.destinations import require_allowed, require_destination
 from ledger.services.holds import hold, release
+from ledger.services.locked import require_unlocked
 from ledger.services.posting import digest
 from ledger.services.stopping import require_asset_open
 
@@ -135,7 +134,7 @@ def _record(draft: Withdrawal, token: str) -> Withdrawal:
         cause=Hold.Cause.WITHDRAWAL,
         cause_id=draft.pk,
     )
-    _require_unlocked(draft)
+    require_unlocked(draft)
     office.record(
         draft.user, "withdrawal.requested", "withdrawal", draft.pk, after={"amount": plain(draft.amount)}
     )
@@ -155,26 +154,6 @@ def lock_terms(user: User) -> WithdrawalTerms:
     except IntegrityError:
         pass  # another request of theirs was first
     return WithdrawalTerms.objects.select_for_update().get(user=user)
-
-
-def _require_unlocked(draft: Withdrawal) -> None:
-    """What came by a deposit that is not final stays, as itself and by its worth; asked under the hold's lock."""
-    locked = queries.locked(draft.user_id)
-    if not locked:
-        return
-    if queries.available(draft.user_id, draft.asset_id) < locked.get(draft.asset_id, Decimal(0)):
-        raise StillLocked(field="amount", locked=f"{plain(locked[draft.asset_id])} {draft.asset_id}")
-    known = queries.Prices()
-    rows = queries.balances(draft.user_id)
-    there = sum((queries.worth(row.asset, row.available + row.held, known) or Decimal(0)) for row in rows)
-    kept = Decimal(0)
-    for asset, amount in locked.items():
-        value = queries.worth(asset, amount, known)
-        if value is None:
-            raise NoPrice(field="amount", asset=asset)
-        kept += value
-    if there - draft.value < kept:
-        raise LockedElsewhere(field="amount", locked=plain(kept), reference=settings.REFERENCE_ASSET)
 
 
 def _ask_to_confirm(draft: Withdrawal, token: str) -> None:
