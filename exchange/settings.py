@@ -196,7 +196,7 @@ SNAPSHOT_SECONDS = number("SNAPSHOT_SECONDS", 60, low=1, high=86_400)
 # One figure a tier, from "not verified" on; tiers beyond the list have the last one.
 WITHDRAWAL_DAY_LIMITS = amounts("WITHDRAWAL_DAY_LIMITS", "0,20000")
 WITHDRAWAL_MONTH_LIMITS = amounts("WITHDRAWAL_MONTH_LIMITS", "0,200000")
-# Up to the first nobody need look when nothing speaks against it; above the second two people must.
+# Up to the first in 24 hours nobody need look when nothing speaks against it; above the second two people must.
 WITHDRAWAL_AUTO_LIMIT = amounts("WITHDRAWAL_AUTO_LIMIT", "0")[0]
 WITHDRAWAL_TWO_PEOPLE_ABOVE = amounts("WITHDRAWAL_TWO_PEOPLE_ABOVE", "10000")[0]
 WITHDRAWAL_MANY_A_DAY = number("WITHDRAWAL_MANY_A_DAY", 5, low=1, high=1000)

@@ -32,8 +32,8 @@ class Withdrawal(models.Model):
     class Reason(models.TextChoices):
         """Why a person has to look; staff read the words."""
 
-        NOT_SMALL = "NOT_SMALL", _("Worth more than what may leave without a person.")
-        LARGE = "LARGE", _("Worth so much that two people decide.")
+        NOT_SMALL = "NOT_SMALL", _("Worth more within a day than what may leave without a person.")
+        LARGE = "LARGE", _("Worth so much within a day that two people decide.")
         NEW_ADDRESS = "NEW_ADDRESS", _("Nothing of theirs was ever sent to this address.")
         NEW_DEVICE = "NEW_DEVICE", _("Signed in from a new device or network within a day.")
         SECURITY_CHANGE = (

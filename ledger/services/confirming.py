@@ -14,7 +14,7 @@ from ledger import queries
 from ledger.errors import ConfirmationExpired, ConfirmationWrong, UnknownWithdrawal, WithdrawalDecided
 from ledger.models import Withdrawal
 from ledger.services import seals
-from ledger.services.withdrawals import give_back, tell_pages
+from ledger.services.withdrawals import give_back, lock_terms, tell_pages
 
 log = structlog.get_logger()
 Status = Withdrawal.Status
@@ -27,6 +27,7 @@ def confirm_withdrawal(*, withdrawal_id: int, user: User, token: str) -> Withdra
     Refuses a token that is none, old, used, another withdrawal's, or of a row that is no longer as it was asked for;
     and a customer who was frozen since.
     """
+    lock_terms(user)  # what was confirmed lately counts, and two at once would not see each other
     withdrawal = _locked().filter(pk=withdrawal_id, user=user).first()
     if withdrawal is None:
         raise UnknownWithdrawal()
@@ -51,7 +52,7 @@ def _locked() -> QuerySet[Withdrawal]:
 def _seal(withdrawal: Withdrawal) -> None:
     found = queries.reasons(withdrawal)
     withdrawal.reasons = [str(reason) for reason in found]
-    withdrawal.needs = queries.people_needed(withdrawal.value, found)
+    withdrawal.needs = queries.people_needed(found)
     withdrawal.not_before = people.held_until(withdrawal.user)
     withdrawal.confirmed_at, withdrawal.token_digest = timezone.now(), ""
     withdrawal.status = Status.REQUESTED if withdrawal.needs else Status.APPROVED

@@ -2,6 +2,9 @@
 
 from decimal import Decimal
 
+from django.test import override_settings
+
+from accounts.models import User
 from exchange.database import transaction_with_retry
 from ledger import services as ledger
 from ledger.errors import InsufficientFunds
@@ -93,3 +96,11 @@ def one_key(runner: Runner) -> list[int | bool]:
         ],
     )
     return [posted.transfer_id, posted.is_new]
+
+
+def one_confirmation(runner: Runner) -> int:
+    """Everybody confirms another withdrawal of the same customer; gives how many people must approve it."""
+    user = User.objects.get(pk=runner.facts["user"])
+    number, token = runner.facts["tokens"][runner.number]
+    with override_settings(WITHDRAWAL_TWO_PEOPLE_ABOVE=Decimal(runner.facts["most"])):
+        return ledger.confirm_withdrawal(withdrawal_id=number, user=user, token=token).needs

@@ -22,11 +22,11 @@ from exchange.errors import DomainError
 from exchange.office.models import AuditRecord
 from ledger import queries
 from ledger import services as ledger
-from ledger.errors import LockedElsewhere, NoPrice, OverDayLimit, OverMonthLimit, StillLocked
-from ledger.models import Account, Deposit, Network, Transfer, Withdrawal
-from ledger.services.posting import available, system
+from ledger.errors import NoPrice, OverDayLimit, OverMonthLimit
+from ledger.models import Network, Withdrawal
 from markets.models import Asset
 from tests.factories import balance, fund, publish_ticker
+from tests.ledger import contests
 from tests.ledger.money import (
     ADDRESS,
     APPLY,
@@ -35,14 +35,12 @@ from tests.ledger.money import (
     confirm,
     confirmed,
     mailed_token,
-    poll,
-    record,
     request,
     staff,
     status_of,
     unused_code,
-    with_address,
 )
+from tests.race import race
 from tests.venue import Venue
 
 LIMITS = {
@@ -159,34 +157,6 @@ def persistent(user: User, code: str, nonce: str) -> Withdrawal:
             continue
 
 
-# ------------------------------------------------------------------ deposits that are not final
-def lock_deposit(user: User, venue: Venue, coin: str, amount: str) -> None:
-    """It is credited, and the venue still waits for confirmations before it may leave."""
-    poll(venue, record(coin=coin, amount=amount, status=6))
-    assert Deposit.objects.get().status == Deposit.Status.LOCKED
-
-
-def test_what_came_by_a_deposit_that_is_not_final_stays(rich: User, venue: Venue) -> None:
-    lock_deposit(with_address(rich), venue, "USDT", "950")
-    assert balance(rich, "USDT") == (1950, 0)
-    assert queries.withdrawable(rich.pk, "USDT") == 1000
-    with pytest.raises(StillLocked, match="950 USDT"):
-        request(rich, amount=Decimal(1001), beneficiary=OWN_WALLET)
-    assert request(rich, nonce="n2", amount=Decimal(1000), beneficiary=OWN_WALLET).pk
-
-
-def test_its_worth_does_not_leave_as_another_asset_either(rich: User, venue: Venue) -> None:
-    Asset.objects.create(code="BTC")
-    publish_ticker("BTCUSDT", "40000")
-    lock_deposit(with_address(rich), venue, "BTC", "0.03")
-    sold = [available(rich.pk, "BTC", Decimal("-0.03")), system(Account.Type.FEES, "BTC", Decimal("0.03"))]
-    ledger.post(scope="test", key="sold", kind=Transfer.Kind.FEE, lines=sold)
-    fund(rich, "USDT", "1200")
-    with pytest.raises(LockedElsewhere, match="1200 USDT"):
-        request(rich, amount=Decimal(1001), beneficiary=OWN_WALLET)
-    assert request(rich, nonce="n2", amount=Decimal(1000), beneficiary=OWN_WALLET).pk
-
-
 # ------------------------------------------------------------------ why a person looks
 def reasons_of(user: User, **changes: Any) -> set[str]:
     return set(confirmed(user, nonce=uuid4().hex, **changes).reasons)
@@ -199,7 +169,7 @@ def test_every_withdrawal_needs_a_person_by_default(rich: User) -> None:
     assert withdrawal.reasons_in_words[0] == "Nothing of theirs was ever sent to this address."
 
 
-@override_settings(WITHDRAWAL_AUTO_LIMIT=Decimal(500), WITHDRAWAL_MANY_A_DAY=3)
+@override_settings(WITHDRAWAL_AUTO_LIMIT=Decimal(700), WITHDRAWAL_MANY_A_DAY=3)
 def test_what_nothing_speaks_against_is_sent_without_a_person(rich: User, venue: Venue) -> None:
     earlier(confirmed(rich), timedelta(days=3), status="COMPLETED")
     withdrawal = confirmed(rich, nonce="n2")
@@ -207,8 +177,27 @@ def test_what_nothing_speaks_against_is_sent_without_a_person(rich: User, venue:
     venue.on("POST", APPLY, (200, {"id": "w1"}))
     ledger.send_next_withdrawal()
     assert status_of(withdrawal) == "SENT"
-    assert reasons_of(rich, amount=Decimal(501)) == {"NOT_SMALL"}
-    assert reasons_of(rich, amount=Decimal(20)) == {"MANY"}
+    assert reasons_of(rich, amount=Decimal(401)) == {"NOT_SMALL"}
+    assert reasons_of(rich, amount=Decimal(20)) == {"MANY", "NOT_SMALL"}
+
+
+@override_settings(WITHDRAWAL_TWO_PEOPLE_ABOVE=Decimal(250))
+def test_many_small_ones_within_a_day_need_two_people_like_one_large_one(rich: User) -> None:
+    several = [confirmed(rich, nonce=f"n{number}") for number in range(4)]
+    assert [withdrawal.needs for withdrawal in several] == [1, 1, 2, 2]
+    assert several[2].reasons[0] == "LARGE"
+    for withdrawal in several[1:]:
+        ledger.cancel_withdrawal(withdrawal_id=withdrawal.pk, user=rich)
+    earlier(several[0], timedelta(days=2), confirmed_at=timezone.now() - timedelta(days=2))
+    request(rich, nonce="never confirmed")
+    assert confirmed(rich, nonce="n9").needs == 1
+
+
+def test_ten_confirmed_at_once_are_counted_one_by_one(really_rich: User) -> None:
+    several = [request(really_rich, nonce=f"n{number}") for number in range(10)]
+    tokens = {withdrawal.pk: mailed_token(withdrawal) for withdrawal in several}
+    told = race(contests.one_confirmation, 10, user=really_rich.pk, tokens=list(tokens.items()), most="250")
+    assert sorted(told) == [1] * 2 + [2] * 8
 
 
 def test_a_new_browser_or_network_is_a_reason_for_a_day(rich: User) -> None:

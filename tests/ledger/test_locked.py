@@ -9,7 +9,7 @@ from accounts.models import User
 from ledger import queries
 from ledger import services as ledger
 from ledger.errors import LockedElsewhere, StillLocked
-from ledger.models import Account, Network, Transfer
+from ledger.models import Account, Deposit, Network, Transfer
 from ledger.services.posting import available, system
 from markets.models import Asset
 from tests.factories import balance, fund, publish_ticker
@@ -50,6 +50,33 @@ def sold(rich: User, venue: Venue) -> User:
     ledger.post(scope="test", key="sold", kind=Transfer.Kind.FEE, lines=lines)
     fund(rich, "BTC", "0.05")
     return rich
+
+
+def lock_deposit(user: User, venue: Venue, coin: str, amount: str) -> None:
+    """It is credited, and the venue still waits for confirmations before it may leave."""
+    poll(venue, record(coin=coin, amount=amount, status=6))
+    assert Deposit.objects.get().status == Deposit.Status.LOCKED
+
+
+def test_what_came_by_a_deposit_that_is_not_final_stays(rich: User, venue: Venue) -> None:
+    lock_deposit(with_address(rich), venue, "USDT", "950")
+    assert balance(rich, "USDT") == (1950, 0)
+    assert queries.withdrawable(rich.pk, "USDT") == 1000
+    with pytest.raises(StillLocked, match="950 USDT"):
+        request(rich, amount=Decimal(1001), beneficiary=OWN_WALLET)
+    assert request(rich, nonce="n2", amount=Decimal(1000), beneficiary=OWN_WALLET).pk
+
+
+def test_its_worth_does_not_leave_as_another_asset_either(rich: User, venue: Venue) -> None:
+    Asset.objects.create(code="BTC")
+    publish_ticker("BTCUSDT", "40000")
+    lock_deposit(with_address(rich), venue, "BTC", "0.03")
+    sold = [available(rich.pk, "BTC", Decimal("-0.03")), system(Account.Type.FEES, "BTC", Decimal("0.03"))]
+    ledger.post(scope="test", key="sold", kind=Transfer.Kind.FEE, lines=sold)
+    fund(rich, "USDT", "1200")
+    with pytest.raises(LockedElsewhere, match="1200 USDT"):
+        request(rich, amount=Decimal(1001), beneficiary=OWN_WALLET)
+    assert request(rich, nonce="n2", amount=Decimal(1000), beneficiary=OWN_WALLET).pk
 
 
 def test_its_worth_does_not_leave_by_two_requests_either(sold: User) -> None:
