@@ -4,10 +4,11 @@ from decimal import Decimal
 
 from django.test import override_settings
 
+from accounts.errors import TooManyCodes
 from accounts.models import User
 from exchange.database import transaction_with_retry
 from ledger import services as ledger
-from ledger.errors import InsufficientFunds
+from ledger.errors import InsufficientFunds, OverDayLimit
 from ledger.models import Account, Transfer
 from ledger.services.posting import Line, available, system
 from tests.race import Runner
@@ -104,3 +105,33 @@ def one_confirmation(runner: Runner) -> int:
     number, token = runner.facts["tokens"][runner.number]
     with override_settings(WITHDRAWAL_TWO_PEOPLE_ABOVE=Decimal(runner.facts["most"])):
         return ledger.confirm_withdrawal(withdrawal_id=number, user=user, token=token).needs
+
+
+def two_requests(runner: Runner) -> list[bool]:
+    """Everybody asks twice for 25 USDT of the same customer, with a code each; True for one that is taken."""
+    facts = runner.facts
+    user = User.objects.get(pk=facts["user"])
+    changes = {
+        "WITHDRAWAL_DAY_LIMITS": [Decimal(0), Decimal(facts["most"])],
+        "MFA_RECOVERY_CODE_COUNT": len(facts["codes"]),
+    }
+    with override_settings(**changes):
+        return [
+            is_taken(user, facts["address"], facts["codes"][number], f"n{number}")
+            for number in (2 * runner.number, 2 * runner.number + 1)
+        ]
+
+
+def is_taken(user: User, address: str, code: str, nonce: str) -> bool:
+    """Asks until the answer is about the limit: so many codes at once are too many tries."""
+    while True:
+        try:
+            ledger.request_withdrawal(
+                user=user, asset="USDT", network="TRX", address=address, tag="", amount=Decimal(25), fee=Decimal(1),
+                code=code, nonce=nonce,
+            )  # fmt: skip
+        except TooManyCodes:
+            continue
+        except OverDayLimit:
+            return False
+        return True
