@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from exchange.office import services
@@ -36,7 +35,9 @@ class NoticeAdmin(DecisionAdmin):
     again = Decision("again", _("Send again"), decide=send_again, permission="office.change_notice")
 
     @admin.display(description=_("Text"))
-    def text(self, notice: Notice) -> SafeString:
+    def text(self, notice: Notice) -> str:
+        if notice.is_for_its_receiver_alone:
+            return str(_("Not shown: it carries a code or a link that is for its receiver alone."))
         return format_html('<pre class="notice-text">\n{}</pre>', notice.body)
 
     def all_decisions(self) -> list[Decision]:

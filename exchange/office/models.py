@@ -64,6 +64,19 @@ class Approval(models.Model):
         return f"{self.kind} #{self.pk} {self.status}"
 
 
+# Mails with a code or a link that opens something to whoever reads it, by their kind.
+SECRET_KINDS = frozenset(
+    {
+        "withdrawal.confirm",
+        "email_confirmation",
+        "email_confirmation_signup",
+        "login_code",
+        "password_reset_code",
+        "password_reset_key",
+    }
+)
+
+
 class Notice(models.Model):
     """A mail or an on-site message, written in the transaction of the act it tells about."""
 
@@ -101,3 +114,8 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} to {self.to or self.user_id}"
+
+    @property
+    def is_for_its_receiver_alone(self) -> bool:
+        """It carries a secret; where no mail server is set it is read here, because nobody gets it otherwise."""
+        return self.kind in SECRET_KINDS and bool(settings.EMAIL_HOST)

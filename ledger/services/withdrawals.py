@@ -157,7 +157,7 @@ def lock_terms(user: User) -> WithdrawalTerms:
 
 
 def _ask_to_confirm(draft: Withdrawal, token: str) -> None:
-    """The mail is the only place where the token stands in clear."""
+    """The token stands in clear in the mail's row alone, which staff are not shown where a mail server is set."""
     page = reverse("withdrawal_confirm", args=[draft.pk])
     words = {
         "net": plain(draft.net),

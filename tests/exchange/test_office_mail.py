@@ -1,5 +1,6 @@
 """Mails as rows: kept where no server is set, sent once where one is, tried again when it is away."""
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from accounts.models import User
 from exchange.office import services
 from exchange.office.models import Notice
 from exchange.office.tasks import send_notices
+
+WORD = "eleven blue horses at dawn"
 
 
 class MailServer:
@@ -166,3 +169,23 @@ def test_staff_read_the_text_of_a_mail(notice: Notice) -> None:
     page = browser.get(f"/admin/office/notice/{notice.pk}/change/").text
     assert "\nABCD-EFGH\n" in page
     assert "<script>alert" not in page
+
+
+def test_a_code_that_was_mailed_is_for_its_receiver_alone(
+    client: Client, settings: Settings, db: None
+) -> None:
+    frank = User.objects.create_user("frank@example.com", "a long password")
+    client.post("/accounts/signup/", {"email": "erin@example.com", "password1": WORD, "password2": WORD})
+    client.post("/accounts/password/reset/", {"email": frank.email})
+    codes = Notice.objects.filter(kind__in=["email_confirmation_signup", "password_reset_code"])
+    browser = Client()
+    browser.force_login(User.objects.create_superuser("carol@example.com", "a long password"))
+    assert codes.count() == 2
+    for notice in codes:
+        code = re.search(r"^[A-Z0-9]{3,4}-?[A-Z0-9]{3,4}$", notice.body, re.M)
+        assert code
+        settings.EMAIL_HOST = ""
+        assert code.group() in browser.get(f"/admin/office/notice/{notice.pk}/change/").text
+        settings.EMAIL_HOST = "mail.example"
+        page = browser.get(f"/admin/office/notice/{notice.pk}/change/").text
+        assert code.group() not in page and "for its receiver alone" in page

@@ -64,6 +64,16 @@ def test_the_mail_says_everything_that_is_confirmed(rich: User) -> None:
     assert mailed_token(withdrawal) not in str(Withdrawal.objects.values().get())
 
 
+def test_staff_read_the_word_only_where_no_mail_leaves(rich: User, client: Client) -> None:
+    token = mailed_token(request(rich))
+    page = f"/admin/office/notice/{Notice.objects.get(kind='withdrawal.confirm').pk}/change/"
+    client.force_login(make_user("carol", is_staff=True, is_superuser=True))
+    with override_settings(EMAIL_HOST="mail.example"):
+        assert token not in client.get(page).text
+    with override_settings(EMAIL_HOST=""):
+        assert token in client.get(page).text
+
+
 def test_nothing_goes_on_without_the_customers_word(rich: User, venue: Venue) -> None:
     withdrawal = request(rich)
     with pytest.raises(WithdrawalDecided):
