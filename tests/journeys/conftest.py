@@ -19,5 +19,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
     """The product with its demo world, shared by all journeys; tests make customers of their own."""
-    with running_site(WITHDRAWAL_HOLD_MINUTES="0") as running:
+    with running_site(WITHDRAWAL_HOLD_MINUTES="0", POLL_SECONDS="3") as running:
         yield running
