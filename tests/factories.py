@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
+import pytest
+
 from accounts.models import User
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
@@ -16,6 +18,8 @@ from ledger.services.posting import available, system
 from markets import feed
 from markets.models import Asset, Market
 
+# Tests with very many connections at once: one after the other, for a server may allow a hundred.
+CROWD = pytest.mark.xdist_group("crowd")
 FILTERS: list[dict[str, Any]] = [
     {"filterType": "PRICE_FILTER", "minPrice": "0.01", "maxPrice": "1000000.00", "tickSize": "0.01"},
     {"filterType": "LOT_SIZE", "minQty": "0.00001", "maxQty": "9000.0", "stepSize": "0.00001"},

@@ -24,7 +24,7 @@ from ledger import services as ledger
 from ledger.errors import NoPrice, OverDayLimit, OverMonthLimit
 from ledger.models import Network, Withdrawal
 from markets.models import Asset
-from tests.factories import balance, fund, publish_ticker
+from tests.factories import CROWD, balance, fund, publish_ticker
 from tests.ledger import contests
 from tests.ledger.money import (
     ADDRESS,
@@ -123,6 +123,7 @@ def test_a_worth_is_found_by_a_market_its_opposite_or_a_bridge(asset: str, worth
     assert queries.worth(asset, Decimal(2)) == (None if worth is None else Decimal(worth))
 
 
+@CROWD
 def test_of_a_hundred_requests_at_the_edge_from_fifty_processes_as_many_pass_as_fit(
     really_rich: User,
 ) -> None:

@@ -17,7 +17,7 @@ from ledger import services as ledger
 from ledger.errors import InsufficientFunds, KeyReused
 from ledger.models import Account, Entry, Hold, LedgerException, Transfer
 from ledger.services.posting import available, system
-from tests.factories import balance, fund, held_by_the_house, make_market, make_user, venue_account
+from tests.factories import CROWD, balance, fund, held_by_the_house, make_market, make_user, venue_account
 
 ORDER = Hold.Cause.ORDER
 
@@ -193,6 +193,7 @@ def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
         return list(threads.map(one, range(count)))
 
 
+@CROWD
 def test_of_64_simultaneous_holds_with_funds_for_ten_exactly_ten_succeed(committed_db: str) -> None:
     user = make_user()
     fund(user, "USDT", "10")

@@ -5,7 +5,7 @@ import pytest
 from accounts.models import User
 from ledger import queries as books
 from ledger.models import Hold, Transfer
-from tests.factories import balance, fund, make_user
+from tests.factories import CROWD, balance, fund, make_user
 from tests.ledger import contests
 from tests.ledger.contests import ORDER
 from tests.race import race
@@ -27,6 +27,7 @@ def rich(name: str, amount: str) -> User:
     return user
 
 
+@CROWD
 def test_of_64_who_want_the_last_coin_one_gets_it(committed_db: str) -> None:
     user = rich("alice", "1")
     assert sorted(race(contests.last_coin, 64, user=user.pk)) == [False] * 63 + [True]

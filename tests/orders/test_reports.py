@@ -19,7 +19,7 @@ from ledger.models import Entry, Hold, LedgerException, Transfer
 from orders import services
 from orders.errors import OrderIsClosed, TryCancelAgain, UnknownOrder
 from orders.models import Fill, Order
-from tests.factories import balance, fund, make_market, make_user, publish_book, venue_account
+from tests.factories import CROWD, balance, fund, make_market, make_user, publish_book, venue_account
 from tests.orders.test_placing import ticket
 from tests.venue import Venue, error, fill_body, order_body, trade_body
 
@@ -236,6 +236,7 @@ def at_once(count: int, work: Any) -> list[Any]:
         return list(threads.map(one, range(count)))
 
 
+@CROWD
 def test_of_64_simultaneous_orders_with_funds_for_ten_exactly_ten_are_taken(committed_alice: User) -> None:
     results = at_once(
         64,
@@ -246,6 +247,7 @@ def test_of_64_simultaneous_orders_with_funds_for_ten_exactly_ten_are_taken(comm
     assert balance(committed_alice, "USDT") == (0, 390000)
 
 
+@CROWD
 def test_one_id_used_32_times_at_once_is_one_order(committed_alice: User, venue: Venue) -> None:
     results = at_once(32, lambda _number: services.place_order(user=committed_alice, ticket=ticket()).pk)
     assert len(set(results)) == 1
