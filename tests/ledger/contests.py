@@ -2,11 +2,13 @@
 
 from decimal import Decimal
 
+from django.db import OperationalError
 from django.test import override_settings
 
 from accounts.errors import TooManyCodes
 from accounts.models import User
 from exchange.database import transaction_with_retry
+from exchange.errors import Unavailable
 from ledger import services as ledger
 from ledger.errors import InsufficientFunds, OverDayLimit
 from ledger.models import Account, Transfer
@@ -132,6 +134,6 @@ def is_taken(user: User, address: str, code: str, nonce: str) -> bool:
             )  # fmt: skip
         except TooManyCodes:
             continue
-        except OverDayLimit:
+        except (OverDayLimit, Unavailable, OperationalError):  # over the limit, or busy: nothing was done
             return False
         return True
