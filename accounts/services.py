@@ -37,6 +37,7 @@ from accounts.errors import (
     WrongPassword,
 )
 from accounts.models import ApiToken, KycCase, KycDocument, User
+from exchange.database import with_retry
 from exchange.errors import Unavailable
 from exchange.office import services as office
 
@@ -90,7 +91,8 @@ def require_second_factor(user: User, code: str) -> None:
     try:
         if _count(tries) > WRONG_CODES_ALLOWED:
             raise TooManyCodes(field="code")
-        if not _is_right(user, code.strip()):
+        # Codes are used up under a lock, for which many requests of one customer may have to wait.
+        if not with_retry(lambda: _is_right(user, code.strip())):
             raise WrongCode(field="code")
         cache.delete(tries)
     except (OSError, RedisError) as error:

@@ -1,15 +1,17 @@
 """The second factor: set up by oneself, kept encrypted, each code good for one use."""
 
 import re
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
 from django.core.cache import cache
-from django.db import connections
+from django.db import connection, connections
 from django.test import Client
 
 from accounts import services
@@ -162,3 +164,18 @@ def test_a_code_sent_by_many_at_once_passes_for_one(committed_db: str, kind: str
     with ThreadPoolExecutor(12) as pool:
         passed = list(pool.map(use, range(12)))
     assert sum(passed) == 1
+
+
+def test_a_code_waits_for_others_of_the_same_customer(committed_db: str) -> None:
+    alice = make_user("alice")
+    RecoveryCodes.activate(alice)
+    code = RecoveryCodes(Authenticator.objects.get(user=alice)).get_unused_codes()[0]
+    with psycopg.connect(committed_db) as other, connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '50ms'")
+        other.execute("SELECT FROM mfa_authenticator FOR UPDATE")
+        end = threading.Timer(0.2, other.rollback)
+        end.start()
+        services.require_second_factor(alice, code)
+        end.join()
+    with pytest.raises(WrongCode):
+        services.require_second_factor(alice, code)

@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 
-from django.db import OperationalError
 from django.test import override_settings
 
 from accounts.errors import TooManyCodes
@@ -134,6 +133,6 @@ def is_taken(user: User, address: str, code: str, nonce: str) -> bool:
             )  # fmt: skip
         except TooManyCodes:
             continue
-        except (OverDayLimit, Unavailable, OperationalError):  # over the limit, or busy: nothing was done
+        except (OverDayLimit, Unavailable):  # over the limit, or busy: nothing was done
             return False
         return True
