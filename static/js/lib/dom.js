@@ -31,7 +31,15 @@ export function format(text, values) {
   return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
 }
 
-/** Replaces the element's children in one go. */
+/** The element's children become these; one that says the same as before stays, with its focus and under the finger. */
 export function replace(parent, rows) {
-  parent.replaceChildren(...rows);
+  const before = [...parent.children];
+  const kept = rows.map((row) => {
+    const at = before.findIndex((old) => old.isEqualNode(row));
+    return at < 0 ? row : before.splice(at, 1)[0];
+  });
+  for (const old of before) old.remove();
+  kept.forEach((row, at) => {
+    if (parent.children[at] !== row) parent.insertBefore(row, parent.children[at] ?? null);
+  });
 }
