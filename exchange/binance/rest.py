@@ -165,14 +165,22 @@ class Rest:
         return [DepositRecord.from_wire(row) for row in self._wallet("capital/deposit/hisrec", pairs)]
 
     def withdraw(
-        self, *, asset: str, network: str, address: str, tag: str, amount: Decimal, client_id: str
+        self,
+        *,
+        asset: str,
+        network: str,
+        address: str,
+        tag: str,
+        amount: Decimal,
+        client_id: str,
+        timestamp_ms: int,
     ) -> str:
-        """The venue's id of the withdrawal; sent once, never again. UID weight 900."""
+        """The venue's id of the withdrawal; sent once, never again, with the timestamp given. UID weight 900."""
         pairs = [("coin", asset), ("network", network), ("address", address)]
         pairs += [("addressTag", tag)] if tag else []
         pairs += [("amount", _plain(amount)), ("withdrawOrderId", client_id)]
-        url = self._sapi_url("capital/withdraw/apply")
-        return str(self._send("POST", url, self._stamped(pairs))["id"])
+        pairs += [("recvWindow", str(self._recv_window_ms)), ("timestamp", str(timestamp_ms))]
+        return str(self._send("POST", self._sapi_url("capital/withdraw/apply"), pairs)["id"])
 
     def withdraw_history(
         self,

@@ -96,10 +96,8 @@ def call(
     if kind == Kind.HISTORY and not has_spare_weight():
         raise NotSent("the weight of this minute is for other calls", 60)
     rest = _rest_of(kind)
-    if kind not in (
-        Kind.MARKET_DATA,
-        Kind.PLACE,
-    ):  # a placement carries the time at which its funds were held
+    # What may come only once carries the time at which it was begun.
+    if kind not in (Kind.MARKET_DATA, Kind.PLACE, Kind.WITHDRAW):
         measure_clock()
     bounded = kind in (Kind.PLACE, Kind.CANCEL)
     if bounded and not _relays.acquire(timeout=0.5):

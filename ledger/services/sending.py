@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import structlog
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -35,22 +36,23 @@ ADDRESS_CODES = frozenset({-4007, -4008, -4106})
 def send_next_withdrawal() -> bool:
     """The oldest approved withdrawal is sent, once; False when there is none. Only `payouts` calls this.
 
-    Nothing at all is sent while any balance is negative.
+    Nothing at all is sent while any balance is negative. The signed time is from before it is marked as being sent:
+    who falls asleep after that is refused by the venue, and people may give back what it never had.
     """
     if not _knows_the_time() or _owes_the_impossible():
         return False
+    timestamp_ms = gate.clock().now_ms()
     withdrawal = _take()
     if withdrawal is None:
         return False
     if withdrawal.status != Status.SENDING:
         return True
-    failpoints.hit("withdrawal.taken")
     try:
         venue_id = gate.call(
             withdrawal.venue_account,
             gate.Kind.WITHDRAW,
             withdrawal.user_id,
-            lambda rest: _apply(rest, withdrawal),
+            lambda rest: _apply(rest, withdrawal, timestamp_ms),
         )
     except NotSent as error:
         log.warning("withdrawal.not_sent", withdrawal=withdrawal.pk, reason=error.reason)
@@ -92,7 +94,10 @@ def _owes_the_impossible() -> bool:
     return True
 
 
-def _apply(rest: gate.Rest, withdrawal: Withdrawal) -> str:
+def _apply(rest: gate.Rest, withdrawal: Withdrawal, timestamp_ms: int) -> str:
+    if gate.clock().now_ms() - timestamp_ms > settings.ORDER_SEND_BY_MS:
+        raise NotSent("too late")
+    failpoints.hit("withdrawal.taken")
     return rest.withdraw(
         asset=withdrawal.asset_id,
         network=withdrawal.network.code,
@@ -100,6 +105,7 @@ def _apply(rest: gate.Rest, withdrawal: Withdrawal) -> str:
         tag=withdrawal.tag,
         amount=withdrawal.amount,
         client_id=withdrawal.client_id,
+        timestamp_ms=timestamp_ms,
     )
 
 

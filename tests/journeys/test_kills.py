@@ -166,7 +166,7 @@ def test_a_sender_frozen_between_hold_and_sending_sends_nothing_when_it_wakes(
     arm(fragile, "order.held=stop")
     asking = threading.Thread(target=buy, args=(alice,))
     asking.start()
-    sleeper = eventually(lambda: stopped(fragile), what="the sender to freeze")
+    sleeper = eventually(lambda: stopped(fragile, "web"), what="the sender to freeze")
     eventually(lambda: not rows(fragile, UNFINISHED), what="the sweep to give the order up", seconds=30)
     time.sleep(1)
     os.kill(sleeper, signal.SIGCONT)
@@ -178,9 +178,9 @@ def test_a_sender_frozen_between_hold_and_sending_sends_nothing_when_it_wakes(
     assert rows(fragile, released) == []
 
 
-def stopped(site: Site) -> int | None:
-    """The pid of a frozen web process."""
-    pid = site.pid_of("web")
+def stopped(site: Site, name: str) -> int | None:
+    """The pid of the process when it is frozen."""
+    pid = site.pid_of(name)
     if pid is None:
         return None
     with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
@@ -286,3 +286,32 @@ def test_a_kill_before_a_withdrawal_leaves_sends_nothing_and_is_put_before_staff
     assert payer.available("USDT") == before - 50
     assert payer.balance("USDT")["held"] == "50"
     figure(f"{hits(fragile)[point]} hits of {point}, one of them fatal")
+
+
+def test_a_sender_that_wakes_after_the_refund_pays_nobody(fragile: Site, payer: Payer) -> None:
+    """It fell asleep between its last look at the clock and the wire; meanwhile four eyes gave the money back."""
+    carol, dave = StaffMember(fragile, "carol"), StaffMember(fragile, "dave")
+    before, sent = payer.balance("USDT"), sent_by_the_venue(fragile)
+    arm(fragile, "withdrawal.taken=stop")
+    number = withdraw(payer, carol)
+    sleeper = eventually(lambda: stopped(fragile, "payouts"), what="the sender to freeze")
+    with fragile.database() as connection:
+        long_ago = "UPDATE ledger_withdrawal SET moved_at = now() - interval '1 hour' WHERE id = %s"
+        connection.execute(long_ago, [number])
+    carol.decide(f"ledger/withdrawal/{number}/refund", "the venue never had it")
+    request = dave.find_id("office/approval", "")
+    dave.decide(f"office/approval/{request}/grant", "nor do I find it there")
+    eventually(lambda: payer.withdrawal_if(number, "FAILED"), what="the refund")
+    time.sleep(int(QUICK["BINANCE_RECV_WINDOW_MS"]) / 1000)  # no refund is asked for so early in real life
+    os.kill(sleeper, signal.SIGCONT)
+    refused = f"withdrawal={number} code=-1021"
+    eventually(lambda: refused in fragile.output, what="the venue to refuse what comes so late")
+    settled(fragile)
+    assert sent_by_the_venue(fragile) == sent
+    assert payer.balance("USDT") == before
+
+
+def sent_by_the_venue(site: Site) -> int:
+    """How many withdrawals the venue has taken."""
+    state = requests.get(f"{site.environment['BINANCE_SAPI_URL']}/paper/state", timeout=10)
+    return int(state.json()["withdrawals"])
