@@ -19,6 +19,11 @@ class Prices:
     def __init__(self) -> None:
         self._tickers = markets.tickers()
 
+    @property
+    def are_known(self) -> bool:
+        """False while the markets say nothing at all, or cannot be asked."""
+        return bool(self._tickers)
+
     def of(self, asset: str) -> Decimal | None:
         """The asset's price in the asset of reference, None when no market says it."""
         reference = settings.REFERENCE_ASSET

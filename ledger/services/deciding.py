@@ -14,7 +14,7 @@ from exchange.errors import Conflict, DomainError, NotAllowed
 from exchange.money import plain
 from exchange.office import services as office
 from exchange.office.models import Approval
-from ledger import rules
+from ledger import queries, rules
 from ledger.errors import (
     ApprovedAlready,
     TooEarly,
@@ -37,19 +37,23 @@ REFUND, PAID = "withdrawal refund", "withdrawal paid"
 UNCERTAIN = {Status.SENDING, Status.SENT}
 
 
-@transaction_with_retry
 def approve_withdrawal(*, withdrawal_id: int, by: User, reason: str = "") -> Withdrawal:
     """One more person lets it be sent; approved when it has as many as it needs, none of them its owner.
 
     Refuses what a deposit that is not final keeps here: the sender would give it back to staff.
     """
+    return _approve(withdrawal_id, by, reason, queries.Prices())
+
+
+@transaction_with_retry
+def _approve(withdrawal_id: int, by: User, reason: str, prices: queries.Prices) -> Withdrawal:
     withdrawal = _to_decide(withdrawal_id, by)
     if withdrawal.status != Status.REQUESTED:
         raise WithdrawalDecided()
     if not seals.is_sealed(withdrawal):
         raise WithdrawalChanged()
     accounts.require_can_withdraw(withdrawal.user)
-    require_unlocked(withdrawal)
+    require_unlocked(withdrawal, prices)
     _note_approval(withdrawal, by)
     if withdrawal.approvals.count() >= withdrawal.needs:
         withdrawal.status, withdrawal.decided_by, withdrawal.decided_at = Status.APPROVED, by, timezone.now()

@@ -10,10 +10,11 @@ from ledger.errors import LockedElsewhere, NoPrice, StillLocked
 from ledger.models import Withdrawal
 
 
-def require_unlocked(withdrawal: Withdrawal) -> None:
+def require_unlocked(withdrawal: Withdrawal, prices: queries.Prices) -> None:
     """Refuses one after which less stays than came by deposits that are not final; its amount is held already.
 
-    All that is on its way out counts as gone, whichever of them is sent first.
+    All that is on its way out counts as gone, whichever of them is sent first. Raises NoPrice where it depends on
+    prices that nobody says.
     """
     locked = queries.locked(withdrawal.user_id)
     if not locked:
@@ -21,20 +22,22 @@ def require_unlocked(withdrawal: Withdrawal) -> None:
     asset = withdrawal.asset_id
     if queries.available(withdrawal.user_id, asset) < locked.get(asset, Decimal(0)):
         raise StillLocked(field="amount", locked=f"{plain(locked[asset])} {asset}")
-    known = queries.Prices()
-    kept = sum((_priced(code, amount, known) for code, amount in locked.items()), Decimal(0))
-    if _staying(withdrawal.user_id, known) < kept:
-        raise LockedElsewhere(field="amount", locked=plain(kept), reference=settings.REFERENCE_ASSET)
+    kept = sum((_priced(code, amount, prices) for code, amount in locked.items()), Decimal(0))
+    if _staying(withdrawal.user_id, prices) >= kept:
+        return
+    if not prices.are_known:
+        raise NoPrice(field="amount", asset=asset)
+    raise LockedElsewhere(field="amount", locked=plain(kept), reference=settings.REFERENCE_ASSET)
 
 
-def _priced(asset: str, amount: Decimal, known: queries.Prices) -> Decimal:
-    value = queries.worth(asset, amount, known)
+def _priced(asset: str, amount: Decimal, prices: queries.Prices) -> Decimal:
+    value = queries.worth(asset, amount, prices)
     if value is None:
         raise NoPrice(field="amount", asset=asset)
     return value
 
 
-def _staying(user_id: int, known: queries.Prices) -> Decimal:
+def _staying(user_id: int, prices: queries.Prices) -> Decimal:
     """What everything of theirs is worth that no open withdrawal takes away."""
     gone = queries.leaving(user_id)
     stays = {
@@ -42,5 +45,5 @@ def _staying(user_id: int, known: queries.Prices) -> Decimal:
         for row in queries.balances(user_id)
     }
     return sum(
-        (queries.worth(code, amount, known) or Decimal(0) for code, amount in stays.items()), Decimal(0)
+        (queries.worth(code, amount, prices) or Decimal(0) for code, amount in stays.items()), Decimal(0)
     )

@@ -12,10 +12,10 @@ from accounts import queries as people
 from exchange import failpoints
 from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
 from exchange.database import transaction_with_retry
-from exchange.errors import DomainError
 from exchange.gate import services as gate
 from exchange.office import services as office
 from ledger import queries
+from ledger.errors import AddressCooling, LockedElsewhere, NoPrice, NotInBook, StillLocked
 from ledger.models import Hold, Withdrawal
 from ledger.services import seals
 from ledger.services.destinations import require_allowed
@@ -41,8 +41,9 @@ def send_next_withdrawal() -> bool:
     """
     if not _knows_the_time() or _owes_the_impossible():
         return False
+    prices = queries.Prices()
     timestamp_ms = gate.clock().now_ms()
-    withdrawal = _take()
+    withdrawal = _take(prices)
     if withdrawal is None:
         return False
     if withdrawal.status != Status.SENDING:
@@ -111,20 +112,32 @@ def _apply(rest: gate.Rest, withdrawal: Withdrawal, timestamp_ms: int) -> str:
 
 # ------------------------------------------------------------------ looked at once more
 @transaction.atomic
-def _take() -> Withdrawal | None:
+def _take(prices: queries.Prices) -> Withdrawal | None:
     """The oldest approved row, marked SENDING before anything leaves, unless something speaks against it now.
 
-    One of an asset in which the books and the venue differ too much waits until they agree.
+    One of an asset in which the books and the venue differ too much waits until they agree, and one that depends on
+    prices until somebody says them.
     """
     waiting = queries.sendable_withdrawals().select_for_update(skip_locked=True, of=("self",))
-    withdrawal = waiting.select_related("user", "network", "venue_account").order_by("id").first()
-    if withdrawal is None:
-        return None
+    waiting = waiting.select_related("user", "network", "venue_account").order_by("id")
+    passed_over: list[int] = []
+    while withdrawal := waiting.exclude(pk__in=passed_over).first():
+        try:
+            _look_once_more(withdrawal, prices)
+        except NoPrice as error:
+            log.warning("withdrawal.no_price", withdrawal=withdrawal.pk, reason=str(error))
+            passed_over.append(withdrawal.pk)
+        else:
+            return withdrawal
+    return None
+
+
+def _look_once_more(withdrawal: Withdrawal, prices: queries.Prices) -> None:
     if _is_not_what_was_confirmed(withdrawal):
         _stop(withdrawal)
     elif withdrawal.network.withdraw_fee > withdrawal.fee:
         give_back(withdrawal, Status.REFUSED, _("The network's fee rose meanwhile; please ask again."))
-    elif found := _doubts(withdrawal):
+    elif found := _doubts(withdrawal, prices):
         _back_to_staff(withdrawal, found)
     elif until := people.held_until(withdrawal.user):
         withdrawal.not_before = until
@@ -132,7 +145,6 @@ def _take() -> Withdrawal | None:
     else:
         withdrawal.status, withdrawal.sending_at = Status.SENDING, timezone.now()
         withdrawal.save()
-    return withdrawal
 
 
 def _is_not_what_was_confirmed(withdrawal: Withdrawal) -> bool:
@@ -142,7 +154,7 @@ def _is_not_what_was_confirmed(withdrawal: Withdrawal) -> bool:
     return not (is_held and is_approved and seals.is_sealed(withdrawal))
 
 
-def _doubts(withdrawal: Withdrawal) -> list[Reason]:
+def _doubts(withdrawal: Withdrawal, prices: queries.Prices) -> list[Reason]:
     """What changed about the customer since people said yes."""
     user, confirmed_at = withdrawal.user, withdrawal.confirmed_at
     changed_at = user.security_changed_at
@@ -152,7 +164,7 @@ def _doubts(withdrawal: Withdrawal) -> list[Reason]:
         and not _was_approved_after(withdrawal),
         Reason.OVER_LIMIT: withdrawal.value > queries.limits_when_asked(withdrawal).left,
         Reason.NOT_IN_BOOK: not _is_allowed(withdrawal),
-        Reason.DEPOSIT_LOCKED: not _is_unlocked(withdrawal),
+        Reason.DEPOSIT_LOCKED: not _is_unlocked(withdrawal, prices),
     }
     return [reason for reason, holds in found.items() if holds]
 
@@ -166,15 +178,15 @@ def _was_approved_after(withdrawal: Withdrawal) -> bool:
 def _is_allowed(withdrawal: Withdrawal) -> bool:
     try:
         require_allowed(withdrawal.user, withdrawal.network, withdrawal.address, withdrawal.tag)
-    except DomainError:
+    except (NotInBook, AddressCooling):
         return False
     return True
 
 
-def _is_unlocked(withdrawal: Withdrawal) -> bool:
+def _is_unlocked(withdrawal: Withdrawal, prices: queries.Prices) -> bool:
     try:
-        require_unlocked(withdrawal)
-    except DomainError:
+        require_unlocked(withdrawal, prices)
+    except (StillLocked, LockedElsewhere):
         return False
     return True
 

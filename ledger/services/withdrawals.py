@@ -67,7 +67,8 @@ def request_withdrawal(
         return _same(first, request_hash)
     accounts.require_can_trade(user)
     require_asset_open(asset)
-    value = _require_possible(user, route, address, tag, amount, fee)
+    prices = queries.Prices()
+    value = _require_possible(user, route, address, tag, amount, fee, prices)
     require_beneficiary(value, beneficiary)
     accounts.require_can_withdraw(user)
     accounts.require_second_factor(user, code)
@@ -88,11 +89,12 @@ def request_withdrawal(
         venue_account=gate.primary_account(),
     )
     token = seals.new_token()
-    return repeated_after_loss(lambda: _record(draft, token))  # the nonce finds what was committed unheard
+    # The nonce finds what was committed unheard.
+    return repeated_after_loss(lambda: _record(draft, token, prices))
 
 
 def _require_possible(
-    user: User, route: Network, address: str, tag: str, amount: Decimal, fee: Decimal
+    user: User, route: Network, address: str, tag: str, amount: Decimal, fee: Decimal, prices: queries.Prices
 ) -> Decimal:
     """What it is worth; refuses what the network, the book, the prices or the limits do not allow now."""
     if not route.withdraw_enabled:
@@ -101,7 +103,7 @@ def _require_possible(
     rules.require_amount(route, amount, route.asset.scale)
     rules.require_fee(route, amount, fee)
     require_allowed(user, route, address, tag)
-    value = queries.worth(route.asset_id, amount)
+    value = queries.worth(route.asset_id, amount, prices)
     if value is None:
         raise NoPrice(field="amount", asset=route.asset_id)
     require_within_limits(user, value)
@@ -118,7 +120,7 @@ def require_within_limits(user: User, value: Decimal) -> None:
 
 
 @transaction_with_retry
-def _record(draft: Withdrawal, token: str) -> Withdrawal:
+def _record(draft: Withdrawal, token: str, prices: queries.Prices) -> Withdrawal:
     lock_terms(draft.user)
     if first := Withdrawal.objects.filter(user=draft.user, nonce=draft.nonce).first():
         return _same(first, draft.request_hash)
@@ -134,7 +136,7 @@ def _record(draft: Withdrawal, token: str) -> Withdrawal:
         cause=Hold.Cause.WITHDRAWAL,
         cause_id=draft.pk,
     )
-    require_unlocked(draft)
+    require_unlocked(draft, prices)
     office.record(
         draft.user, "withdrawal.requested", "withdrawal", draft.pk, after={"amount": plain(draft.amount)}
     )

@@ -35,10 +35,14 @@ def open_network(venue: Venue) -> Network:
 
 @pytest.fixture
 def depositor(network: Network, venue: Venue) -> User:
+    gives_addresses(venue)
+    return make_user()
+
+
+def gives_addresses(venue: Venue) -> None:
     venue.on("POST", "/sapi/v1/sub-account/virtualSubAccount", (200, {"email": "alice@sub.example"}))
     address = {"coin": "USDT", "address": "T-alice", "tag": "", "url": ""}
     venue.on("GET", "/sapi/v1/capital/deposit/subAddress", (200, address))
-    return make_user()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from ledger import services as ledger
 from ledger.errors import LockedElsewhere, StillLocked
 from ledger.models import Account, Deposit, Network, Transfer
 from ledger.services.posting import available, system
+from markets import feed
 from markets.models import Asset
 from tests.factories import balance, fund, publish_ticker
 from tests.ledger.money import (
@@ -104,6 +105,14 @@ def test_a_deposit_that_is_locked_after_the_approval_keeps_its_worth_here(rich: 
     venue.on("POST", APPLY, (200, {"id": "w1"}))
     ledger.send_next_withdrawal()
     assert status_of(withdrawal) == "SENT"
+
+
+def test_what_nobody_can_price_now_is_neither_sent_nor_given_back_to_staff(sold: User, venue: Venue) -> None:
+    withdrawal = approved(sold, amount=Decimal("0.024"), **IN_BTC)
+    feed.client().delete(feed.TICKERS)
+    assert not ledger.send_next_withdrawal()
+    assert (status_of(withdrawal), withdrawal.approvals.count()) == ("APPROVED", 1)
+    assert (withdrawal.reasons.count("DEPOSIT_LOCKED"), venue.count("POST", APPLY)) == (0, 0)
 
 
 def test_what_a_locked_deposit_does_not_need_is_sent(rich: User, venue: Venue) -> None:
