@@ -39,7 +39,7 @@ def send_next_withdrawal() -> bool:
     Nothing at all is sent while any balance is negative. The signed time is from before it is marked as being sent:
     who falls asleep after that is refused by the venue, and people may give back what it never had.
     """
-    if not _knows_the_time() or _owes_the_impossible():
+    if not queries.sendable_withdrawals().exists() or not _knows_the_time() or _owes_the_impossible():
         return False
     prices = queries.Prices()
     timestamp_ms = gate.clock().now_ms()

@@ -11,6 +11,7 @@ from django.db import connections
 from django.test import override_settings
 
 from accounts.models import User
+from exchange.gate import services as gate
 from ledger import services as ledger
 from ledger.models import Deposit, Withdrawal
 from markets import feed
@@ -41,6 +42,14 @@ def test_one_whose_turn_was_too_long_ago_is_not_sent_but_may_be_later(rich: User
     venue.on("POST", APPLY, (200, {"id": "w1"}))
     ledger.send_next_withdrawal()
     assert status_of(withdrawal) == "SENT"
+
+
+def test_a_house_with_nothing_to_send_asks_nobody(rich: User, venue: Venue) -> None:
+    confirmed(rich)
+    gate.clock().forget()
+    before = len(venue.asked)
+    assert not ledger.send_next_withdrawal()
+    assert len(venue.asked) == before
 
 
 # ------------------------------------------------------------------ prices
