@@ -256,6 +256,11 @@ class WithdrawalChanged(Conflict):
     message = _("This is not what the customer confirmed. It was stopped; look into it.")
 
 
+class NeverConfirmed(Conflict):
+    code = "never_confirmed"
+    message = _("The customer never confirmed this by mail. Refuse it; they can ask anew.")
+
+
 class VenueKnowsIt(Conflict):
     code = "venue_knows_it"
     message = _(

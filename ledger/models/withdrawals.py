@@ -14,7 +14,7 @@ from ledger.models.networks import Network
 
 
 class Withdrawal(models.Model):
-    """What was asked for never changes; its steps go one way only (ledger/sql/withdrawals.sql)."""
+    """What was asked for never changes; its steps go one way only (ledger/sql/steps.sql)."""
 
     class Status(models.TextChoices):
         AWAITING = "AWAITING", _("waiting for your confirmation")

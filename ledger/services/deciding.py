@@ -17,6 +17,7 @@ from exchange.office.models import Approval
 from ledger import queries, rules
 from ledger.errors import (
     ApprovedAlready,
+    NeverConfirmed,
     TooEarly,
     UnknownWithdrawal,
     VenueKnowsIt,
@@ -30,7 +31,7 @@ from ledger.services.approved import afterwards, ask_decision, beforehand
 from ledger.services.following import settle
 from ledger.services.locked import require_unlocked
 from ledger.services.searching import records_of
-from ledger.services.withdrawals import give_back, tell_pages
+from ledger.services.withdrawals import give_back, stop, tell_pages
 
 Status = Withdrawal.Status
 REFUND, PAID = "withdrawal refund", "withdrawal paid"
@@ -40,9 +41,13 @@ UNCERTAIN = {Status.SENDING, Status.SENT}
 def approve_withdrawal(*, withdrawal_id: int, by: User, reason: str = "") -> Withdrawal:
     """One more person lets it be sent; approved when it has as many as it needs, none of them its owner.
 
-    Refuses what a deposit that is not final keeps here: the sender would give it back to staff.
+    Refuses what a deposit that is not final keeps here: the sender would give it back to staff; what is not as the
+    customer confirmed it is stopped besides.
     """
-    return _approve(withdrawal_id, by, reason, queries.Prices())
+    withdrawal = _approve(withdrawal_id, by, reason, queries.Prices())
+    if withdrawal.status == Status.STOPPED:  # said only now: a refusal would take the stop back
+        raise WithdrawalChanged()
+    return withdrawal
 
 
 @transaction_with_retry
@@ -50,8 +55,11 @@ def _approve(withdrawal_id: int, by: User, reason: str, prices: queries.Prices) 
     withdrawal = _to_decide(withdrawal_id, by)
     if withdrawal.status != Status.REQUESTED:
         raise WithdrawalDecided()
+    if not withdrawal.seal:
+        raise NeverConfirmed()
     if not seals.is_sealed(withdrawal):
-        raise WithdrawalChanged()
+        stop(withdrawal)
+        return withdrawal
     accounts.require_can_withdraw(withdrawal.user)
     require_unlocked(withdrawal, prices)
     _note_approval(withdrawal, by)

@@ -22,7 +22,7 @@ from ledger.services.destinations import require_allowed
 from ledger.services.exceptions import note_exception
 from ledger.services.holds import lock_hold
 from ledger.services.locked import require_unlocked
-from ledger.services.withdrawals import give_back, tell_pages
+from ledger.services.withdrawals import give_back, stop, tell_pages
 
 log = structlog.get_logger()
 Status = Withdrawal.Status
@@ -134,7 +134,7 @@ def _take(prices: queries.Prices) -> Withdrawal | None:
 
 def _look_once_more(withdrawal: Withdrawal, prices: queries.Prices) -> None:
     if _is_not_what_was_confirmed(withdrawal):
-        _stop(withdrawal)
+        stop(withdrawal)
     elif withdrawal.network.withdraw_fee > withdrawal.fee:
         give_back(withdrawal, Status.REFUSED, _("The network's fee rose meanwhile; please ask again."))
     elif found := _doubts(withdrawal, prices):
@@ -189,22 +189,6 @@ def _is_unlocked(withdrawal: Withdrawal, prices: queries.Prices) -> bool:
     except (StillLocked, LockedElsewhere):
         return False
     return True
-
-
-def _stop(withdrawal: Withdrawal) -> None:
-    """It is not what the customer confirmed, or its money is not there: an alarm, and only people go on from here."""
-    withdrawal.status = Status.STOPPED
-    withdrawal.save()
-    log.error("withdrawal.changed_after_confirmation", withdrawal=withdrawal.pk)
-    office.record(None, "withdrawal.stopped", "withdrawal", withdrawal.pk, reason="not as it was confirmed")
-    note_exception(
-        source="withdrawal not as it was confirmed",
-        key=f"stopped withdrawal:{withdrawal.pk}",
-        asset=withdrawal.asset_id,
-        amount=withdrawal.amount,
-        detail={"withdrawal": withdrawal.pk, "client_id": withdrawal.client_id},
-    )
-    tell_pages(withdrawal)
 
 
 def _back_to_staff(withdrawal: Withdrawal, found: list[Reason]) -> None:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import uuid4
 
+import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.urls import reverse
@@ -32,11 +33,13 @@ from ledger.models import Hold, Network, Withdrawal, WithdrawalTerms
 from ledger.services import seals
 from ledger.services.beneficiaries import Beneficiary, require_beneficiary, sealed
 from ledger.services.destinations import require_allowed, require_destination
+from ledger.services.exceptions import note_exception
 from ledger.services.holds import hold, release
 from ledger.services.locked import require_unlocked
 from ledger.services.posting import digest
 from ledger.services.stopping import require_asset_open
 
+log = structlog.get_logger()
 Status = Withdrawal.Status
 NOBODY = Beneficiary()
 
@@ -233,6 +236,25 @@ def give_back(withdrawal: Withdrawal, status: Withdrawal.Status, reason: str) ->
             _("Your withdrawal of %(amount)s %(asset)s was not sent") % words,
             reason or _("It was canceled; the money is available again."),
         )
+    tell_pages(withdrawal)
+
+
+def stop(withdrawal: Withdrawal) -> None:
+    """It is not what the customer confirmed, or its money is not there: an alarm, and only people go on from here.
+
+    The caller holds the row's lock.
+    """
+    withdrawal.status = Status.STOPPED
+    withdrawal.save()
+    log.error("withdrawal.changed_after_confirmation", withdrawal=withdrawal.pk)
+    office.record(None, "withdrawal.stopped", "withdrawal", withdrawal.pk, reason="not as it was confirmed")
+    note_exception(
+        source="withdrawal not as it was confirmed",
+        key=f"stopped withdrawal:{withdrawal.pk}",
+        asset=withdrawal.asset_id,
+        amount=withdrawal.amount,
+        detail={"withdrawal": withdrawal.pk, "client_id": withdrawal.client_id},
+    )
     tell_pages(withdrawal)
 
 

@@ -7,18 +7,7 @@ ALTER TABLE ledger_withdrawalapproval
 -- Asked whether an address is one of ours, however it is written.
 CREATE INDEX deposit_address_in_any_case ON ledger_depositaddress (upper(address));
 
-CREATE FUNCTION ledger_withdrawal_may_go(before text, after text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
-  SELECT (before, after) IN (VALUES
-    ('AWAITING', 'REQUESTED'), ('AWAITING', 'APPROVED'), ('AWAITING', 'CANCELED'), ('AWAITING', 'EXPIRED'),
-    ('AWAITING', 'REFUSED'),
-    ('REQUESTED', 'APPROVED'), ('REQUESTED', 'CANCELED'), ('REQUESTED', 'REFUSED'),
-    ('APPROVED', 'SENDING'), ('APPROVED', 'REQUESTED'), ('APPROVED', 'CANCELED'), ('APPROVED', 'REFUSED'),
-    ('APPROVED', 'STOPPED'),
-    ('SENDING', 'APPROVED'), ('SENDING', 'SENT'), ('SENDING', 'COMPLETED'), ('SENDING', 'FAILED'),
-    ('SENT', 'COMPLETED'), ('SENT', 'FAILED'),
-    ('STOPPED', 'REFUSED'))
-$$;
-
+-- Which steps there are says steps.sql.
 CREATE FUNCTION ledger_withdrawal_step() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF (NEW.user_id, NEW.nonce, NEW.request_hash, NEW.client_id, NEW.asset_id, NEW.network_id, NEW.address, NEW.tag,

@@ -24,6 +24,7 @@ from ledger.errors import (
     ApprovedAlready,
     ConfirmationExpired,
     ConfirmationWrong,
+    NeverConfirmed,
     UnknownWithdrawal,
     WithdrawalChanged,
     WithdrawalDecided,
@@ -393,6 +394,19 @@ def test_staff_cannot_approve_what_was_changed(really_rich: User, owner: psycopg
     tamper(owner, f"address = '{OTHER}'", withdrawal)
     with pytest.raises(WithdrawalChanged):
         ledger.approve_withdrawal(withdrawal_id=withdrawal.pk, by=staff())
+    assert (status_of(withdrawal), withdrawal.approvals.count()) == ("STOPPED", 0)
+    assert LedgerException.objects.get().source == "withdrawal not as it was confirmed"
+
+
+def test_staff_refuse_what_was_asked_for_before_there_were_confirmations(
+    really_rich: User, owner: psycopg.Connection
+) -> None:
+    withdrawal = confirmed(really_rich)
+    tamper(owner, "seal = ''", withdrawal)
+    with pytest.raises(NeverConfirmed):
+        ledger.approve_withdrawal(withdrawal_id=withdrawal.pk, by=staff())
+    ledger.refuse_withdrawal(withdrawal_id=withdrawal.pk, by=staff(), reason="ask anew")
+    assert balance(really_rich, "USDT") == (30000, 0)
 
 
 # ------------------------------------------------------------------ who receives it

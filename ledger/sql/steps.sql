@@ -1,0 +1,12 @@
+-- The steps a withdrawal may take.
+CREATE OR REPLACE FUNCTION ledger_withdrawal_may_go(before text, after text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+  SELECT (before, after) IN (VALUES
+    ('AWAITING', 'REQUESTED'), ('AWAITING', 'APPROVED'), ('AWAITING', 'CANCELED'), ('AWAITING', 'EXPIRED'),
+    ('AWAITING', 'REFUSED'),
+    ('REQUESTED', 'APPROVED'), ('REQUESTED', 'CANCELED'), ('REQUESTED', 'REFUSED'), ('REQUESTED', 'STOPPED'),
+    ('APPROVED', 'SENDING'), ('APPROVED', 'REQUESTED'), ('APPROVED', 'CANCELED'), ('APPROVED', 'REFUSED'),
+    ('APPROVED', 'STOPPED'),
+    ('SENDING', 'APPROVED'), ('SENDING', 'SENT'), ('SENDING', 'COMPLETED'), ('SENDING', 'FAILED'),
+    ('SENT', 'COMPLETED'), ('SENT', 'FAILED'),
+    ('STOPPED', 'REFUSED'))
+$$;
