@@ -13,9 +13,8 @@ from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
 from django.db import transaction
-from django.utils import timezone, translation
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy as _lazy
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from redis.exceptions import RedisError
 
 from accounts import documents, queries
@@ -48,16 +47,16 @@ WRONG_CODES_ALLOWED = 6
 WRONG_CODES_SECONDS = 600
 DOCUMENTS_ALLOWED = 8
 TOKENS_ALLOWED = 20
-SECURITY_CHANGED = _lazy("A security setting of your account was changed")
+SECURITY_CHANGED = _("A security setting of your account was changed")
 SECURITY_CHANGES = {
-    "password_changed": _lazy("Your password was changed"),
-    "password_reset": _lazy("Your password was reset"),
-    "password_set": _lazy("Your password was set"),
-    "email_changed": _lazy("Your e-mail address was changed"),
-    "email_deleted": _lazy("An e-mail address was removed"),
-    "totp_activated": _lazy("An authenticator app was set up"),
-    "totp_deactivated": _lazy("The authenticator app was removed"),
-    "recovery_codes_generated": _lazy("New recovery codes were made"),
+    "password_changed": _("Your password was changed"),
+    "password_reset": _("Your password was reset"),
+    "password_set": _("Your password was set"),
+    "email_changed": _("Your e-mail address was changed"),
+    "email_deleted": _("An e-mail address was removed"),
+    "totp_activated": _("An authenticator app was set up"),
+    "totp_deactivated": _("The authenticator app was removed"),
+    "recovery_codes_generated": _("New recovery codes were made"),
 }
 
 
@@ -172,9 +171,8 @@ def note_security_change(user: User, *, kind: str, address: str, session_key: st
     User.objects.filter(pk=user.pk).update(security_changed_at=timezone.now())
     office.record(user, f"user.{kind}", "user", user.pk, address=address)
     text = SECURITY_CHANGES.get(kind, SECURITY_CHANGED)
-    office.tell(
-        user, kind, str(text), _("If this was not you, change your password and contact support at once.")
-    )
+    warning = _("If this was not you, change your password and contact support at once.")
+    office.tell(user, kind, text, warning)
     end_sessions(user, but=session_key)
 
 
@@ -303,8 +301,7 @@ def _decide(case_id: int, *, by: User, status: KycCase.Status, reason: str) -> K
     if status == KycCase.Status.APPROVED:
         User.objects.filter(pk=case.user_id).update(tier=User.Tier.VERIFIED, name=case.legal_name[:120])
     office.record(by, f"kyc.{status.lower()}", "kyc_case", case.pk, reason=reason)
-    with translation.override(case.user.language or None):
-        _tell_decision(case)
+    _tell_decision(case)
     return case
 
 

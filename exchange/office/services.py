@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import nullcontext
 from datetime import timedelta
 from smtplib import SMTPException
 from typing import TYPE_CHECKING
@@ -11,9 +12,10 @@ import structlog
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 
-from exchange.context import money_label
+from exchange.context import MONEY_LABELS
+from exchange.errors import Text
 from exchange.office import queries
 from exchange.office.errors import AlreadyDecided, OwnMoney, OwnRequest, UnknownApproval
 from exchange.office.models import Approval, AuditRecord, Notice
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 log = structlog.get_logger()
+Words = Mapping[str, object]
 MAIL_ATTEMPTS = 8
 # While a mail is under way nobody else takes it; who dies on the way leaves it to the next sweep after this.
 MAIL_LEASE = timedelta(minutes=3)
@@ -52,15 +55,31 @@ def record(
     )
 
 
-def mail(*, to: str, kind: str, subject: str, body: str, user: "User | None" = None) -> Notice:
-    """A mail waits to be sent by the sweep; it says what kind of money this is about."""
-    notice = _mail(to=to, kind=kind, subject=subject, body=body, user=user)
+def said_to(user: "User | None", text: Text, words: Words | None = None) -> str:
+    """A lazy text in the user's language, whoever acts, with the words put into it; any other stays as it is."""
+    if isinstance(text, str):
+        return text
+    with translation.override(user.language or None) if user else nullcontext():
+        return str(text) % words if words else str(text)
+
+
+def mail(
+    *,
+    to: str,
+    kind: str,
+    subject: Text,
+    body: Text,
+    user: "User | None" = None,
+    words: Words | None = None,
+) -> Notice:
+    """A mail waits to be sent by the sweep; it says what kind of money this is about. Texts: see `said_to`."""
+    notice = _mail(to, kind, said_to(user, subject, words), said_to(user, body, words), user)
     notice.save(force_insert=True)
     return notice
 
 
-def _mail(*, to: str, kind: str, subject: str, body: str, user: "User | None") -> Notice:
-    label = money_label()
+def _mail(to: str, kind: str, subject: str, body: str, user: "User | None") -> Notice:
+    label = said_to(user, MONEY_LABELS.get(settings.VENUE, ""))
     return Notice(
         user=user,
         channel=Notice.Channel.MAIL,
@@ -71,9 +90,9 @@ def _mail(*, to: str, kind: str, subject: str, body: str, user: "User | None") -
     )
 
 
-def tell(user: "User", kind: str, subject: str, body: str) -> Notice:
-    """The user finds a message on the site."""
-    notice = _message(user, kind, subject, body)
+def tell(user: "User", kind: str, subject: Text, body: Text, words: Words | None = None) -> Notice:
+    """The user finds a message on the site. Texts: see `said_to`."""
+    notice = _message(user, kind, said_to(user, subject, words), said_to(user, body, words))
     notice.save(force_insert=True)
     return notice
 
@@ -90,9 +109,10 @@ def _message(user: "User", kind: str, subject: str, body: str) -> Notice:
     )
 
 
-def notify(user: "User", kind: str, subject: str, body: str) -> None:
-    """The user finds a message on the site and in the mail."""
-    mailed = _mail(to=user.email, kind=kind, subject=subject, body=body, user=user)
+def notify(user: "User", kind: str, subject: Text, body: Text, words: Words | None = None) -> None:
+    """The user finds a message on the site and in the mail. Texts: see `said_to`."""
+    subject, body = said_to(user, subject, words), said_to(user, body, words)
+    mailed = _mail(user.email, kind, subject, body, user)
     Notice.objects.bulk_create([_message(user, kind, subject, body), mailed])
 
 

@@ -4,13 +4,14 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.utils import timezone, translation
-from django.utils.translation import gettext as _
+from django.utils import timezone
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts import services as accounts
 from accounts.models import User
 from exchange.database import transaction_with_retry
-from exchange.errors import DomainError
+from exchange.errors import DomainError, Text
 from exchange.office import services as office
 from ledger import queries
 from ledger.errors import AddressKnown, BookFull
@@ -19,6 +20,7 @@ from ledger.services.destinations import require_destination
 from ledger.services.withdrawals import lock_terms
 
 MOST_ADDRESSES = 200
+WARNING = _("If this was not you, change your password and contact support at once.")
 
 
 def save_address(
@@ -58,15 +60,13 @@ def _save(draft: SavedAddress) -> SavedAddress:
     draft.save(force_insert=True)
     office.record(draft.user, "address.saved", "saved_address", draft.pk, after={"address": draft.address})
     words = {"label": draft.label, "address": draft.address, "network": draft.network.code}
-    with translation.override(draft.user.language or None):
-        _tell(draft.user, "address.saved", _("%(label)s was added to your address book") % words, words)
+    _tell(draft.user, "address.saved", _("%(label)s was added to your address book"), words)
     return draft
 
 
-def _tell(user: User, kind: str, subject: str, words: dict[str, str]) -> None:
-    text = _("%(network)s: %(address)s") % words
-    warning = _("If this was not you, change your password and contact support at once.")
-    office.notify(user, kind, subject, f"{text}\n\n{warning}")
+def _tell(user: User, kind: str, subject: Text, words: dict[str, str]) -> None:
+    text = format_lazy("{}\n\n{}", _("%(network)s: %(address)s"), WARNING)
+    office.notify(user, kind, subject, text, words)
 
 
 def remove_address(*, user: User, address_id: int, code: str) -> SavedAddress:
@@ -83,8 +83,7 @@ def _remove(user: User, address_id: int) -> SavedAddress:
     entry.save(update_fields=["removed_at"])
     office.record(user, "address.removed", "saved_address", entry.pk, before={"address": entry.address})
     words = {"label": entry.label, "address": entry.address, "network": entry.network.code}
-    with translation.override(user.language or None):
-        _tell(user, "address.removed", _("%(label)s was removed from your address book") % words, words)
+    _tell(user, "address.removed", _("%(label)s was removed from your address book"), words)
     return entry
 
 
@@ -104,17 +103,11 @@ def _set_book_only(user: User, is_on: bool) -> WithdrawalTerms:
     terms.save()
     action = "address.book_only" if is_on else "address.book_only_ends"
     office.record(user, action, "user", user.pk)
-    with translation.override(user.language or None):
-        office.notify(user, action, *_words(terms))
+    subject = _("From %(at)s on your money may go to any address again")
+    if until is None:
+        subject = _("Your money goes only to your address book from now on")
+    office.notify(user, action, subject, WARNING, {"at": f"{until:%Y-%m-%d %H:%M} UTC" if until else ""})
     return terms
-
-
-def _words(terms: WithdrawalTerms) -> tuple[str, str]:
-    warning = _("If this was not you, change your password and contact support at once.")
-    if terms.book_only_until is None:
-        return _("Your money goes only to your address book from now on"), warning
-    at = f"{terms.book_only_until:%Y-%m-%d %H:%M} UTC"
-    return _("From %(at)s on your money may go to any address again") % {"at": at}, warning
 
 
 def _require_owner(user: User, code: str) -> None:

@@ -3,7 +3,7 @@
 import structlog
 from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from accounts import queries as people
 from accounts import services as accounts

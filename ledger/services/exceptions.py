@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from exchange.money import plain
@@ -79,8 +79,9 @@ def _tell_owner(found: LedgerException, owner: User) -> None:
     office.tell(
         owner,
         "ledger.difference",
-        _("A difference in the books is yours to look into: %(source)s") % {"source": found.source},
+        _("A difference in the books is yours to look into: %(source)s"),
         f"{amount} · {found.cause or found.key}",
+        {"source": found.source},
     )
 
 

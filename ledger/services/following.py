@@ -7,8 +7,8 @@ from decimal import Decimal
 import structlog
 from django.conf import settings
 from django.db.models import QuerySet
-from django.utils import timezone, translation
-from django.utils.translation import gettext as _
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from exchange import failpoints
 from exchange.binance.errors import VenueError
@@ -140,7 +140,7 @@ def _put_before_staff(withdrawal: Withdrawal, record: WithdrawRecord, wrong: lis
         asset=withdrawal.asset_id,
         amount=withdrawal.amount,
         detail={"withdrawal": withdrawal.pk, "differs": wrong, "venue": theirs},
-        cause=_("The venue's record is not of what we sent; nothing was settled. Ask the venue."),
+        cause=str(_("The venue's record is not of what we sent; nothing was settled. Ask the venue.")),
     )
 
 
@@ -229,11 +229,11 @@ def settle(withdrawal: Withdrawal, *, sent: Decimal, fee: Decimal, tx_id: str) -
 
 def _tell_completed(withdrawal: Withdrawal) -> None:
     words = {"amount": plain(withdrawal.net), "asset": withdrawal.asset_id, "tx": withdrawal.tx_id}
-    with translation.override(withdrawal.user.language or None):
-        office.notify(
-            withdrawal.user,
-            "withdrawal.completed",
-            _("Your withdrawal of %(amount)s %(asset)s is completed") % words,
-            _("Transaction %(tx)s.") % words,
-        )
+    office.notify(
+        withdrawal.user,
+        "withdrawal.completed",
+        _("Your withdrawal of %(amount)s %(asset)s is completed"),
+        _("Transaction %(tx)s."),
+        words,
+    )
     tell_pages(withdrawal)

@@ -6,12 +6,13 @@ import structlog
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from accounts import queries as people
 from exchange import failpoints
 from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
 from exchange.database import transaction_with_retry
+from exchange.errors import Text
 from exchange.gate import services as gate
 from exchange.office import services as office
 from ledger import queries
@@ -223,7 +224,7 @@ def _wait_for_house(withdrawal_id: int, error: Rejected) -> None:
     )
 
 
-def _words_of(code: int) -> str:
+def _words_of(code: int) -> Text:
     if code in ADDRESS_CODES:
         return _("The network's operator refused the address, memo or tag; please check them.")
     return _("The network's operator refused it.")
@@ -247,7 +248,7 @@ def _mark_sent(withdrawal_id: int, venue_id: str) -> None:
 
 
 @transaction_with_retry
-def _fail(withdrawal_id: int, reason: str) -> None:
+def _fail(withdrawal_id: int, reason: Text) -> None:
     found = Withdrawal.objects.select_for_update(of=("self",)).select_related("user")
     withdrawal = found.get(pk=withdrawal_id)
     if withdrawal.status in (Status.SENDING, Status.SENT):

@@ -9,13 +9,14 @@ import structlog
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.urls import reverse
-from django.utils import timezone, translation
-from django.utils.translation import gettext as _
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts import services as accounts
 from accounts.models import User
 from exchange import push
 from exchange.database import repeated_after_loss, transaction_with_retry
+from exchange.errors import Text
 from exchange.gate import services as gate
 from exchange.money import plain
 from exchange.office import services as office
@@ -176,28 +177,28 @@ def _ask_to_confirm(draft: Withdrawal, token: str) -> None:
         "link": f"{settings.SITE_URL}{page}?token={token}",
         "token": token,
     }
-    with translation.override(draft.user.language or None):
-        subject = _("Confirm your withdrawal of %(amount)s %(asset)s") % words
-        text = _(
-            "You asked to send %(net)s %(asset)s (%(amount)s less a fee of %(fee)s).\n"
-            "Network: %(network)s\nAddress: %(address)s\nMemo or tag: %(tag)s\n\n"
-            "Compare the address, then open this page within %(minutes)s minutes and confirm:\n%(link)s\n\n"
-            "Confirmation for the app:\n%(token)s\n\n"
-            "If this was not you, do not confirm: change your password, and nothing is sent."
-        )
-        office.mail(
-            to=draft.user.email,
-            kind="withdrawal.confirm",
-            subject=subject,
-            body=text % words,
-            user=draft.user,
-        )
-        office.tell(
-            draft.user,
-            "withdrawal.requested",
-            _("A withdrawal of %(amount)s %(asset)s was requested") % words,
-            _("To %(address)s. If this was not you, cancel it in your wallet and contact support.") % words,
-        )
+    text = _(
+        "You asked to send %(net)s %(asset)s (%(amount)s less a fee of %(fee)s).\n"
+        "Network: %(network)s\nAddress: %(address)s\nMemo or tag: %(tag)s\n\n"
+        "Compare the address, then open this page within %(minutes)s minutes and confirm:\n%(link)s\n\n"
+        "Confirmation for the app:\n%(token)s\n\n"
+        "If this was not you, do not confirm: change your password, and nothing is sent."
+    )
+    office.mail(
+        to=draft.user.email,
+        kind="withdrawal.confirm",
+        subject=_("Confirm your withdrawal of %(amount)s %(asset)s"),
+        body=text,
+        user=draft.user,
+        words=words,
+    )
+    office.tell(
+        draft.user,
+        "withdrawal.requested",
+        _("A withdrawal of %(amount)s %(asset)s was requested"),
+        _("To %(address)s. If this was not you, cancel it in your wallet and contact support."),
+        words,
+    )
 
 
 def _same(first: Withdrawal, request_hash: str) -> Withdrawal:
@@ -222,20 +223,20 @@ def cancel_withdrawal(*, withdrawal_id: int, user: User) -> Withdrawal:
     return withdrawal
 
 
-def give_back(withdrawal: Withdrawal, status: Withdrawal.Status, reason: str) -> None:
+def give_back(withdrawal: Withdrawal, status: Withdrawal.Status, reason: Text) -> None:
     """The hold is released and the withdrawal ends; the caller holds the row's lock."""
     release(cause=Hold.Cause.WITHDRAWAL, cause_id=withdrawal.pk)
+    reason = office.said_to(withdrawal.user, reason)
     withdrawal.status, withdrawal.reason, withdrawal.finished_at = status, reason[:300], timezone.now()
     withdrawal.token_digest = ""
     withdrawal.save()
-    words = {"amount": plain(withdrawal.amount), "asset": withdrawal.asset_id}
-    with translation.override(withdrawal.user.language or None):
-        office.notify(
-            withdrawal.user,
-            f"withdrawal.{status.lower()}",
-            _("Your withdrawal of %(amount)s %(asset)s was not sent") % words,
-            reason or _("It was canceled; the money is available again."),
-        )
+    office.notify(
+        withdrawal.user,
+        f"withdrawal.{status.lower()}",
+        _("Your withdrawal of %(amount)s %(asset)s was not sent"),
+        reason or _("It was canceled; the money is available again."),
+        {"amount": plain(withdrawal.amount), "asset": withdrawal.asset_id},
+    )
     tell_pages(withdrawal)
 
 

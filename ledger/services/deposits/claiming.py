@@ -6,12 +6,12 @@ from decimal import Decimal
 import structlog
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from accounts import documents
 from accounts.models import User
 from exchange.database import transaction_with_retry
-from exchange.errors import DomainError, Unavailable
+from exchange.errors import DomainError, Text, Unavailable
 from exchange.money import plain
 from exchange.office import services as office
 from exchange.office.errors import OwnMoney
@@ -139,16 +139,16 @@ def _open(claim_id: int) -> DepositClaim:
     return claim
 
 
-def _refuse(claim: DepositClaim, reason: str, by: User | None) -> None:
-    claim.status, claim.reason = Status.REFUSED, reason[:300]
+def _refuse(claim: DepositClaim, reason: Text, by: User | None) -> None:
+    claim.status, claim.reason = Status.REFUSED, office.said_to(claim.user, reason)[:300]
     claim.decided_at, claim.decided_by = timezone.now(), by
     claim.save(update_fields=["status", "reason", "decided_at", "decided_by"])
-    words = {"amount": plain(claim.amount), "asset": claim.network.asset_id, "reason": claim.reason}
     office.notify(
         claim.user,
         "deposit.claim_refused",
-        _("Your announced deposit of %(amount)s %(asset)s was refused") % words,
-        words["reason"],
+        _("Your announced deposit of %(amount)s %(asset)s was refused"),
+        claim.reason,
+        {"amount": plain(claim.amount), "asset": claim.network.asset_id},
     )
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import structlog
 from django.db import IntegrityError, transaction
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from exchange import failpoints, push
 from exchange.binance.wallet import DepositRecord
@@ -290,15 +290,15 @@ def _follow(deposit: Deposit, record: DepositRecord) -> None:
 # ------------------------------------------------------------------ who hears of it
 def tell(deposit: Deposit) -> None:
     assert deposit.user is not None
-    words = {"amount": plain(deposit.booked), "asset": deposit.coin}
     is_locked = deposit.status == Status.LOCKED
     office.notify(
         deposit.user,
         "deposit.credited",
-        _("Your deposit of %(amount)s %(asset)s is credited") % words,
-        _("%(amount)s %(asset)s can be traded now, and withdrawn after more confirmations.") % words
+        _("Your deposit of %(amount)s %(asset)s is credited"),
+        _("%(amount)s %(asset)s can be traded now, and withdrawn after more confirmations.")
         if is_locked
-        else _("%(amount)s %(asset)s is available in your wallet.") % words,
+        else _("%(amount)s %(asset)s is available in your wallet."),
+        {"amount": plain(deposit.booked), "asset": deposit.coin},
     )
     push.to_user(deposit.user.pk, "balance", {"asset": deposit.coin})
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from accounts import queries as people
 from accounts.models import User
@@ -172,15 +172,14 @@ def taken_back(approval: Approval, transfer_id: int | None) -> None:
     deposit = _end(approval, Status.REVERSED, Status.TAKEN_BACK, transfer_id)
     if deposit.user is None:
         return
-    words = {"amount": plain(deposit.booked), "asset": deposit.coin}
     office.notify(
         deposit.user,
         "deposit.taken_back",
-        _("Your deposit of %(amount)s %(asset)s was taken back") % words,
+        _("Your deposit of %(amount)s %(asset)s was taken back"),
         _(
             "The venue took back %(amount)s %(asset)s that were credited to you before. Please contact support."
-        )
-        % words,
+        ),
+        {"amount": plain(deposit.booked), "asset": deposit.coin},
     )
 
 
