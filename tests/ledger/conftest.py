@@ -1,6 +1,7 @@
 """A venue with one coin on one network, alice who has an address there, and alice with money and a second factor."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -14,7 +15,7 @@ from markets.models import Asset
 from tests.factories import fund, make_user, venue_account
 from tests.ledger.money import CONFIG, HISTORY, TRANSFER
 from tests.ledger.runs import holds, price, twice
-from tests.venue import Venue
+from tests.venue import Body, Venue
 
 
 @pytest.fixture
@@ -27,10 +28,25 @@ def open_network(venue: Venue) -> Network:
     venue_account()
     venue.on("GET", "/sapi/v1/capital/config/getall", (200, CONFIG))
     venue.on("GET", HISTORY, (200, []))
-    venue.on("GET", TRANSFER, (200, {"result": [], "totalCount": 0}))
-    venue.on("POST", TRANSFER, (200, {"tranId": 1, "clientTranId": "x"}))
+    carries_transfers(venue)
     assert ledger.synchronise_networks() == 1
     return Network.objects.get()
+
+
+def carries_transfers(venue: Venue) -> None:
+    """Every transfer between its accounts succeeds at once."""
+    taken: list[str] = []
+
+    def take(asked: Body) -> Any:
+        taken.append(asked["clientTranId"])
+        return 200, {"tranId": 1, "clientTranId": asked["clientTranId"]}
+
+    def tell(asked: Body) -> Any:
+        found = [{"tranId": 1, "status": "SUCCESS"}] if asked["clientTranId"] in taken else []
+        return 200, {"result": found, "totalCount": len(found)}
+
+    venue.on("POST", TRANSFER, take)
+    venue.on("GET", TRANSFER, tell)
 
 
 @pytest.fixture

@@ -28,13 +28,13 @@ from tests.factories import (
     publish_book,
     venue_account,
 )
+from tests.ledger.conftest import carries_transfers, gives_addresses
 from tests.ledger.money import (
     APPLY,
     CONFIG,
     HISTORY,
     SENT,
     SUB_HISTORY,
-    TRANSFER,
     approved,
     record,
     sent_record,
@@ -81,11 +81,8 @@ def alice(committed_db: str, venue: Venue) -> Iterator[User]:
     venue.on("GET", "/sapi/v1/capital/config/getall", (200, CONFIG))
     venue.on("GET", HISTORY, (200, []))
     venue.on("GET", SUB_HISTORY, (200, []))
-    venue.on("GET", TRANSFER, (200, {"result": [], "totalCount": 0}))
-    venue.on("POST", TRANSFER, (200, {"tranId": 1, "clientTranId": "x"}))
-    venue.on("POST", "/sapi/v1/sub-account/virtualSubAccount", (200, {"email": "alice@sub.example"}))
-    address = {"coin": "USDT", "address": "T-alice", "tag": "", "url": ""}
-    venue.on("GET", "/sapi/v1/capital/deposit/subAddress", (200, address))
+    carries_transfers(venue)
+    gives_addresses(venue)
     ledger.synchronise_networks()
     user = with_address(make_user())
     fund(user, "USDT", "100000")

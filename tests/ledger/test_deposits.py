@@ -43,6 +43,16 @@ def test_a_sweep_without_an_answer_is_looked_up_and_not_repeated(depositor: User
     assert venue.count("POST", TRANSFER) == 1
 
 
+def test_a_transfer_that_the_venue_does_not_list_yet_is_not_booked(depositor: User, venue: Venue) -> None:
+    with_address(depositor)
+    venue.on("GET", TRANSFER, (200, {"result": [], "totalCount": 0}))
+    poll(venue, record())
+    assert held_by_the_house(Account.Type.CUSTODY, "USDT") == -100
+    venue.on("GET", TRANSFER, (200, {"result": [{"status": "SUCCESS", "tranId": 1}], "totalCount": 1}))
+    poll(venue, record())
+    assert held_by_the_house(Account.Type.CUSTODY, "USDT") == 0
+
+
 @pytest.mark.parametrize(
     ("status", "shown"), [(0, "SEEN"), (8, "HELD_UP"), (2, "REJECTED"), (7, "REJECTED"), (42, "CHECKING")]
 )

@@ -68,9 +68,9 @@ def _send(account: VenueAccount, deposit: Deposit) -> None:
         None,
         lambda rest: rest.universal_transfer(email, deposit.coin, deposit.booked, client_id),
     )
-    # The answer says that it was taken, the list whether it is still under way.
+    # The answer says that it was taken, the list alone whether it has arrived; the next look asks again.
     states = {str(row.get("status")) for row in _transfers(account, client_id)}
-    if not states or states & DONE:
+    if states & DONE:
         failpoints.hit("deposit.swept")
         _book(deposit)
 
