@@ -15,6 +15,7 @@ from exchange.binance.errors import VenueError
 from exchange.binance.wallet import WithdrawRecord
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
+from exchange.gate.models import VenueAccount
 from exchange.money import plain
 from exchange.office import services as office
 from ledger import queries, rules
@@ -41,29 +42,33 @@ def revisit_withdrawals() -> int:
 
 
 def _follow(wanted: QuerySet[Withdrawal]) -> int:
-    """One reading of the history for all of them: each call weighs a tenth of what the account has in a minute."""
+    """One reading of each account's history for all of its own: a call weighs a tenth of what it has in a minute."""
     rows = list(wanted.select_related("venue_account"))
-    try:
-        _compare(rows)
-    except VenueError as error:
-        log.warning("withdrawal.history_away", reason=str(error)[:120])
+    by_account: dict[VenueAccount, list[Withdrawal]] = {}
+    for row in rows:
+        by_account.setdefault(row.venue_account, []).append(row)
+    for account, own in by_account.items():
+        try:
+            _compare(account, own)
+        except VenueError as error:
+            log.warning("withdrawal.history_away", account=account.pk, reason=str(error)[:120])
     return len(rows)
 
 
-def _compare(rows: list[Withdrawal]) -> None:
-    if rows and settings.BINANCE_SAPI_URL:
+def _compare(account: VenueAccount, rows: list[Withdrawal]) -> None:
+    if settings.BINANCE_SAPI_URL:
         ours = {row.client_id: row for row in rows} | {row.venue_id: row for row in rows if row.venue_id}
-        for record in _history(rows):
+        for record in _history(account, rows):
             if row := ours.get(record.client_id) or ours.get(record.id):
                 _see(row, record)
 
 
-def _history(rows: list[Withdrawal]) -> Iterator[WithdrawRecord]:
+def _history(account: VenueAccount, rows: list[Withdrawal]) -> Iterator[WithdrawRecord]:
     """Of the time since the oldest of them was sent, newest first."""
     end_ms = gate.clock().now_ms() + 60_000
     start = min(row.sending_at or row.requested_at for row in rows) - timedelta(hours=1)
     start_ms = max(int(start.timestamp()) * 1000, end_ms - LONGEST_MS)
-    for records in history_pages(rows[0].venue_account, start_ms=start_ms, end_ms=end_ms):
+    for records in history_pages(account, start_ms=start_ms, end_ms=end_ms):
         yield from records
 
 

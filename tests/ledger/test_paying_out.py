@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from exchange.errors import DomainError
+from exchange.gate.models import VenueAccount
 from exchange.office import services as office
 from exchange.office.models import Approval, AuditRecord
 from exchange.paper.venue import Venue as PaperVenue
@@ -205,6 +206,17 @@ def test_one_call_of_the_heavy_history_is_for_all(rich: User, venue: Venue) -> N
         approved(rich, nonce=f"n{number}")
         ledger.send_next_withdrawal()
     assert (ledger.poll_withdrawals(), venue.count("GET", SENT)) == (3, 1)
+
+
+def test_what_another_account_sent_is_looked_for_in_its_own_history(rich: User, venue: Venue) -> None:
+    venue.on("POST", APPLY, (200, {"id": "w1"}))
+    venue.on("GET", SENT, (200, []))
+    other = VenueAccount.objects.create(name="other", venue="paper")
+    for number in range(3):
+        withdrawal = approved(rich, nonce=f"n{number}")
+        ledger.send_next_withdrawal()
+    Withdrawal.objects.filter(pk=withdrawal.pk).update(venue_account=other)
+    assert (ledger.poll_withdrawals(), venue.count("GET", SENT)) == (3, 2)
 
 
 # ------------------------------------------------------------------ too long in a state
