@@ -20,6 +20,7 @@ class SubAccount(models.Model):
     venue_account = models.ForeignKey("gate.VenueAccount", models.PROTECT, related_name="+")
     name = models.CharField(max_length=40, unique=True, help_text=_("What we asked the venue to call it."))
     email = models.CharField(max_length=254, blank=True, help_text=_("What the venue calls it."))
+    asked_at = models.DateTimeField(null=True, help_text=_("When the venue was last asked to make it."))
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:

@@ -1,10 +1,12 @@
 """How deposits are told apart: as the venue account is set to, and never by something weaker."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import User
 from exchange.errors import DomainError, Unavailable
@@ -13,7 +15,7 @@ from exchange.gate.models import VenueAccount
 from exchange.office.models import AuditRecord
 from ledger import services as ledger
 from ledger.errors import NoOwnAddress
-from ledger.models import DepositAddress, Network
+from ledger.models import DepositAddress, Network, SubAccount
 from tests.factories import make_user
 from tests.ledger.custodian import make_staff
 from tests.venue import Venue, error
@@ -61,16 +63,51 @@ def test_what_it_falls_back_to_is_what_is_configured(depositor: User, venue: Ven
 
 
 @pytest.mark.parametrize(
-    "answer", [(504, ""), error(-1021, "Timestamp."), error(-1003, "Wait.", 429)], ids=str
+    "answer",
+    [
+        (504, ""),
+        error(-1021, "Timestamp."),
+        error(-1003, "Wait.", 429),
+        error(-2015, "Invalid API-key, IP, or permissions for action.", 401),
+        error(-1102, "Mandatory parameter was not sent."),
+    ],
+    ids=str,
 )
 def test_a_venue_that_does_not_answer_is_no_reason_to_fall_back(
     depositor: User, venue: Venue, answer: Any
 ) -> None:
     set_to("SUB_ACCOUNT", "ANNOUNCED")
     venue.on("POST", SUB_ACCOUNTS, answer)
+    venue.on("GET", POOLED, address("T-pooled"))
     with pytest.raises(Unavailable):
         asked(depositor)
     assert DepositAddress.objects.count() == 0
+
+
+def test_two_who_ask_at_once_do_not_make_two_sub_accounts(depositor: User, venue: Venue) -> None:
+    """The second one asks while the venue is still making the first."""
+    refused = []
+
+    def make(asked_for: dict[str, str]) -> Any:
+        with pytest.raises(Unavailable) as refusal:
+            asked(depositor)
+        refused.append(refusal.value)
+        return 200, {"email": "alice@sub.example"}
+
+    venue.on("POST", SUB_ACCOUNTS, make)
+    assert asked(depositor).address == "T-alice"
+    assert (len(refused), venue.count("POST", SUB_ACCOUNTS)) == (1, 1)
+
+
+def test_who_asked_for_a_sub_account_and_died_is_asked_after_later(depositor: User, venue: Venue) -> None:
+    venue.on("POST", SUB_ACCOUNTS, (504, ""))
+    for _time in range(2):
+        with pytest.raises(Unavailable):
+            asked(depositor)
+    assert venue.count("POST", SUB_ACCOUNTS) == 1
+    SubAccount.objects.update(asked_at=timezone.now() - timedelta(minutes=3))
+    venue.on("POST", SUB_ACCOUNTS, (200, {"email": "alice@sub.example"}))
+    assert asked(depositor).address == "T-alice"
 
 
 def test_memos_are_used_where_a_network_has_them_and_nowhere_else(depositor: User, venue: Venue) -> None:

@@ -1,13 +1,16 @@
 """The address a customer sends to, by the strategy the venue account is set to and never by a weaker one."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
 
 from accounts.models import User
-from exchange.binance.errors import BAD_TIMESTAMP, Rejected, Unknown, VenueError
+from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
 from exchange.binance.wallet import VenueAddress
 from exchange.errors import Unavailable
 from exchange.gate import services as gate
@@ -18,8 +21,11 @@ from ledger.models import DepositAddress, Network, SubAccount
 
 log = structlog.get_logger()
 Way = Callable[[User, Network, VenueAccount], DepositAddress | None]
-# The venue has no such address at all; some of them answer in HTML.
-NOT_OFFERED = frozenset({"HTTP 404", "HTTP 405", "HTTP 501"})
+# The venue has no such address at all, some of them answer in HTML; or the account is none that has sub-accounts.
+NO_SUCH_DOOR, NO_SUCH_RIGHT = frozenset({404, 405, 501}), -9000
+NOT_OFFERED = frozenset(f"HTTP {status}" for status in NO_SUCH_DOOR)
+# Longer than any answer is waited for: who asked for a sub-account and died is asked after no earlier.
+LEASE = timedelta(minutes=2)
 
 
 def deposit_address(*, user: User, asset: str, network: str) -> DepositAddress:
@@ -106,21 +112,43 @@ def _keep(
 
 
 def _sub_account_of(user: User, account: VenueAccount) -> SubAccount | None:
-    """The customer's sub-account at the venue; None where the venue offers none."""
+    """The customer's sub-account at the venue; None where the venue offers none.
+
+    One process at a time asks for it: the venue would make two. Whether one was made that nobody heard of is not
+    known, and it does no harm: no address of it was ever given.
+    """
     name = f"cw{user.pk:08d}"
     row = SubAccount.objects.get_or_create(user=user, defaults={"venue_account": account, "name": name})[0]
     if row.email:
         return row
+    _lease(row)
     try:
         row.email = gate.call(account, gate.Kind.WALLET, user.pk, lambda rest: rest.create_sub_account(name))
-    except Rejected as error:
-        if error.code == BAD_TIMESTAMP:  # our clock's fault says nothing about sub-accounts
+    except VenueError as error:
+        is_none = _says_none_are_offered(error)
+        if is_none or not isinstance(error, Unknown):  # nothing was made: nobody has to wait
+            _end_lease(row)
+        if not is_none:
             raise
-        log.info("deposit.no_sub_accounts", code=error.code)
+        log.info("deposit.no_sub_accounts", reason=str(error)[:120])
         return None
-    except Unknown as error:
-        if error.reason in NOT_OFFERED:
-            return None
-        raise
     row.save(update_fields=["email"])
     return row
+
+
+def _says_none_are_offered(error: VenueError) -> bool:
+    """The fault of a key, of a clock or of what we sent says nothing about sub-accounts."""
+    if isinstance(error, Rejected):
+        return error.code == NO_SUCH_RIGHT or error.http_status in NO_SUCH_DOOR
+    return isinstance(error, Unknown) and error.reason in NOT_OFFERED
+
+
+def _lease(row: SubAccount) -> None:
+    now = timezone.now()
+    is_free = Q(asked_at__isnull=True) | Q(asked_at__lt=now - LEASE)
+    if not SubAccount.objects.filter(is_free, pk=row.pk, email="").update(asked_at=now):
+        raise NotSent("busy with this customer's last wish")
+
+
+def _end_lease(row: SubAccount) -> None:
+    SubAccount.objects.filter(pk=row.pk).update(asked_at=None)
