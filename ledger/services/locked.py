@@ -10,8 +10,10 @@ from ledger.errors import LockedElsewhere, NoPrice, StillLocked
 from ledger.models import Withdrawal
 
 
-def require_unlocked(withdrawal: Withdrawal, prices: queries.Prices) -> None:
-    """Refuses one after which less stays than came by deposits that are not final; its amount is held already.
+def require_unlocked(
+    withdrawal: Withdrawal, prices: queries.Prices, *, not_held: Decimal = Decimal(0)
+) -> None:
+    """Refuses one after which less stays than came by deposits that are not final; `not_held` yet is of its amount.
 
     All that is on its way out counts as gone, whichever of them is sent first. Raises NoPrice where it depends on
     prices that nobody says.
@@ -20,10 +22,11 @@ def require_unlocked(withdrawal: Withdrawal, prices: queries.Prices) -> None:
     if not locked:
         return
     asset = withdrawal.asset_id
-    if queries.available(withdrawal.user_id, asset) < locked.get(asset, Decimal(0)):
+    if queries.available(withdrawal.user_id, asset) - not_held < locked.get(asset, Decimal(0)):
         raise StillLocked(field="amount", locked=f"{plain(locked[asset])} {asset}")
     kept = sum((_priced(code, amount, prices) for code, amount in locked.items()), Decimal(0))
-    if _staying(withdrawal.user_id, prices) >= kept:
+    going = queries.worth(asset, not_held, prices) or Decimal(0)
+    if _staying(withdrawal.user_id, prices) - going >= kept:
         return
     if not prices.are_known:
         raise NoPrice(field="amount", asset=asset)

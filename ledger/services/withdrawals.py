@@ -22,6 +22,7 @@ from exchange.money import plain
 from exchange.office import services as office
 from ledger import queries, rules
 from ledger.errors import (
+    InsufficientFunds,
     KeyReused,
     NoPrice,
     OverDayLimit,
@@ -61,8 +62,8 @@ def request_withdrawal(
     """The amount, fee included, is held and waits for the customer's word by mail; a nonce's repeat gives the first.
 
     Refuses an unverified or frozen customer, one without a second factor or over a limit, a fee that is not the
-    network's any more, a wrong code, and what the network's rules refuse. The code is asked for last, so that a
-    mistake in another field does not use it up.
+    network's any more, more than is available and may leave, a wrong code, and what the network's rules refuse. The
+    code is asked for last, so that a mistake in another field does not use it up.
     """
     route = queries.network(asset, network)
     address, tag = address.strip(), tag.strip()
@@ -75,7 +76,6 @@ def request_withdrawal(
     value = _require_possible(user, route, address, tag, amount, fee, prices)
     require_beneficiary(value, beneficiary)
     accounts.require_can_withdraw(user)
-    accounts.require_second_factor(user, code)
     draft = Withdrawal(
         user=user,
         nonce=nonce,
@@ -92,6 +92,8 @@ def request_withdrawal(
         confirm_by=timezone.now() + timedelta(minutes=settings.WITHDRAWAL_CONFIRM_MINUTES),
         venue_account=gate.primary_account(),
     )
+    _require_free(draft, prices)
+    accounts.require_second_factor(user, code)
     token = seals.new_token()
     # The nonce finds what was committed unheard.
     return repeated_after_loss(lambda: _record(draft, token, prices))
@@ -112,6 +114,13 @@ def _require_possible(
         raise NoPrice(field="amount", asset=route.asset_id)
     require_within_limits(user, value)
     return value
+
+
+def _require_free(draft: Withdrawal, prices: queries.Prices) -> None:
+    """Refuses what cannot be held or may not leave; certain only once it is held."""
+    if queries.available(draft.user_id, draft.asset_id) < draft.amount:
+        raise InsufficientFunds(field="amount")
+    require_unlocked(draft, prices, not_held=draft.amount)
 
 
 def require_within_limits(user: User, value: Decimal) -> None:

@@ -15,10 +15,22 @@ from exchange.errors import DomainError
 from exchange.gate import services as gate
 from ledger import queries as books
 from ledger import services as ledger
-from ledger.errors import InsufficientFunds, KeyReused, WithdrawalDecided
+from ledger.errors import InsufficientFunds, KeyReused, StillLocked, WithdrawalDecided
 from ledger.models import Account, Hold, LedgerException, Withdrawal
 from tests.factories import balance, fund, held_by_the_house, make_user
-from tests.ledger.money import APPLY, OWN_WALLET, SENT, approved, request, sent_record, status_of
+from tests.ledger.money import (
+    APPLY,
+    OWN_WALLET,
+    SENT,
+    approved,
+    poll,
+    record,
+    request,
+    sent_record,
+    status_of,
+    unused_code,
+    with_address,
+)
 from tests.venue import Venue, error
 
 
@@ -178,6 +190,17 @@ def test_more_than_there_is_leaves_nothing(rich: User) -> None:
     with pytest.raises(InsufficientFunds):
         request(rich, amount=Decimal(1001), beneficiary=OWN_WALLET)
     assert not Withdrawal.objects.exists()
+
+
+def test_what_is_not_there_or_may_not_leave_uses_up_no_code(rich: User, venue: Venue) -> None:
+    code = unused_code(rich)
+    with pytest.raises(InsufficientFunds):
+        request(rich, amount=Decimal(1001), beneficiary=OWN_WALLET, code=code)
+    with_address(rich)
+    poll(venue, record(amount="50", status=6))
+    with pytest.raises(StillLocked):
+        request(rich, amount=Decimal(1001), beneficiary=OWN_WALLET, code=code)
+    assert request(rich, code=code).status == Withdrawal.Status.AWAITING
 
 
 def test_who_has_no_second_factor_or_no_tier_does_not_withdraw(depositor: User) -> None:
