@@ -1,9 +1,11 @@
 """Withdrawals that stay in a state longer than they should are put before people, until they moved on."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import structlog
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from ledger import queries
@@ -25,11 +27,13 @@ def note_overdue_withdrawals() -> int:
     return found
 
 
-def _overdue(status: str, most: timedelta) -> list[Withdrawal]:
-    now = timezone.now()
-    rows = Withdrawal.objects.filter(status=status, moved_at__lt=now - most).order_by("id")[:200]
-    # What waits for the end of a customer's hold is not late.
-    return [row for row in rows if status != "APPROVED" or not row.not_before or row.not_before < now - most]
+def _overdue(status: str, most: timedelta) -> Iterator[Withdrawal]:
+    """Who is late the longest first."""
+    since = timezone.now() - most
+    rows = Withdrawal.objects.filter(status=status, moved_at__lt=since)
+    if status == Withdrawal.Status.APPROVED:  # what waits for the end of a customer's hold is not late
+        rows = rows.filter(Q(not_before__isnull=True) | Q(not_before__lt=since))
+    return rows.order_by("moved_at", "id").iterator()
 
 
 def _note(withdrawal: Withdrawal) -> None:

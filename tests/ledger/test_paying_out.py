@@ -260,6 +260,16 @@ def test_who_stays_too_long_is_before_staff_once_and_off_when_it_moves(
     assert LedgerException.objects.get().gone_at is not None
 
 
+def test_many_that_wait_for_a_holds_end_hide_nobody_who_is_late(rich: User) -> None:
+    approved(rich)
+    long_ago, later = timezone.now() - timedelta(days=3), timezone.now() + timedelta(hours=1)
+    like = {**Withdrawal.objects.values().get(), "id": None, "moved_at": long_ago}
+    names = [{"nonce": f"w{number}", "client_id": f"w{number}"} for number in range(201)]
+    rows = [Withdrawal(**{**like, **name, "not_before": later}) for name in names[:200]]
+    Withdrawal.objects.bulk_create([*rows, Withdrawal(**{**like, **names[200]})])
+    assert ledger.note_overdue_withdrawals() == 1
+
+
 def granted(asked: Approval) -> None:
     office.grant(asked.pk, by=staff("dave"))
     ledger.carry_out_approvals()
