@@ -5,6 +5,7 @@ from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
+import psycopg
 import pytest
 from django.test import Client
 from PIL import Image
@@ -14,7 +15,7 @@ from exchange.errors import DomainError
 from exchange.gate.models import VenueAccount
 from exchange.office import services as office
 from exchange.office.errors import OwnMoney
-from exchange.office.models import Approval, Notice
+from exchange.office.models import Approval, AuditRecord, Notice
 from ledger import errors
 from ledger import services as ledger
 from ledger.models import Account, Deposit, DepositClaim, LedgerException
@@ -196,6 +197,25 @@ def test_the_same_claim_twice_is_one_and_what_is_credited_cannot_be_claimed(
     grant(asked, dave)
     with pytest.raises(errors.AlreadyCredited):
         claim(alice)
+
+
+def test_a_claim_taken_back_is_on_record(paper: Custodian, alice: User) -> None:
+    made = ledger.cancel_claim(claim_id=claim(alice).pk, user=alice)
+    record = AuditRecord.objects.get(action="deposit_claim.canceled")
+    assert (record.actor, record.subject_id) == (alice, str(made.pk))
+    assert (made.status, made.decided_at is None) == ("CANCELED", False)
+
+
+def test_a_claim_does_not_wait_for_who_changes_the_customer(
+    committed_db: str, owner: psycopg.Connection
+) -> None:
+    with custodian("USDT"):
+        VenueAccount.objects.update(deposit_strategy="ANNOUNCED")
+        alice = make_user()
+        address_of(alice)
+        with owner.transaction():
+            owner.execute("UPDATE accounts_user SET name = 'Alice'")
+            assert claim(alice).status == "OPEN"
 
 
 def test_nobody_announces_without_end(paper: Custodian, alice: User) -> None:

@@ -29,6 +29,7 @@ from ledger.errors import (
 )
 from ledger.models import Deposit, DepositClaim, Network
 from ledger.services.destinations import is_of
+from ledger.services.withdrawals import lock_terms
 
 log = structlog.get_logger()
 Status = DepositClaim.Status
@@ -88,7 +89,7 @@ def _inspected(proof: bytes) -> documents.Proof:
 
 @transaction_with_retry
 def _keep(user: User, route: Network, said: dict[str, object]) -> DepositClaim:
-    User.objects.select_for_update().get(pk=user.pk)  # two at once are counted one after the other
+    lock_terms(user)  # two at once are counted one after the other
     mine = DepositClaim.objects.filter(user=user)
     today = mine.filter(created_at__gt=timezone.now() - timedelta(days=1))
     if mine.filter(status=Status.OPEN).count() >= MOST_OPEN or today.count() >= MOST_A_DAY:
@@ -111,8 +112,9 @@ def cancel_claim(*, claim_id: int, user: User) -> DepositClaim:
     claim = _open(claim_id)
     if claim.user_id != user.pk:
         raise UnknownClaim()
-    claim.status = Status.CANCELED
-    claim.save(update_fields=["status"])
+    claim.status, claim.decided_at = Status.CANCELED, timezone.now()
+    claim.save(update_fields=["status", "decided_at"])
+    office.record(user, "deposit_claim.canceled", "deposit_claim", claim.pk)
     return claim
 
 
