@@ -21,6 +21,7 @@ from exchange.gate.models import VenueAccount
 from exchange.money import plain
 from ledger import queries, rules
 from ledger.models import Account, Deposit, Entry, HistoryCheck, SubAccount, Withdrawal
+from ledger.services.deposits.crediting import where_it_lies
 from ledger.services.exceptions import note_exception
 from ledger.services.posting import Line, system
 
@@ -174,8 +175,6 @@ def _missing_here(account: VenueAccount, record: DepositRecord, ours: Deposit | 
 
 def _missing_there(deposit: Deposit) -> Finding:
     amount = deposit.booked
-    place = Account.Type.VENUE if deposit.sub_account_id is None else Account.Type.CUSTODY
-    owner = deposit.venue_account_id if place == Account.Type.VENUE else None
     return Finding(
         source=_("deposit the venue does not show"),
         key=f"deposit history:{deposit.venue_account_id}:{deposit.venue_id}",
@@ -184,7 +183,7 @@ def _missing_there(deposit: Deposit) -> Finding:
         detail={"deposit": deposit.pk, "tx_id": deposit.tx_id},
         cause=_("It is booked here, and the venue's history does not have it."),
         lines=(
-            system(place, deposit.coin, amount, owner),
+            where_it_lies(deposit, amount),
             system(Account.Type.SUSPENSE, deposit.coin, -amount),
         ),
     )

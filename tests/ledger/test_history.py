@@ -75,6 +75,18 @@ def test_a_deposit_missing_here_and_one_missing_there_are_found(credited: Deposi
     ]
 
 
+@pytest.mark.parametrize("was_swept", [True, False])
+def test_the_posting_for_a_deposit_missing_there_is_where_the_deposit_lies(
+    credited: Deposit, venue: Venue, was_swept: bool
+) -> None:
+    if not was_swept:
+        Deposit.objects.update(swept_at=None)
+    venue.on("GET", SUB_HISTORY, (200, []))
+    ledger.compare_history(day=DAY)
+    place = f"VENUE:{credited.venue_account_id}:USDT" if was_swept else "CUSTODY::USDT"
+    assert LedgerException.objects.get().suggestion == [[place, "S", "100"], ["SUSPENSE::USDT", "S", "-100"]]
+
+
 def test_a_deposit_of_another_amount_is_found(credited: Deposit, venue: Venue) -> None:
     venue.on("GET", SUB_HISTORY, (200, [record(1, amount="99.99999999")]))
     ledger.compare_history(day=DAY)
