@@ -66,6 +66,8 @@ from ledger.queries.reconciling import (
     Agreement,
     agreement,
     candidates,
+    compared_parts,
+    compared_until,
     custody_position,
     deposits_with,
     has_exception,
@@ -76,7 +78,6 @@ from ledger.queries.reconciling import (
     standing_differences,
     stopped_assets,
     unswept_deposits,
-    was_compared,
     withdrawals_completed,
 )
 from ledger.queries.reports import LONGEST, REPORTS, Period, Report, count_of, report
@@ -144,6 +145,8 @@ __all__ = [
     "claimable",
     "claims",
     "claims_of",
+    "compared_parts",
+    "compared_until",
     "count_of",
     "counts",
     "custody_position",
@@ -218,7 +221,6 @@ __all__ = [
     "waiting_for_seal",
     "waiting_withdrawals",
     "was_attributed",
-    "was_compared",
     "withdrawable",
     "withdrawal_of",
     "withdrawals",

@@ -78,9 +78,16 @@ def unswept_deposits(venue_account_id: int) -> QuerySet[Deposit]:
     return found.exclude(status__in=never_there).select_related("sub_account").order_by("id")
 
 
-def was_compared(venue_account_id: int, day: date, part: str) -> bool:
-    """True when this part of the day was held against the venue's history."""
-    return HistoryCheck.objects.filter(venue_account_id=venue_account_id, day=day, part=part).exists()
+def compared_parts(venue_account_id: int, day: date) -> set[str]:
+    """The parts of the day that were held against the venue's history."""
+    found = HistoryCheck.objects.filter(venue_account_id=venue_account_id, day=day)
+    return set(found.values_list("part", flat=True))
+
+
+def compared_until(venue_account_id: int, kind: str) -> date | None:
+    """The latest day of which a part of this kind was held against the venue's history; None before the first."""
+    found = HistoryCheck.objects.filter(venue_account_id=venue_account_id, part__startswith=kind)
+    return found.order_by("-day").values_list("day", flat=True).first()
 
 
 def deposits_with(

@@ -28,7 +28,14 @@ from ledger.services.exceptions import ask_closing, note_exception, take_excepti
 from ledger.services.explaining import explains
 from ledger.services.fills import FillPosting, commission_lines, post_fill, post_orphan_fill
 from ledger.services.following import poll_withdrawals, revisit_withdrawals
-from ledger.services.history import Finding, compare_history, note_history, past_days, span_of
+from ledger.services.history import (
+    Comparison,
+    Finding,
+    compare_days,
+    compare_history,
+    note_history,
+    span_of,
+)
 from ledger.services.holds import hold, release
 from ledger.services.networks import synchronise_first_networks, synchronise_networks
 from ledger.services.overdue import note_overdue_withdrawals
@@ -51,6 +58,7 @@ __all__ = [
     "UNDECIDED",
     "Beneficiary",
     "Cause",
+    "Comparison",
     "CrossSide",
     "Difference",
     "Explanation",
@@ -79,6 +87,7 @@ __all__ = [
     "cancel_withdrawal",
     "carry_out_approvals",
     "commission_lines",
+    "compare_days",
     "compare_history",
     "confirm_withdrawal",
     "deposit_address",
@@ -92,7 +101,6 @@ __all__ = [
     "note_history",
     "note_overdue_withdrawals",
     "note_verified",
-    "past_days",
     "poll_deposits",
     "poll_withdrawals",
     "post",

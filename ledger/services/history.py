@@ -13,7 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from exchange.binance.errors import NotSent
+from exchange.binance.errors import NotSent, VenueError
 from exchange.binance.wallet import DepositRecord, WithdrawRecord
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
@@ -29,10 +29,12 @@ log = structlog.get_logger()
 # The venue needs a while to show the last minutes of a day, and so do we.
 SETTLED = timedelta(hours=1)
 LOOK_BACK_DAYS = 3
+MOST_DAYS = 88  # the venue answers for less than 90 (binance.md 15)
 PAGE = 1000
 DEPOSITS, WITHDRAWALS = "deposits", "withdrawals"
 Record = TypeVar("Record")
 Read = Callable[[gate.Rest, int], list[Record]]
+Compare = Callable[[VenueAccount, date, str], int | None]
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,25 @@ class Finding:
     lines: tuple[Line, ...] = ()
 
 
-def past_days(now: datetime) -> list[date]:
-    """Days that are over and settled, the oldest first."""
-    last = (now - SETTLED).astimezone(UTC).date()
-    return [last - timedelta(days=back) for back in range(LOOK_BACK_DAYS, 0, -1)]
+@dataclass(frozen=True)
+class Comparison:
+    """How many records differ, and which parts of which days could not be compared, such as "2026-03-01 deposits"."""
+
+    differing: int = 0
+    left_out: tuple[str, ...] = ()
+
+    def __add__(self, other: "Comparison") -> "Comparison":
+        return Comparison(self.differing + other.differing, self.left_out + other.left_out)
+
+
+def past_days(now: datetime, *, since: date | None = None) -> list[date]:
+    """Days that are over and settled, the oldest first: the latest few, or all since an earlier one.
+
+    At most so many as the venue answers for.
+    """
+    last = (now - SETTLED).astimezone(UTC).date() - timedelta(days=1)
+    days = max(LOOK_BACK_DAYS, (last - since).days + 1 if since else 0)
+    return [last - timedelta(days=back) for back in reversed(range(min(days, MOST_DAYS)))]
 
 
 def span_of(day: date) -> tuple[datetime, datetime]:
@@ -90,30 +107,86 @@ def note_history(
     return len(findings)
 
 
-def compare_history(*, day: date | None = None) -> int:
+def compare_history(*, day: date | None = None) -> Comparison:
     """Deposits and withdrawals of the day, or of every past day not compared yet, are held against ours.
 
-    Gives how many records differ. A venue that wants to be left alone is asked again by the next sweep.
+    What the venue does not answer now is left out, and asked again by the next sweep.
     """
-    if gate.venue_key() is None or not settings.BINANCE_SAPI_URL:
-        return 0
+    if not settings.BINANCE_SAPI_URL:
+        return Comparison()  # a venue without a wallet has no such history
+    deposits = compare_days(day=day, kind=DEPOSITS, parts_of=lambda _day: [DEPOSITS], compare=_deposits)
+    withdrawals = compare_days(
+        day=day, kind=WITHDRAWALS, parts_of=lambda _day: [WITHDRAWALS], compare=_withdrawals
+    )
+    return deposits + withdrawals
+
+
+def compare_days(
+    *, day: date | None, kind: str, parts_of: Callable[[date], Iterable[str]], compare: Compare
+) -> Comparison:
+    """Every part of the day is compared, or every part of the past days that was not yet.
+
+    `kind` is what the parts' names begin with; `compare` gives how many records differ, or None while that cannot be
+    told. A part that is left out is asked for again by the next sweep, or put before staff when none would ask again.
+    """
+    if gate.venue_key() is None:
+        return Comparison(left_out=(_("no key for the venue is set"),))
     account = gate.primary_account()
-    differing = 0
-    for wanted in [day] if day else past_days(timezone.now()):
-        for part, compare in ((DEPOSITS, _deposits), (WITHDRAWALS, _withdrawals)):
-            if day is None and queries.was_compared(account.pk, wanted, part):
-                continue
-            try:
-                compared, found = compare(account, wanted)
-            except NotSent as error:
-                log.info("history.later", reason=error.reason)
-                return differing
-            differing += note_history(account=account, day=wanted, part=part, compared=compared, found=found)
-    return differing
+    first = account.created_at.date()
+    since = queries.compared_until(account.pk, kind) or first
+    days = [day] if day else _due_days(account, kind, since)
+    is_away, total = False, Comparison()
+    for wanted, part in _due_parts(account, days, parts_of, again=day is not None):
+        found = None
+        try:
+            found = None if is_away else compare(account, wanted, part)
+        except NotSent as error:  # it wants to be left alone
+            log.info("history.later", part=part, reason=error.reason)
+            is_away = True
+        except VenueError as error:  # a market the venue no longer has, for instance
+            log.warning("history.not_compared", part=part, reason=str(error)[:120])
+        if found is not None:
+            total += Comparison(found)
+            continue
+        total += Comparison(left_out=(f"{wanted} {part}",))
+        is_asked_again = wanted > days[-LOOK_BACK_DAYS:][0] or (is_away and wanted >= since)
+        if day is None and wanted >= first and not is_asked_again:
+            _give_up(account, f"{wanted}:{part}")
+    return total
+
+
+def _due_parts(
+    account: VenueAccount, days: list[date], parts_of: Callable[[date], Iterable[str]], *, again: bool
+) -> Iterator[tuple[date, str]]:
+    for day in days:
+        compared = set() if again else queries.compared_parts(account.pk, day)
+        yield from ((day, part) for part in parts_of(day) if part not in compared)
+
+
+def _due_days(account: VenueAccount, kind: str, since: date) -> list[date]:
+    """From the latest day that was compared, wholly or in part, however long ago that was."""
+    days = past_days(timezone.now(), since=since)
+    if since < days[0]:
+        _give_up(account, f"{since}:{kind}")
+    return days
+
+
+@transaction_with_retry
+def _give_up(account: VenueAccount, what: str) -> None:
+    note_exception(
+        source=_("history not compared"),
+        key=f"history not compared:{account.pk}:{what}"[:120],
+        asset=None,
+        amount=None,
+        detail={"since": what},
+        cause=_(
+            "It could not be compared in time, and no sweep asks for it again; ledger_compare --day does."
+        ),
+    )
 
 
 # ------------------------------------------------------------------ deposits
-def _deposits(account: VenueAccount, day: date) -> tuple[int, list[Finding]]:
+def _deposits(account: VenueAccount, day: date, part: str) -> int:
     start, end = span_of(day)
     margin = timedelta(days=1)
     theirs = {record.id: record for record in _arrived(account, start - margin, end + margin)}
@@ -123,7 +196,7 @@ def _deposits(account: VenueAccount, day: date) -> tuple[int, list[Finding]]:
         finding for record in of_the_day if (finding := _missing_here(account, record, ours.get(record.id)))
     ]
     found += [_missing_there(deposit) for deposit in ours.values() if deposit.venue_id not in theirs]
-    return len(of_the_day), found
+    return note_history(account=account, day=day, part=part, compared=len(of_the_day), found=found)
 
 
 def _arrived(account: VenueAccount, start: datetime, end: datetime) -> Iterator[DepositRecord]:
@@ -190,7 +263,7 @@ def _missing_there(deposit: Deposit) -> Finding:
 
 
 # ------------------------------------------------------------------ withdrawals
-def _withdrawals(account: VenueAccount, day: date) -> tuple[int, list[Finding]]:
+def _withdrawals(account: VenueAccount, day: date, part: str) -> int:
     start, end = span_of(day)
     span: dict[str, Any] = {"start_ms": milliseconds(start), "end_ms": milliseconds(end) - 1, "limit": PAGE}
     theirs = list(_paged(account, lambda rest, offset: rest.withdraw_history(offset=offset, **span)))
@@ -202,7 +275,7 @@ def _withdrawals(account: VenueAccount, day: date) -> tuple[int, list[Finding]]:
     # An hour at both ends of the day may belong to the neighbours by the venue's clock.
     inside = queries.withdrawals_completed(account.pk, start + SETTLED, end - SETTLED)
     found += [_withdrawal_missing_there(row) for row in inside if row.client_id not in known]
-    return len(theirs), found
+    return note_history(account=account, day=day, part=part, compared=len(theirs), found=found)
 
 
 def _withdrawal_differs(

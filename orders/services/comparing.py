@@ -5,11 +5,9 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
-import structlog
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from exchange.binance.errors import NotSent, VenueError
 from exchange.binance.models import MyTrade
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
@@ -22,7 +20,6 @@ from orders import queries
 from orders.models import Fill
 from orders.services.reports import apply_trades, text_key
 
-log = structlog.get_logger()
 PAGE = 1000
 PART = "trades:"
 # An order that is being placed may have traded before its number at the venue is known here.
@@ -73,37 +70,27 @@ def _moved(trade: MyTrade, order_id: int) -> Iterator[ledger.Explanation]:
 
 
 # ------------------------------------------------------------------ a day, trade by trade
-def compare_trades(*, day: date | None = None) -> int:
-    """Every trade of the day, or of every past day not compared yet, is held against ours; gives how many differ.
+def compare_trades(*, day: date | None = None) -> ledger.Comparison:
+    """Every trade of the day, or of every past day not compared yet, is held against ours, market by market.
 
-    A trade that is missing here is booked and put on record; the rest waits for staff. The next sweep goes on where a
-    venue that wants to be left alone stopped this one.
+    A trade that is missing here is booked and put on record; the rest waits for staff.
     """
-    if gate.venue_key() is None:
-        return 0
-    account = gate.primary_account()
-    differing = 0
-    for wanted in [day] if day else ledger.past_days(timezone.now()):
-        for symbol in queries.symbols_of(*ledger.span_of(wanted)):
-            if day is None and books.was_compared(account.pk, wanted, PART + symbol):
-                continue
-            try:
-                differing += _compare(account, wanted, symbol)
-            except NotSent as error:
-                log.info("history.later", symbol=symbol, reason=error.reason)
-                return differing
-            except VenueError as error:  # a market the venue no longer has, for instance
-                log.warning("history.not_compared", symbol=symbol, reason=str(error)[:120])
-    return differing
+    return ledger.compare_days(day=day, kind=PART, parts_of=_parts_of, compare=_compare)
 
 
-def _compare(account: VenueAccount, day: date, symbol: str) -> int:
+def _parts_of(day: date) -> list[str]:
+    return [PART + symbol for symbol in queries.symbols_of(*ledger.span_of(day))]
+
+
+def _compare(account: VenueAccount, day: date, part: str) -> int | None:
+    """How many trades differ; None while an order may still turn out to have made one that is missing here."""
+    symbol = part.removeprefix(PART)
     start, end = ledger.span_of(day)
     theirs = {trade.fill.trade_id: trade for trade in _trades(account, symbol, start, end)}
     ours = queries.fills_by_trade(account.pk, symbol, list(theirs), start, end)
     missing = [trade for trade in theirs.values() if not _is_booked(account, trade, ours)]
     if any(_may_be_under_way(account, trade) for trade in missing):
-        return 0  # this market is compared by a later sweep
+        return None
     found = [_repaired(account, trade) for trade in missing]
     found += [_missing_there(account, fill) for number, fill in ours.items() if number not in theirs]
     found += [
@@ -111,9 +98,7 @@ def _compare(account: VenueAccount, day: date, symbol: str) -> int:
         for number, fill in ours.items()
         if number in theirs and (finding := _differs(account, fill, theirs[number]))
     ]
-    return ledger.note_history(
-        account=account, day=day, part=PART + symbol, compared=len(theirs), found=found
-    )
+    return ledger.note_history(account=account, day=day, part=part, compared=len(theirs), found=found)
 
 
 def _trades(account: VenueAccount, symbol: str, start: datetime, end: datetime) -> Iterator[MyTrade]:

@@ -5,13 +5,17 @@ from decimal import Decimal
 
 import pytest
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from accounts.models import User
 from exchange.gate import limits
+from exchange.gate.models import VenueAccount
 from exchange.office import services as office
 from ledger import services as ledger
 from ledger.models import Account, Deposit, HistoryCheck, LedgerException, Withdrawal
-from tests.factories import held_by_the_house
+from ledger.services.history import MOST_DAYS, past_days
+from tests.factories import held_by_the_house, venue_account
 from tests.ledger.money import (
     HISTORY,
     SENT,
@@ -24,11 +28,13 @@ from tests.ledger.money import (
     with_address,
 )
 from tests.ledger.runs import ask_closing
-from tests.venue import Venue
+from tests.venue import Venue, error
 
 DAY = date(2023, 11, 14)  # of the records' insertTime
 NOON = datetime(2023, 11, 14, 12, tzinfo=UTC)
 D = Decimal
+AGREED = ledger.Comparison()
+LATEST = past_days(timezone.now())[-1]
 
 
 @pytest.fixture(autouse=True)
@@ -61,14 +67,14 @@ def found() -> list[tuple[str, str | None, Decimal | None]]:
 
 
 def test_what_both_have_alike_is_no_finding(credited: Deposit, completed: Withdrawal) -> None:
-    assert ledger.compare_history(day=DAY) == 0
+    assert ledger.compare_history(day=DAY) == AGREED
     checks = {check.part: (check.compared, check.differing) for check in HistoryCheck.objects.all()}
     assert checks == {"deposits": (1, 0), "withdrawals": (1, 0)}
 
 
 def test_a_deposit_missing_here_and_one_missing_there_are_found(credited: Deposit, venue: Venue) -> None:
     venue.on("GET", SUB_HISTORY, (200, [record(2, amount="7")]))
-    assert ledger.compare_history(day=DAY) == 2
+    assert ledger.compare_history(day=DAY) == ledger.Comparison(2)
     assert found() == [
         ("deposit differs from the venue's", "USDT", D(7)),
         ("deposit the venue does not show", "USDT", D(-100)),
@@ -96,7 +102,7 @@ def test_a_deposit_of_another_amount_is_found(credited: Deposit, venue: Venue) -
 @pytest.mark.parametrize("status", [0, 2, 7])
 def test_a_deposit_the_venue_did_not_credit_needs_no_row_here(venue: Venue, status: int) -> None:
     venue.on("GET", HISTORY, (200, [record(9, status=status)]))
-    assert ledger.compare_history(day=DAY) == 0
+    assert ledger.compare_history(day=DAY) == AGREED
 
 
 def test_a_withdrawal_nobody_here_asked_for_is_an_alarm(completed: Withdrawal, venue: Venue) -> None:
@@ -135,7 +141,7 @@ def test_every_page_of_the_history_is_read(credited: Deposit, venue: Venue) -> N
     many = [record(number, status=2) for number in range(10, 1010)]
     pages = {0: many, 1000: [record(1)]}
     venue.on("GET", SUB_HISTORY, lambda asked: (200, pages.get(int(asked["offset"]), [])))
-    assert ledger.compare_history(day=DAY) == 0
+    assert ledger.compare_history(day=DAY) == AGREED
 
 
 def test_each_past_day_is_compared_once(venue: Venue) -> None:
@@ -156,5 +162,58 @@ def test_the_past_waits_while_others_need_the_weight(venue: Venue) -> None:
 
 def test_a_day_is_compared_when_it_is_over_and_settled() -> None:
     midnight = datetime(2026, 3, 5, tzinfo=UTC)
-    assert ledger.past_days(midnight + timedelta(minutes=59))[-1] == date(2026, 3, 3)
-    assert ledger.past_days(midnight + timedelta(minutes=61))[-1] == date(2026, 3, 4)
+    assert past_days(midnight + timedelta(minutes=59))[-1] == date(2026, 3, 3)
+    assert past_days(midnight + timedelta(minutes=61))[-1] == date(2026, 3, 4)
+
+
+# ------------------------------------------------------------------ what could not be compared
+def test_what_could_not_be_compared_is_no_agreement(completed: Withdrawal, venue: Venue) -> None:
+    venue.on("GET", SENT, error(-9000, "not now"))
+    assert ledger.compare_history(day=DAY) == ledger.Comparison(0, (f"{DAY} withdrawals",))
+    with pytest.raises(CommandError, match=f"not compared:\n{DAY} withdrawals") as refusal:
+        call_command("ledger_compare", day=DAY)
+    assert refusal.value.returncode == 2
+
+
+def last_compared(day: date) -> None:
+    """The account is old, and nothing after this day was compared."""
+    VenueAccount.objects.update(created_at=timezone.now() - timedelta(days=300))
+    for part in ("deposits", "withdrawals"):
+        HistoryCheck.objects.create(
+            venue_account=venue_account(), day=day, part=part, compared=0, differing=0
+        )
+
+
+def test_days_that_passed_while_nobody_compared_are_compared_too(venue: Venue) -> None:
+    last_compared(LATEST - timedelta(days=9))
+    assert ledger.compare_history() == AGREED
+    days = HistoryCheck.objects.filter(part="withdrawals").order_by("day").values_list("day", flat=True)
+    assert list(days) == [LATEST - timedelta(days=back) for back in range(9, -1, -1)]
+
+
+def test_days_the_venue_does_not_answer_for_any_more_are_put_before_staff(venue: Venue) -> None:
+    since = LATEST - timedelta(days=MOST_DAYS)
+    last_compared(since)
+    cache.set(limits.WEIGHT_KEY, 5000)
+    for _time in range(2):
+        ledger.compare_history()
+    keys = LedgerException.objects.order_by("id").values_list("source", "detail__since")
+    assert list(keys) == [("history not compared", f"{since}:{kind}") for kind in ("deposits", "withdrawals")]
+
+
+def test_a_day_no_sweep_asks_for_again_is_put_before_staff(venue: Venue) -> None:
+    last_compared(LATEST)
+    venue.on("GET", SENT, error(-9000, "not now"))
+    left_out = ledger.compare_history().left_out
+    earliest = LATEST - timedelta(days=2)
+    assert left_out == tuple(f"{LATEST - timedelta(days=back)} withdrawals" for back in (2, 1))
+    assert list(LedgerException.objects.values_list("detail__since", flat=True)) == [
+        f"{earliest}:withdrawals"
+    ]
+
+
+def test_a_venue_that_wants_to_be_left_alone_is_asked_for_the_day_again(venue: Venue) -> None:
+    last_compared(LATEST - timedelta(days=9))
+    cache.set(limits.WEIGHT_KEY, 5000)
+    assert len(ledger.compare_history().left_out) == 18
+    assert not LedgerException.objects.exists()

@@ -139,7 +139,7 @@ def found() -> list[tuple[str, str | None, Decimal | None]]:
 def test_a_day_both_have_alike_is_no_finding(order: Order, venue: Venue) -> None:
     tell(traded(order, 7, "0.5", "0.5"))
     trades(venue, half())
-    assert services.compare_trades(day=DAY) == 0
+    assert services.compare_trades(day=DAY) == ledger.Comparison()
     assert HistoryCheck.objects.get().compared == 1
 
 
@@ -148,12 +148,12 @@ def test_a_trade_whose_event_was_lost_is_booked_put_on_record_and_told_to_staff(
 ) -> None:
     tell(traded(order, 6, "0.25", "0.25"))
     trades(venue, half(id=6, qty="0.25", quoteQty="9750"), half())
-    assert services.compare_trades(day=DAY) == 1
+    assert services.compare_trades(day=DAY) == ledger.Comparison(1)
     assert Fill.objects.filter(trade_id=7, order=order).count() == 1
     assert balance(alice, "USDT") == (61000, 9750)
     assert AuditRecord.objects.filter(action="trade.repaired").count() == 1
     assert found() == [("trade was missing here", "BTC", D("0.5"))]
-    assert services.compare_trades(day=DAY) == 0
+    assert services.compare_trades(day=DAY) == ledger.Comparison()
 
 
 def test_a_trade_of_an_order_nobody_knows_goes_to_suspense_once(order: Order, venue: Venue) -> None:
@@ -174,7 +174,7 @@ def test_nothing_is_called_unknown_while_an_order_has_no_number_at_the_venue(
     venue.on("POST", "/api/v3/order", (504, "late"))
     services.place_order(user=alice, ticket=ticket())
     trades(venue, half())
-    assert services.compare_trades(day=DAY) == 0
+    assert services.compare_trades(day=DAY) == ledger.Comparison(0, (f"{DAY} trades:BTCUSDT",))
     assert not HistoryCheck.objects.exists()
 
 
@@ -220,7 +220,7 @@ def test_a_market_the_venue_no_longer_has_does_not_stop_the_others(order: Order,
     make_market("ETH", "USDT")
     gone = error(-1121, "Invalid symbol.")
     venue.on("GET", TRADES, lambda asked: gone if asked["symbol"] == "BTCUSDT" else (200, []))
-    services.compare_trades(day=DAY)
+    assert services.compare_trades(day=DAY) == ledger.Comparison(0, (f"{DAY} trades:BTCUSDT",))
     assert list(HistoryCheck.objects.values_list("part", flat=True)) == ["trades:ETHUSDT"]
 
 

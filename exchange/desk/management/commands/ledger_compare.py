@@ -1,4 +1,7 @@
-"""`manage.py ledger_compare [--history [--day DAY]]`: our books against the venue's; exit status 1 when they differ."""
+"""`manage.py ledger_compare [--history [--day DAY]]`: our books against the venue's; exit status 1 when they differ.
+
+Exit status 2 when something could not be compared; it says what.
+"""
 
 from datetime import date
 from typing import Any
@@ -48,7 +51,10 @@ class Command(BaseCommand):
         self.stdout.write("the books and the venue agree")
 
     def _history(self, day: date | None) -> None:
-        differing = ledger.compare_history(day=day) + orders.compare_trades(day=day)
-        if differing:
-            raise CommandError(f"{differing} records differ", returncode=1)
+        found = ledger.compare_history(day=day) + orders.compare_trades(day=day)
+        if found.left_out:
+            listed = "\n".join(found.left_out)
+            raise CommandError(f"{found.differing} records differ; not compared:\n{listed}", returncode=2)
+        if found.differing:
+            raise CommandError(f"{found.differing} records differ", returncode=1)
         self.stdout.write("the books and the venue's history agree")
