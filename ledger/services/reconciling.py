@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import structlog
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -126,6 +127,7 @@ def _assets_of(account: VenueAccount, email: str) -> list[VenueBalance]:
 def _keep(
     account: VenueAccount, found: dict[Spot, Compared], by: User | None, now: datetime
 ) -> Reconciliation:
+    _one_at_a_time(account)
     patience = timedelta(seconds=settings.RECONCILE_PATIENCE_SECONDS)
     earlier = queries.runs_to_judge_by(account.pk, now, patience)
     differing = sum(1 for row in found.values() if row.difference)
@@ -138,6 +140,14 @@ def _keep(
     _judge(run, rows, earlier)
     exceptions.adopt_orphans()
     return run
+
+
+def _one_at_a_time(account: VenueAccount) -> None:
+    """Until the transaction ends no other run of the account is judged: both would note the same differences."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"ledger.reconciliation:{account.pk}"]
+        )
 
 
 def _row(run: Reconciliation, spot: Spot, row: Compared) -> ReconciledAsset:

@@ -1,8 +1,11 @@
 """Runs of the reconciliation at a venue whose account a test describes."""
 
 import json
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+
+import psycopg
 
 from accounts.models import User
 from ledger import services as ledger
@@ -55,3 +58,18 @@ def ask_closing(found: LedgerException, by: User, *, books: bool = True) -> int:
         exception_id=found.pk, category="unexplained", reason="seen", by=by, books=books
     )
     return asked.pk
+
+
+def wait_for_waiting(owner: psycopg.Connection, count: int) -> None:
+    """Until so many other sessions of this database wait for a lock."""
+    deadline = time.monotonic() + 1.5  # before they give up, see lock_timeout
+    sql = (
+        "SELECT count(DISTINCT w.pid) FROM pg_locks w JOIN pg_locks here USING (pid) WHERE NOT w.granted"
+        " AND here.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    while time.monotonic() < deadline:
+        row = owner.execute(sql).fetchone()
+        if row is not None and row[0] >= count:
+            return
+        time.sleep(0.01)
+    raise AssertionError("they do not wait")

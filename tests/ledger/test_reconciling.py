@@ -1,11 +1,13 @@
 """The books against the venue: what is under way is explained, one unit more is a difference with an owner."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 from django.test import override_settings
 from django.utils import timezone
 
@@ -30,7 +32,17 @@ from tests.ledger.money import (
     sent_record,
     with_address,
 )
-from tests.ledger.runs import ACCOUNT, NOW, differences, holds, lies_in_sub_accounts, run, twice
+from tests.ledger.runs import (
+    ACCOUNT,
+    NOW,
+    differences,
+    holds,
+    lies_in_sub_accounts,
+    price,
+    run,
+    twice,
+    wait_for_waiting,
+)
 from tests.venue import Venue
 
 UNIT = Decimal("0.00000001")
@@ -300,6 +312,28 @@ def test_the_command_tells_by_its_exit_status(funded: User, venue: Venue) -> Non
     with pytest.raises(CommandError) as silent:
         call_command("ledger_compare")
     assert (differs.value.returncode, silent.value.returncode) == (1, 2)
+
+
+def test_two_runs_at_once_put_a_difference_before_staff_once(
+    really_rich: User, owner: psycopg.Connection, venue: Venue
+) -> None:
+    price("BTCUSDT", "40000")
+    holds(venue, USDT="29999")
+    run()
+    with ThreadPoolExecutor(2) as threads:
+        with owner.transaction():
+            owner.execute("LOCK ledger_ledgerexception IN SHARE MODE")  # both stand before the difference
+            runs = [threads.submit(_run_of_its_own, minutes) for minutes in (5, 6)]
+            wait_for_waiting(owner, 2)
+        assert [found.result().differing for found in runs] == [1, 1]
+    assert LedgerException.objects.count() == 1
+
+
+def _run_of_its_own(minutes: int) -> Reconciliation:
+    try:
+        return run(minutes)
+    finally:
+        connection.close()
 
 
 def test_a_run_that_does_not_add_up_cannot_be_recorded(funded: User, venue: Venue) -> None:
