@@ -25,6 +25,8 @@ log = structlog.get_logger()
 PREFIX = "ledger."
 Afterwards = Callable[[Approval, int | None], None]
 AFTERWARDS: dict[str, Afterwards] = {}
+Lock = Callable[[Approval], object]
+LOCKS: dict[str, Lock] = {}
 Beforehand = Callable[[Approval], None]
 BEFOREHAND: dict[str, Beforehand] = {}
 
@@ -39,11 +41,16 @@ def beforehand(category: str) -> Callable[[Beforehand], Beforehand]:
     return keep
 
 
-def afterwards(category: str) -> Callable[[Afterwards], Afterwards]:
-    """The function finishes what a granted request of the category began, in the transaction of its posting."""
+def afterwards(category: str, *, lock: Lock | None = None) -> Callable[[Afterwards], Afterwards]:
+    """The function finishes what a granted request of the category began, in the transaction of its posting.
+
+    `lock` locks the row the request is about before anything is booked: rows come before balances everywhere.
+    """
 
     def keep(finish: Afterwards) -> Afterwards:
         AFTERWARDS[category] = finish
+        if lock is not None:
+            LOCKS[category] = lock
         return finish
 
     return keep
@@ -166,12 +173,14 @@ def _carry_out(approval_id: int) -> None:
     approval = office.lock_granted(approval_id)
     if approval is None:
         return
+    category = approval.payload["category"]
+    if lock := LOCKS.get(category):
+        lock(approval)
     transfer_id = _book(approval) if approval.payload["lines"] else None
     office.note_used(
         approval.pk, _("Booked as transfer %(id)s.") % {"id": transfer_id} if transfer_id else ""
     )
-    finish = AFTERWARDS.get(approval.payload["category"])
-    if finish is not None:
+    if finish := AFTERWARDS.get(category):
         finish(approval, transfer_id)
 
 

@@ -123,10 +123,13 @@ def ask_closing(*, exception_id: int, category: str, reason: str, by: User, book
     return ask_posting(category=CLOSING, lines=lines, reason=reason, by=by, detail=detail)
 
 
-@afterwards(CLOSING)
+def _of(approval: Approval) -> LedgerException:
+    return _open(approval.payload["detail"]["exception"])
+
+
+@afterwards(CLOSING, lock=_of)
 def _close(approval: Approval, transfer_id: int | None) -> None:
-    detail = approval.payload["detail"]
-    found = _open(detail["exception"])
+    found, detail = _of(approval), approval.payload["detail"]
     found.resolved_at, found.approval, found.transfer_id = timezone.now(), approval, transfer_id
     found.resolution = f"{detail['why']}: {approval.reason}"
     found.stops_asset = False

@@ -1,10 +1,11 @@
 """A difference is closed by four eyes and never deleted."""
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import psycopg
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
 
 from accounts.models import User
 from exchange.office import services as office
@@ -13,8 +14,10 @@ from ledger import queries as books
 from ledger import services as ledger
 from ledger.errors import AlreadyClosed, NothingToBook
 from ledger.models import Account, LedgerException
-from tests.factories import held_by_the_house
-from tests.ledger.runs import NOW, ask_closing, run
+from ledger.services.posting import available, system
+from tests.factories import balance, fund, held_by_the_house, make_user
+from tests.ledger.custodian import make_staff
+from tests.ledger.runs import NOW, ask_closing, run, wait_for_waiting
 from tests.venue import Venue
 
 D = Decimal
@@ -98,6 +101,34 @@ def test_the_owner_of_the_database_cannot_delete_one_by_accident(
     for statement in ("DELETE FROM ledger_ledgerexception", "TRUNCATE ledger_ledgerexception CASCADE"):
         with pytest.raises(psycopg.errors.CheckViolation, match="stays on record"):
             owner.execute(statement)
+
+
+def test_the_difference_is_locked_before_the_balances_are(
+    committed_db: str, owner: psycopg.Connection
+) -> None:
+    alice, carol, dave = make_user(), make_staff("carol"), make_staff("dave")
+    fund(alice, "USDT", "100")
+    lines = [available(alice.pk, "USDT", D(-1)), system(Account.Type.SUSPENSE, "USDT", D(1))]
+    found = ledger.note_exception(
+        source="test", key="1", asset="USDT", amount=D(1), detail={}, suggestion=lines
+    )
+    office.grant(ask_closing(found, carol), by=dave)
+    with ThreadPoolExecutor(1) as thread:
+        with owner.transaction(), connection.cursor() as cursor:
+            owner.execute("SELECT FROM ledger_ledgerexception FOR UPDATE")
+            carried_out = thread.submit(_carry_out)
+            wait_for_waiting(owner, 1)
+            cursor.execute("SET lock_timeout = '50ms'")
+            ledger.hold(user_id=alice.pk, asset="USDT", amount=D(10), cause=ledger.Cause.ORDER, cause_id=1)
+        assert carried_out.result() == 1
+    assert (balance(alice, "USDT"), LedgerException.objects.get().is_open) == ((89, 10), False)
+
+
+def _carry_out() -> int:
+    try:
+        return ledger.carry_out_approvals()
+    finally:
+        connection.close()
 
 
 def test_an_adjustment_can_take_the_booking_back(

@@ -142,7 +142,12 @@ def _remember(deposit: Deposit, asked: Approval) -> Approval:
 
 
 # ------------------------------------------------------------------ once it is granted
-@afterwards(ATTRIBUTE)
+def _of(approval: Approval) -> Deposit:
+    """The deposit of the request, locked."""
+    return Deposit.objects.select_for_update(of=("self",)).get(pk=approval.payload["detail"]["deposit"])
+
+
+@afterwards(ATTRIBUTE, lock=_of)
 def attributed(approval: Approval, transfer_id: int | None) -> None:
     """The customer has the money, hears of it, and what was announced of it is answered."""
     deposit = _settled(approval, Status.UNATTRIBUTED, transfer_id)
@@ -156,17 +161,17 @@ def attributed(approval: Approval, transfer_id: int | None) -> None:
     push.to_user(customer_id, "deposit", event_of(deposit))
 
 
-@afterwards(RETURN)
+@afterwards(RETURN, lock=_of)
 def returned(approval: Approval, transfer_id: int | None) -> None:
     _end(approval, Status.UNATTRIBUTED, Status.RETURNED, transfer_id)
 
 
-@afterwards(KEEP)
+@afterwards(KEEP, lock=_of)
 def kept(approval: Approval, transfer_id: int | None) -> None:
     _end(approval, Status.UNATTRIBUTED, Status.KEPT, transfer_id)
 
 
-@afterwards(TAKE_BACK)
+@afterwards(TAKE_BACK, lock=_of)
 def taken_back(approval: Approval, transfer_id: int | None) -> None:
     """The customer learns why the balance fell."""
     deposit = _end(approval, Status.REVERSED, Status.TAKEN_BACK, transfer_id)
@@ -183,7 +188,7 @@ def taken_back(approval: Approval, transfer_id: int | None) -> None:
     )
 
 
-@afterwards(RESTORE)
+@afterwards(RESTORE, lock=_of)
 def restored(approval: Approval, transfer_id: int | None) -> None:
     """It counts as before; locked again while the venue does not call it final."""
     deposit = _settled(approval, Status.REVERSED, transfer_id)
@@ -206,7 +211,7 @@ def _end(approval: Approval, before: Status, after: Status, transfer_id: int | N
 
 def _settled(approval: Approval, before: Status, transfer_id: int | None) -> Deposit:
     """The deposit of the request, locked; refused, and nothing is booked, when it moved on meanwhile."""
-    deposit = Deposit.objects.select_for_update(of=("self",)).get(pk=approval.payload["detail"]["deposit"])
+    deposit = _of(approval)
     if deposit.status != before or deposit.request_id != approval.pk:
         raise DepositDecided()
     deposit.correction_id = transfer_id or deposit.correction_id
