@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.db.models import Q, Sum
+
 from accounts import services as accounts
 from exchange.database import transaction_with_retry
 from exchange.money import plain
-from ledger.models import Account, Hold, Transfer
+from ledger.models import Account, Entry, Hold, Transfer
 from ledger.queries import has_exception
 from ledger.services.exceptions import note_exception
 from ledger.services.posting import (
@@ -23,8 +25,8 @@ from ledger.services.posting import (
 )
 from markets.models import Asset
 
-# An order is hardly ever filled in more parts than this.
-MOST_PARTS = 1000
+# The venue rounds what each trade costs to so many decimals (quoteAssetPrecision of exchangeInfo), now and then up.
+VENUE_DECIMALS = 8
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,26 @@ def post_fill(fill: FillPosting, *, is_last: bool = False) -> Posted:
         facts=_facts(fill),
         spills=True,
     )
-    if posted.short and posted.short > _rounding(asset):
+    if posted.short and not _is_rounding(fill):
         _uncovered(fill, asset, posted.short)
     return posted
 
 
-def _rounding(asset: str) -> Decimal:
-    """What an order at its limit may cost more than its hold: the venue may round each of its parts up by a unit."""
-    return MOST_PARTS * Decimal(1).scaleb(-Asset.objects.get(code=asset).scale)
+def _is_rounding(fill: FillPosting) -> bool:
+    """True while all that the order's hold did not cover is at most one unit of the venue's for each of its trades.
+
+    A hold is price times quantity, rounded up, so an order at its limit costs no more than that unless the venue
+    rounds up; each trade is rounded once.
+    """
+    asset, _cost = fill.paid
+    trades = Transfer.objects.filter(kind=Transfer.Kind.FILL, reference=f"ORDER:{fill.order_id}")
+    taken = Entry.objects.filter(transfer__in=trades, asset_id=asset, amount__lt=0)
+    elsewhere = Q(account__type=Account.Type.SLIPPAGE) | Q(
+        account__owner_id=fill.user_id, bucket=Entry.Bucket.AVAILABLE
+    )
+    short = taken.filter(elsewhere).aggregate(total=Sum("amount"))["total"] or Decimal(0)
+    unit = Decimal(1).scaleb(-min(VENUE_DECIMALS, Asset.objects.get(code=asset).scale))
+    return -short <= trades.count() * unit
 
 
 def _received(fill: FillPosting) -> list[Line]:

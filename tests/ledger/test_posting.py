@@ -105,12 +105,27 @@ def test_a_fill_after_the_release_takes_what_is_available_and_freezes(alice: Use
 
 
 def test_what_the_venue_rounds_up_at_the_limit_is_paid_and_freezes_nobody(alice: User) -> None:
-    hold(alice, "7979.999995")
+    hold(alice, "7979.99999999")
     ledger.post_fill(fill(alice))
     alice.refresh_from_db()
     assert balance(alice, "USDT") == (42020, 0)
     assert not alice.is_frozen
     assert not LedgerException.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("units", "is_rounding"), [((1, 1), True), ((0, 2), True), ((1, 2), False), ((2,), False)]
+)
+def test_a_unit_for_each_trade_of_the_order_is_rounding_and_more_is_uncovered(
+    alice: User, units: tuple[int, ...], is_rounding: bool
+) -> None:
+    hold(alice, str(7980 * len(units)))
+    for number, short in enumerate(units):
+        cost = Decimal(7980) + short * Decimal("0.00000001")
+        ledger.post_fill(fill(alice, key=f"1:BTCUSDT:{number}", quote_quantity=cost))
+    alice.refresh_from_db()
+    assert alice.is_frozen is not is_rounding
+    assert LedgerException.objects.count() == (0 if is_rounding else 1)
 
 
 def test_a_fill_nobody_can_pay_is_the_houses_loss(alice: User) -> None:
