@@ -37,11 +37,15 @@ class Candidate:
 
 
 def counted(difference: Decimal, explanations: Sequence[Explanation]) -> list[Explanation]:
-    """The explanations that hold: every certain one, and of the uncertain those the rest of the difference contains."""
+    """The explanations that hold: every certain one, and of the uncertain those the rest of the difference contains.
+
+    The largest first, so one of the very amount comes before any that are parts of it.
+    """
     taken = [found for found in explanations if found.is_certain]
     left = difference - sum((found.amount for found in taken), ZERO)
-    for found in explanations:
-        if not found.is_certain and left * found.amount > 0 and abs(found.amount) <= abs(left):
+    uncertain = [found for found in explanations if not found.is_certain]
+    for found in sorted(uncertain, key=lambda each: abs(each.amount), reverse=True):
+        if left * found.amount > 0 and abs(found.amount) <= abs(left):
             taken.append(found)
             left -= found.amount
     return taken

@@ -24,6 +24,9 @@ def offer(amount: int, *, certain: bool) -> Explanation:
         (-150, [(-100, False), (-50, False)], -150),
         (-150, [(-100, True), (-100, False)], -100),
         (100, [(-100, False)], 0),
+        (-100, [(-30, False), (-100, False)], -100),
+        (-100, [(-20, False), (-70, False), (-30, False)], -100),
+        (100, [(30, False), (-100, False), (100, False)], 100),
     ],
 )
 def test_what_may_have_happened_counts_only_as_far_as_the_difference_asks_for_it(
