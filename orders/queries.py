@@ -1,7 +1,7 @@
 """What customers and sweeps ask about orders."""
 
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db.models import Case, F, Min, Q, QuerySet, When
@@ -72,11 +72,6 @@ def unfinished_venue_orders() -> QuerySet[VenueOrder]:
 
 
 # ------------------------------------------------------------------ for comparing with the venue
-def moment(time_ms: int) -> datetime:
-    """The venue's milliseconds as a time."""
-    return datetime.fromtimestamp(time_ms // 1000, tz=UTC)
-
-
 def unfinished_symbols(venue_account_id: int, assets: Collection[str]) -> list[tuple[str, datetime]]:
     """Markets of these assets in which an order may have traded unheard, and since when."""
     found = unfinished_venue_orders().filter(venue_account_id=venue_account_id).order_by()

@@ -91,11 +91,16 @@ def compared_until(venue_account_id: int, kind: str) -> date | None:
 
 
 def deposits_with(
-    venue_account_id: int, venue_ids: Iterable[str], start: datetime, end: datetime
+    venue_account_id: int,
+    sub_account_id: int | None,
+    venue_ids: Iterable[str],
+    start: datetime,
+    end: datetime,
 ) -> QuerySet[Deposit]:
-    """Deposits with these ids, and those booked and never taken back that the venue had in the time."""
+    """Deposits with these ids, and those booked and never taken back that the venue had there in the time."""
     ours = Deposit.objects.filter(venue_account_id=venue_account_id)
-    booked = Q(inserted_at__gte=start, inserted_at__lt=end, transfer__isnull=False, reversed_at__isnull=True)
+    there = Q(sub_account_id=sub_account_id, inserted_at__gte=start, inserted_at__lt=end)
+    booked = there & Q(transfer__isnull=False, reversed_at__isnull=True)
     return ours.filter(Q(venue_id__in=list(venue_ids)) | booked)
 
 

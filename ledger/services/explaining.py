@@ -16,9 +16,11 @@ from exchange.binance.errors import VenueError
 from exchange.binance.wallet import DepositRecord, WithdrawRecord
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
+from exchange.moments import milliseconds_of
 from ledger import queries, rules
 from ledger.differences import Explanation
 from ledger.models import Deposit, Place, SubAccount, Withdrawal
+from ledger.services.paging import deposits_of, pages, withdrawals
 
 log = structlog.get_logger()
 
@@ -56,7 +58,7 @@ def withdrawals_under_way(account: VenueAccount, assets: Collection[str]) -> Ite
         return
     known = _withdrawn(account, rows)
     for withdrawal in rows:
-        record = known.get(withdrawal.client_id)
+        record = known.get(withdrawal.client_id) or known.get(withdrawal.venue_id)
         if record is not None and record.status in rules.WITHDRAW_FAILED:
             continue
         cost = rules.venue_cost(record.amount, record.fee) if record else withdrawal.amount
@@ -71,16 +73,16 @@ def withdrawals_under_way(account: VenueAccount, assets: Collection[str]) -> Ite
 
 
 def _withdrawn(account: VenueAccount, rows: list[Withdrawal]) -> dict[str, WithdrawRecord]:
+    """The venue's records since the oldest of these was sent, by our id and by the venue's."""
     start = min(row.sending_at or row.requested_at for row in rows) - timedelta(hours=1)
     end_ms = gate.clock().now_ms() + 60_000
-    start_ms = max(int(start.timestamp() * 1000), end_ms - 89 * 86_400_000)
-    records = gate.call(
-        account,
-        gate.Kind.WALLET,
-        None,
-        lambda rest: rest.withdraw_history(start_ms=start_ms, end_ms=end_ms),
-    )
-    return {record.client_id: record for record in records if record.client_id and not record.is_odd}
+    start_ms = max(milliseconds_of(start), end_ms - rules.WINDOW_MS)
+    known: dict[str, WithdrawRecord] = {}
+    for records in pages(account, gate.Kind.WALLET, withdrawals, start_ms, end_ms):
+        for record in records:
+            if not record.is_odd:
+                known |= {name: record for name in (record.client_id, record.id) if name}
+    return known
 
 
 # ------------------------------------------------------------------ deposits
@@ -100,18 +102,14 @@ def deposits_under_way(account: VenueAccount, assets: Collection[str]) -> Iterat
 
 def _credited(account: VenueAccount) -> Iterator[tuple[Place, DepositRecord]]:
     end_ms = gate.clock().now_ms()
-    span = {"start_ms": end_ms - int(RECENT.total_seconds()) * 1000, "end_ms": end_ms}
-    pooled = gate.call(account, gate.Kind.WALLET, None, lambda rest: rest.deposit_history(**span))
-    yield from ((Place.VENUE, record) for record in pooled)
-    for sub_account in sub_accounts_in_use(account):
-        yield from (
-            (Place.CUSTODY, record)
-            for record in gate.call(account, gate.Kind.WALLET, None, _history_of(sub_account.email, span))
-        )
-
-
-def _history_of(email: str, span: dict[str, int]) -> Callable[[gate.Rest], list[DepositRecord]]:
-    return lambda rest: rest.sub_deposit_history(email, **span)
+    start_ms = end_ms - RECENT // timedelta(milliseconds=1)
+    places: list[tuple[Place, str | None]] = [(Place.VENUE, None)]
+    places += [(Place.CUSTODY, found.email) for found in sub_accounts_in_use(account)]
+    for place, email in places:
+        found: dict[str, DepositRecord] = {}
+        for records in pages(account, gate.Kind.WALLET, deposits_of(email), start_ms, end_ms):
+            found |= {record.id: record for record in records}
+        yield from ((place, record) for record in found.values())
 
 
 def sub_accounts_in_use(account: VenueAccount) -> list[SubAccount]:

@@ -4,9 +4,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from functools import partial
-from itertools import count
-from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
@@ -18,11 +15,13 @@ from exchange.binance.wallet import DepositRecord, WithdrawRecord
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
+from exchange.moments import milliseconds_of
 from exchange.money import plain
 from ledger import queries, rules
 from ledger.models import Account, Deposit, Entry, HistoryCheck, SubAccount, Withdrawal
 from ledger.services.deposits.crediting import where_it_lies
 from ledger.services.exceptions import note_exception
+from ledger.services.paging import Ask, Record, deposits_of, pages, withdrawals
 from ledger.services.posting import Line, system
 
 log = structlog.get_logger()
@@ -30,10 +29,8 @@ log = structlog.get_logger()
 SETTLED = timedelta(hours=1)
 LOOK_BACK_DAYS = 3
 MOST_DAYS = 88  # the venue answers for less than 90 (binance.md 15)
-PAGE = 1000
 DEPOSITS, WITHDRAWALS = "deposits", "withdrawals"
-Record = TypeVar("Record")
-Read = Callable[[gate.Rest, int], list[Record]]
+PartsOf = Callable[[VenueAccount, date], Iterable[str]]
 Compare = Callable[[VenueAccount, date, str], int | None]
 
 
@@ -77,10 +74,6 @@ def span_of(day: date) -> tuple[datetime, datetime]:
     return start, start + timedelta(days=1)
 
 
-def milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1000
-
-
 @transaction_with_retry
 def note_history(
     *, account: VenueAccount, day: date, part: str, compared: int, found: Iterable[Finding]
@@ -114,16 +107,12 @@ def compare_history(*, day: date | None = None) -> Comparison:
     """
     if not settings.BINANCE_SAPI_URL:
         return Comparison()  # a venue without a wallet has no such history
-    deposits = compare_days(day=day, kind=DEPOSITS, parts_of=lambda _day: [DEPOSITS], compare=_deposits)
-    withdrawals = compare_days(
-        day=day, kind=WITHDRAWALS, parts_of=lambda _day: [WITHDRAWALS], compare=_withdrawals
+    return compare_days(day=day, kind=DEPOSITS, parts_of=_places, compare=_deposits) + compare_days(
+        day=day, kind=WITHDRAWALS, parts_of=lambda _account, _day: [WITHDRAWALS], compare=_withdrawals
     )
-    return deposits + withdrawals
 
 
-def compare_days(
-    *, day: date | None, kind: str, parts_of: Callable[[date], Iterable[str]], compare: Compare
-) -> Comparison:
+def compare_days(*, day: date | None, kind: str, parts_of: PartsOf, compare: Compare) -> Comparison:
     """Every part of the day is compared, or every part of the past days that was not yet.
 
     `kind` is what the parts' names begin with; `compare` gives how many records differ, or None while that cannot be
@@ -156,11 +145,11 @@ def compare_days(
 
 
 def _due_parts(
-    account: VenueAccount, days: list[date], parts_of: Callable[[date], Iterable[str]], *, again: bool
+    account: VenueAccount, days: list[date], parts_of: PartsOf, *, again: bool
 ) -> Iterator[tuple[date, str]]:
     for day in days:
         compared = set() if again else queries.compared_parts(account.pk, day)
-        yield from ((day, part) for part in parts_of(day) if part not in compared)
+        yield from ((day, part) for part in parts_of(account, day) if part not in compared)
 
 
 def _due_days(account: VenueAccount, kind: str, since: date) -> list[date]:
@@ -186,12 +175,24 @@ def _give_up(account: VenueAccount, what: str) -> None:
 
 
 # ------------------------------------------------------------------ deposits
+def _places(account: VenueAccount, day: date) -> list[str]:
+    """The trading account, and every sub-account there was: a part each, so that one of many does not undo the rest."""
+    _start, end = span_of(day)
+    known = SubAccount.objects.filter(venue_account=account, created_at__lt=end).exclude(email="")
+    return [DEPOSITS, *(f"{DEPOSITS}:{pk}" for pk in known.order_by("id").values_list("pk", flat=True))]
+
+
 def _deposits(account: VenueAccount, day: date, part: str) -> int:
     start, end = span_of(day)
     margin = timedelta(days=1)
-    theirs = {record.id: record for record in _arrived(account, start - margin, end + margin)}
-    ours = {deposit.venue_id: deposit for deposit in queries.deposits_with(account.pk, theirs, start, end)}
-    of_the_day = [r for r in theirs.values() if milliseconds(start) <= r.inserted_ms < milliseconds(end)]
+    number = part.removeprefix(DEPOSITS).removeprefix(":")
+    place = SubAccount.objects.get(pk=number) if number else None
+    ask = deposits_of(place.email if place else None)
+    theirs = {record.id: record for record in _all(account, ask, start - margin, end + margin)}
+    found_here = queries.deposits_with(account.pk, place.pk if place else None, theirs, start, end)
+    ours = {deposit.venue_id: deposit for deposit in found_here}
+    span = range(milliseconds_of(start), milliseconds_of(end))
+    of_the_day = [record for record in theirs.values() if record.inserted_ms in span]
     found = [
         finding for record in of_the_day if (finding := _missing_here(account, record, ours.get(record.id)))
     ]
@@ -199,27 +200,10 @@ def _deposits(account: VenueAccount, day: date, part: str) -> int:
     return note_history(account=account, day=day, part=part, compared=len(of_the_day), found=found)
 
 
-def _arrived(account: VenueAccount, start: datetime, end: datetime) -> Iterator[DepositRecord]:
-    span = {"start_ms": milliseconds(start), "end_ms": milliseconds(end), "limit": PAGE}
-    yield from _paged(account, lambda rest, offset: rest.deposit_history(offset=offset, **span))
-    for email in SubAccount.objects.exclude(email="").order_by("id").values_list("email", flat=True):
-        yield from _paged(account, _of_sub_account(email, span))
-
-
-def _of_sub_account(email: str, span: dict[str, int]) -> Read[DepositRecord]:
-    return lambda rest, offset: rest.sub_deposit_history(email, offset=offset, **span)
-
-
-def _paged(account: VenueAccount, read: Read[Record]) -> Iterator[Record]:
-    for offset in count(0, PAGE):
-        rows = gate.call(account, gate.Kind.HISTORY, None, partial(_read_page, read, offset))
-        yield from rows
-        if len(rows) < PAGE:
-            return
-
-
-def _read_page(read: Read[Record], offset: int, rest: gate.Rest) -> list[Record]:
-    return read(rest, offset)
+def _all(account: VenueAccount, ask: Ask[Record], start: datetime, end: datetime) -> Iterator[Record]:
+    span = milliseconds_of(start), milliseconds_of(end) - 1
+    for records in pages(account, gate.Kind.HISTORY, ask, *span):
+        yield from records
 
 
 def _missing_here(account: VenueAccount, record: DepositRecord, ours: Deposit | None) -> Finding | None:
@@ -265,8 +249,8 @@ def _missing_there(deposit: Deposit) -> Finding:
 # ------------------------------------------------------------------ withdrawals
 def _withdrawals(account: VenueAccount, day: date, part: str) -> int:
     start, end = span_of(day)
-    span: dict[str, Any] = {"start_ms": milliseconds(start), "end_ms": milliseconds(end) - 1, "limit": PAGE}
-    theirs = list(_paged(account, lambda rest, offset: rest.withdraw_history(offset=offset, **span)))
+    read = _all(account, withdrawals, start, end)
+    theirs = list({(record.id, record.client_id, record.tx_id): record for record in read}.values())
     ours = {
         row.client_id: row for row in Withdrawal.objects.filter(client_id__in=[r.client_id for r in theirs])
     }

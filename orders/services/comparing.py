@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from exchange.binance.models import MyTrade
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
+from exchange.moments import milliseconds_of, moment_of
 from exchange.office import services as office
 from ledger import queries as books
 from ledger import services as ledger
@@ -34,7 +35,7 @@ def trades_under_way(account: VenueAccount, assets: Collection[str]) -> Iterator
             account,
             gate.Kind.QUERY,
             None,
-            partial(_newest, symbol, int(since.timestamp() * 1000)),
+            partial(_newest, symbol, milliseconds_of(since)),
         )
         ours = queries.known_orders(account.pk, symbol, [trade.venue_order_id for trade in trades])
         for trade in _not_booked(account, symbol, trades):
@@ -78,7 +79,7 @@ def compare_trades(*, day: date | None = None) -> ledger.Comparison:
     return ledger.compare_days(day=day, kind=PART, parts_of=_parts_of, compare=_compare)
 
 
-def _parts_of(day: date) -> list[str]:
+def _parts_of(_account: VenueAccount, day: date) -> list[str]:
     return [PART + symbol for symbol in queries.symbols_of(*ledger.span_of(day))]
 
 
@@ -103,7 +104,7 @@ def _compare(account: VenueAccount, day: date, part: str) -> int | None:
 
 def _trades(account: VenueAccount, symbol: str, start: datetime, end: datetime) -> Iterator[MyTrade]:
     """The venue answers by time for the first page, and by number for the next ones."""
-    first, last = int(start.timestamp()) * 1000, int(end.timestamp()) * 1000 - 1
+    first, last = milliseconds_of(start), milliseconds_of(end) - 1
     page = gate.call(
         account,
         gate.Kind.HISTORY,
@@ -129,7 +130,7 @@ def _is_booked(account: VenueAccount, trade: MyTrade, ours: Collection[int]) -> 
 
 def _may_be_under_way(account: VenueAccount, trade: MyTrade) -> bool:
     """True while an order of ours without a number at the venue could still turn out to have made the trade."""
-    is_fresh = timezone.now() - queries.moment(trade.fill.time_ms) < UNCERTAIN
+    is_fresh = timezone.now() - moment_of(trade.fill.time_ms) < UNCERTAIN
     return is_fresh or queries.has_unnumbered_order(account.pk, trade.symbol)
 
 

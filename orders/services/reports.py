@@ -1,7 +1,6 @@
 """The one road for facts: answer, user stream and reconciliation end here, in any order, any number of times."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from decimal import Decimal
 
 import structlog
@@ -14,6 +13,7 @@ from exchange.binance.models import MyTrade, Report, TradeFill
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
+from exchange.moments import moment_of
 from exchange.money import decimals
 from ledger import services as ledger
 from markets import queries as markets
@@ -155,7 +155,7 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
         commission_asset=commission_asset,
         is_maker=fill.is_maker,
         transfer_id=posted.transfer_id,
-        at=datetime.fromtimestamp(fill.time_ms / 1000, tz=UTC),
+        at=moment_of(fill.time_ms),
     )
     events.tell_fill(row)
     return True

@@ -45,6 +45,12 @@ def record(number: int = 1, **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def page_of(records: list[dict[str, Any]], asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """What of a history the request asks for."""
+    start = int(asked["offset"])
+    return records[start : start + int(asked["limit"])]
+
+
 def poll(venue: Venue, *records: dict[str, Any]) -> None:
     venue.on("GET", SUB_HISTORY, (200, list(records)))
     ledger.poll_deposits()

@@ -13,15 +13,16 @@ from exchange.gate import limits
 from exchange.gate.models import VenueAccount
 from exchange.office import services as office
 from ledger import services as ledger
-from ledger.models import Account, Deposit, HistoryCheck, LedgerException, Withdrawal
+from ledger.models import Account, Deposit, HistoryCheck, LedgerException, SubAccount, Withdrawal
 from ledger.services.history import MOST_DAYS, past_days
-from tests.factories import held_by_the_house, venue_account
+from tests.factories import held_by_the_house, make_user, venue_account
 from tests.ledger.money import (
     HISTORY,
     SENT,
     SUB_HISTORY,
     approved,
     brought_to,
+    page_of,
     poll,
     record,
     sent_record,
@@ -48,6 +49,7 @@ def credited(funded: User, venue: Venue) -> Deposit:
     with_address(funded)
     poll(venue, record(1))
     Deposit.objects.update(seen_at=NOON)
+    SubAccount.objects.update(created_at=NOON)
     return Deposit.objects.get()
 
 
@@ -69,7 +71,8 @@ def found() -> list[tuple[str, str | None, Decimal | None]]:
 def test_what_both_have_alike_is_no_finding(credited: Deposit, completed: Withdrawal) -> None:
     assert ledger.compare_history(day=DAY) == AGREED
     checks = {check.part: (check.compared, check.differing) for check in HistoryCheck.objects.all()}
-    assert checks == {"deposits": (1, 0), "withdrawals": (1, 0)}
+    place = f"deposits:{credited.sub_account_id}"
+    assert checks == {"deposits": (0, 0), place: (1, 0), "withdrawals": (1, 0)}
 
 
 def test_a_deposit_missing_here_and_one_missing_there_are_found(credited: Deposit, venue: Venue) -> None:
@@ -138,10 +141,42 @@ def test_a_finding_is_put_before_staff_once(completed: Withdrawal, venue: Venue)
 
 
 def test_every_page_of_the_history_is_read(credited: Deposit, venue: Venue) -> None:
-    many = [record(number, status=2) for number in range(10, 1010)]
-    pages = {0: many, 1000: [record(1)]}
-    venue.on("GET", SUB_HISTORY, lambda asked: (200, pages.get(int(asked["offset"]), [])))
+    many = [*(record(number, status=2) for number in range(10, 1010)), record(1)]
+    venue.on("GET", SUB_HISTORY, lambda asked: (200, page_of(many, asked)))
     assert ledger.compare_history(day=DAY) == AGREED
+
+
+def test_withdrawals_of_every_page_are_compared_once(completed: Withdrawal, venue: Venue) -> None:
+    failed = [
+        sent_record(completed, 5, id=f"f{number}", withdrawOrderId=f"f{number}") for number in range(1000)
+    ]
+    venue.on("GET", SENT, lambda asked: (200, page_of([*failed, sent_record(completed, 6)], asked)))
+    assert ledger.compare_history(day=DAY) == AGREED
+    assert HistoryCheck.objects.get(part="withdrawals").compared == 1001
+
+
+def test_a_sub_account_that_was_compared_is_not_asked_again_because_another_was_not(
+    credited: Deposit, venue: Venue
+) -> None:
+    bobs = {"user": make_user("bob"), "venue_account": venue_account(), "name": "bob"}
+    bob = SubAccount.objects.create(**bobs, email="bob@sub.example")
+    SubAccount.objects.update(created_at=NOON)
+    cache.set(limits.WEIGHT_KEY, 0)
+    venue.on("GET", SUB_HISTORY, the_last_before_the_weight_is_used)
+    ledger.compare_history()
+    parts = HistoryCheck.objects.order_by("id").values_list("part", flat=True)
+    assert list(parts) == ["deposits", f"deposits:{credited.sub_account_id}"]
+    cache.set(limits.WEIGHT_KEY, 0)
+    venue.on("GET", SUB_HISTORY, (200, []))
+    asked = venue.count("GET", SUB_HISTORY)
+    ledger.compare_history()
+    assert HistoryCheck.objects.filter(part=f"deposits:{bob.pk}").count() == 3
+    assert venue.count("GET", SUB_HISTORY) == asked + 5
+
+
+def the_last_before_the_weight_is_used(_asked: object) -> tuple[int, list[object]]:
+    cache.set(limits.WEIGHT_KEY, 5000)
+    return 200, []
 
 
 def test_each_past_day_is_compared_once(venue: Venue) -> None:

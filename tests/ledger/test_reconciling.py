@@ -26,6 +26,7 @@ from tests.ledger.money import (
     TRANSFER,
     approved,
     brought_to,
+    page_of,
     poll,
     record,
     request,
@@ -143,6 +144,26 @@ def test_a_failed_withdrawal_that_is_not_settled_here_explains_nothing(funded: U
     venue.on("GET", SENT, (200, [sent_record(withdrawal, 5)]))
     holds(venue, USDT="900", BTC="1")
     assert differences(run()) == {"USDT": D(-100)}
+
+
+def test_a_withdrawal_on_a_later_page_that_bears_the_venues_id_alone_is_under_way(
+    funded: User, venue: Venue
+) -> None:
+    withdrawal = approved(funded)
+    brought_to(withdrawal, "SENT", NOW)
+    Withdrawal.objects.update(venue_id="w1")
+    ours = sent_record(withdrawal, 4, withdrawOrderId="", transactionFee="1.5")
+    others = [sent_record(withdrawal, 4, id=f"o{number}", withdrawOrderId="") for number in range(1000)]
+    venue.on("GET", SENT, lambda asked: (200, page_of([*others, ours], asked)))
+    holds(venue, USDT="899.5", BTC="1")
+    assert run().is_ok
+
+
+def test_a_deposit_on_a_later_page_is_under_way_once(funded: User, venue: Venue) -> None:
+    others = [record(number, status=0) for number in range(100, 1099)]
+    venue.on("GET", HISTORY, lambda asked: (200, page_of([*others, record(7), record(8)], asked)))
+    holds(venue, USDT="1200", BTC="1")
+    assert run().is_ok
 
 
 @pytest.mark.parametrize("status", [1, 6])

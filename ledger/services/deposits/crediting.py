@@ -1,7 +1,7 @@
 """What a record of the venue means for the books: waiting, credited, rejected, or a matter for staff."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 import structlog
@@ -13,6 +13,7 @@ from exchange import failpoints, push
 from exchange.binance.wallet import DepositRecord
 from exchange.database import transaction_with_retry
 from exchange.gate.models import VenueAccount
+from exchange.moments import moment_of
 from exchange.money import plain, round_down
 from exchange.office import services as office
 from ledger import rules
@@ -127,7 +128,6 @@ def _row_of(record: DepositRecord, page: Page, known_id: int | None) -> tuple[De
 
 
 def _facts(record: DepositRecord) -> dict[str, object]:
-    moment = datetime.fromtimestamp(record.inserted_ms // 1000, UTC)
     return {
         "coin": record.asset,
         "network": record.network,
@@ -139,7 +139,7 @@ def _facts(record: DepositRecord) -> dict[str, object]:
         "venue_status": max(-1, min(record.status, 32_767)),
         "confirmations": record.confirmations[:20],
         "unlock_confirmations": max(0, min(record.unlock_confirmations, 2**31 - 1)),
-        "inserted_at": moment + timedelta(milliseconds=record.inserted_ms % 1000),
+        "inserted_at": moment_of(record.inserted_ms),
     }
 
 

@@ -1,8 +1,6 @@
 """The sweep that guarantees: every record the venue has is on record here, whatever moves while it is read."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from functools import partial
+from datetime import datetime, timedelta
 
 import structlog
 from django.db.models import F
@@ -11,17 +9,17 @@ from exchange.binance.errors import NotSent, Rejected, Unknown
 from exchange.binance.wallet import DepositRecord
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
+from exchange.moments import milliseconds_of, moment_of
 from ledger.models import Deposit, DepositReading, SubAccount
 from ledger.rules import windows
 from ledger.services.deposits.crediting import Page, credit_listed, is_news, see_deposit
 from ledger.services.deposits.reversing import note_missing
 from ledger.services.deposits.sweeping import sweep_to_trading
 from ledger.services.networks import has_wallet
+from ledger.services.paging import deposits_of, pages
 
 log = structlog.get_logger()
 
-PAGE = 1000
-MOST_ROWS = 20_000  # of one window; a fuller one is read in halves
 MOST_READ = 500  # accounts a sweep, the longest unread first
 RECENT = timedelta(days=2)
 UNFINISHED = timedelta(days=14)  # a younger one that still waits is read every time
@@ -74,7 +72,7 @@ def _read(account: VenueAccount, reading: DepositReading) -> int:
     is_wide = reading.wide_at is None or now - reading.wide_at >= WIDE_EVERY
     start = _start(account, reading, now, is_wide)
     changed = 0
-    for start_ms, end_ms in windows(_ms(start), _ms(now)):
+    for start_ms, end_ms in windows(milliseconds_of(start), milliseconds_of(now)):
         changed += _read_window(account, reading.sub_account, start_ms, end_ms)
     DepositReading.objects.filter(pk=reading.pk).update(read_to=now)
     if is_wide:
@@ -102,38 +100,14 @@ def _read_window(account: VenueAccount, sub_account: SubAccount | None, start_ms
     """Every record of the window is seen, and what should be among them and is not is noted."""
     there: dict[str, int] = {}
     changed = 0
-    read_at = _venue_time()
-    for page_at, records in _pages(account, sub_account, start_ms, end_ms):
+    read_at = page_at = _venue_time()
+    ask = deposits_of(sub_account.email if sub_account else None)
+    for records in pages(account, gate.Kind.WALLET, ask, start_ms, end_ms):
         changed += _see(account, sub_account, records, page_at)
         there.update((record.id, record.status) for record in records)
-    span = (_moment(start_ms), _moment(end_ms))
+        page_at = _venue_time()  # the next page is asked for now
+    span = (moment_of(start_ms), moment_of(end_ms))
     return changed + note_missing(account, sub_account, span=span, there=there, read_at=read_at)
-
-
-def _pages(
-    account: VenueAccount, sub_account: SubAccount | None, start_ms: int, end_ms: int
-) -> Iterator[tuple[datetime, list[DepositRecord]]]:
-    for offset in range(0, MOST_ROWS, PAGE // 2):
-        # Half a page of overlap: rows that come or go while we read shift the others, and none may slip away.
-        asked_at = _venue_time()
-        ask = partial(_ask, sub_account, start_ms, end_ms, offset)
-        rows = gate.call(account, gate.Kind.WALLET, None, ask)
-        yield asked_at, rows
-        if len(rows) < PAGE:
-            return
-    middle = (start_ms + end_ms) // 2
-    yield from _pages(account, sub_account, middle, end_ms)
-    yield from _pages(account, sub_account, start_ms, middle)
-
-
-def _ask(
-    sub_account: SubAccount | None, start_ms: int, end_ms: int, offset: int, rest: gate.Rest
-) -> list[DepositRecord]:
-    if sub_account is None:
-        return rest.deposit_history(start_ms=start_ms, end_ms=end_ms, offset=offset, limit=PAGE)
-    return rest.sub_deposit_history(
-        sub_account.email, start_ms=start_ms, end_ms=end_ms, offset=offset, limit=PAGE
-    )
 
 
 def _see(
@@ -157,12 +131,4 @@ def _see(
 
 
 def _venue_time() -> datetime:
-    return _moment(gate.clock().now_ms())
-
-
-def _moment(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms // 1000, UTC) + timedelta(milliseconds=at_ms % 1000)
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp()) * 1000 + moment.microsecond // 1000
+    return moment_of(gate.clock().now_ms())
