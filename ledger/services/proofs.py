@@ -18,6 +18,7 @@ from ledger import queries
 from ledger.errors import BooksDoNotAgree, NothingOwed, ProofOvertaken
 from ledger.models import Proof, ProofLevel
 from ledger.queries import Owed
+from ledger.services.exceptions import note_exception
 
 log = structlog.get_logger()
 AT_ONCE = 20_000
@@ -25,7 +26,10 @@ NONCE_BYTES = 32
 
 
 def publish_due_proof(now: datetime | None = None) -> Proof | None:
-    """A proof is published when the latest is older than PROOF_HOURS and somebody is owed something."""
+    """A proof is published when the latest is older than PROOF_HOURS and somebody is owed something.
+
+    Books that do not agree cannot be proven: that is put before staff, once for each proof that is due.
+    """
     latest = queries.proofs().first()
     age = timedelta(hours=settings.PROOF_HOURS)
     if latest is not None and latest.taken_at > (now or timezone.now()) - age:
@@ -34,6 +38,21 @@ def publish_due_proof(now: datetime | None = None) -> Proof | None:
         return publish_proof()
     except (NothingOwed, ProofOvertaken):
         return None
+    except BooksDoNotAgree as error:
+        log.error("proof.refused", reason=str(error))
+        _put_before_staff(latest.number + 1 if latest else 1, str(error))
+        return None
+
+
+@transaction_with_retry
+def _put_before_staff(number: int, why: str) -> None:
+    note_exception(
+        source="proof not published",
+        key=f"proof:{number}:{why}"[:120],
+        asset=None,
+        amount=None,
+        detail={"proof": number, "why": why},
+    )
 
 
 def publish_proof() -> Proof:

@@ -27,7 +27,7 @@ from ledger import proof as trees
 from ledger import queries as books
 from ledger import services as ledger
 from ledger.errors import BooksDoNotAgree, NothingOwed, NotInProof, UnknownProof
-from ledger.models import Entry, Hold, Proof, ProofLeaf, ProofLevel, Seal, Transfer
+from ledger.models import Entry, Hold, LedgerException, Proof, ProofLeaf, ProofLevel, Seal, Transfer
 from ledger.proof import LIMIT, Leaf, Unprovable
 from tests.factories import fund, make_user
 from tests.ledger.chain import seal_everything
@@ -323,6 +323,10 @@ def test_no_proof_of_balances_that_are_not_what_their_entries_say(
     owner.execute("UPDATE ledger_balance SET available = 4")
     with pytest.raises(BooksDoNotAgree, match="balances and entries of USDT"):
         ledger.publish_proof()
+    assert [ledger.publish_due_proof() for _time in range(2)] == [None, None]
+    found = LedgerException.objects.get()
+    assert (found.source, found.detail["proof"]) == ("proof not published", 1)
+    assert "balances and entries of USDT" in found.detail["why"]
 
 
 def test_nobody_owed_is_nothing_to_prove(db: None) -> None:
