@@ -129,9 +129,14 @@ def _of(approval: Approval) -> LedgerException:
 
 @afterwards(CLOSING, lock=_of)
 def _close(approval: Approval, transfer_id: int | None) -> None:
-    found, detail = _of(approval), approval.payload["detail"]
+    why = f"{approval.payload['detail']['why']}: {approval.reason}"
+    close(_of(approval), approval, transfer_id, resolution=why)
+
+
+def close(found: LedgerException, approval: Approval, transfer_id: int | None, *, resolution: str) -> None:
+    """The difference has its explanation, by what two people agreed; the caller holds its lock."""
     found.resolved_at, found.approval, found.transfer_id = timezone.now(), approval, transfer_id
-    found.resolution = f"{detail['why']}: {approval.reason}"
+    found.resolution = resolution
     found.stops_asset = False
     found.save()
     office.record(
@@ -140,7 +145,7 @@ def _close(approval: Approval, transfer_id: int | None) -> None:
         "difference",
         found.pk,
         after={"transfer": transfer_id, "approval": approval.pk},
-        reason=found.resolution,
+        reason=resolution,
     )
 
 

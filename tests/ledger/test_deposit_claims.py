@@ -13,6 +13,7 @@ from PIL import Image
 from accounts.models import User
 from exchange.errors import DomainError
 from exchange.gate.models import VenueAccount
+from exchange.office import queries as records
 from exchange.office import services as office
 from exchange.office.errors import OwnMoney
 from exchange.office.models import Approval, AuditRecord, Notice
@@ -328,7 +329,9 @@ def test_money_at_an_address_of_nobody_is_a_difference_until_it_is_explained(
     statuses()
     assert LedgerException.objects.get().source == "unattributed deposit"
     grant(ask(Deposit.objects.get(), bob, carol), dave)
-    assert LedgerException.objects.get().resolved_at is not None
+    found = LedgerException.objects.get()
+    assert found.resolved_at is not None
+    assert [record.actor for record in records.history_of("difference", found.pk)] == [dave]
 
 
 @pytest.mark.parametrize(("stays", "shown", "left"), [(False, "TAKEN_BACK", 0), (True, "CREDITED", 100)])

@@ -24,6 +24,7 @@ from ledger.errors import (
     UnknownDeposit,
 )
 from ledger.models import Account, Deposit, LedgerException
+from ledger.services import exceptions
 from ledger.services.approved import afterwards, ask_decision, ask_posting
 from ledger.services.deposits.claiming import accept_claims
 from ledger.services.deposits.crediting import event_of, standing_of, tell, where_it_lies
@@ -222,13 +223,9 @@ def _settled(approval: Approval, before: Status, transfer_id: int | None) -> Dep
 def _explain(prefix: str, approval: Approval, transfer_id: int | None) -> None:
     """The difference that was noted about it has its explanation."""
     words = _("Request %(id)s: %(reason)s") % {"id": approval.pk, "reason": approval.reason}
-    LedgerException.objects.filter(key__startswith=prefix, resolved_at__isnull=True).update(
-        resolved_at=timezone.now(),
-        resolution=words,
-        approval=approval,
-        transfer_id=transfer_id,
-        stops_asset=False,
-    )
+    noted = LedgerException.objects.select_for_update(of=("self",)).filter(key__startswith=prefix)
+    for found in noted.filter(resolved_at__isnull=True).order_by("id"):
+        exceptions.close(found, approval, transfer_id, resolution=words)
 
 
 def _show(deposit: Deposit) -> None:
