@@ -3,6 +3,8 @@ REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON
   ledger_account, ledger_balance, ledger_transfer, ledger_entry, ledger_hold FROM :app;
 REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON ledger_seal, ledger_sealedtransfer FROM :app;
 REVOKE UPDATE, TRUNCATE ON ledger_snapshot FROM :app;
+REVOKE DELETE, TRUNCATE ON
+  ledger_deposit, ledger_depositclaim, ledger_depositaddress, ledger_subaccount, ledger_historycheck FROM :app;
 REVOKE DELETE, TRUNCATE ON ledger_withdrawal, ledger_withdrawalterms, ledger_savedaddress FROM :app;
 REVOKE UPDATE, TRUNCATE ON ledger_withdrawalapproval FROM :app;
 REVOKE UPDATE, DELETE, TRUNCATE ON office_auditrecord, ledger_proof, ledger_proofleaf, ledger_prooflevel FROM :app;
