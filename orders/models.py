@@ -1,6 +1,7 @@
 """Orders: what the customer wants (Order), what was sent for it (VenueOrder), what came of it (Fill)."""
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -118,6 +119,10 @@ class VenueOrder(models.Model):
     checks = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    class Meta:
+        # Rows lie in the order of time: a few pages tell where a day lies, and those who write pay next to nothing.
+        indexes = [BrinIndex(fields=["created_at"], name="venue_order_by_time", pages_per_range=32)]
+
     def __str__(self) -> str:
         return self.client_order_id
 
@@ -158,6 +163,7 @@ class Fill(models.Model):
                 name="fill_has_a_venue_key",
             ),
         ]
+        indexes = [BrinIndex(fields=["at"], name="fill_by_time", pages_per_range=32)]
 
     def __str__(self) -> str:
         return f"{self.quantity} @ {self.price}"

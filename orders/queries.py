@@ -107,11 +107,10 @@ def fills_by_trade(
 
 def symbols_of(start: datetime, end: datetime) -> list[str]:
     """Markets that traded or could have traded for us in the time: those with orders, and every listed one."""
-    traded = VenueOrder.objects.filter(
-        Q(created_at__gte=start, created_at__lt=end) | Q(fills__at__gte=start, fills__at__lt=end)
-    )
-    listed = markets.followed().values_list("symbol", flat=True)
-    return sorted({*traded.order_by().values_list("order__market_id", flat=True).distinct(), *listed})
+    sent = VenueOrder.objects.filter(created_at__gte=start, created_at__lt=end).order_by()
+    filled = Fill.objects.filter(at__gte=start, at__lt=end).order_by()
+    traded = sent.values_list("order__market_id", flat=True).union(filled.values_list("market_id", flat=True))
+    return sorted({*traded, *markets.followed().values_list("symbol", flat=True)})
 
 
 def has_unnumbered_order(venue_account_id: int, symbol: str) -> bool:

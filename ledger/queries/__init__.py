@@ -45,7 +45,7 @@ from ledger.queries.history import (
     own_reference,
     statement_of,
 )
-from ledger.queries.house import house, venue_position
+from ledger.queries.house import custody_position, house, venue_position
 from ledger.queries.limits import (
     Limit,
     Limits,
@@ -68,7 +68,6 @@ from ledger.queries.reconciling import (
     candidates,
     compared_parts,
     compared_until,
-    custody_position,
     deposits_with,
     has_exception,
     is_asset,

@@ -8,6 +8,8 @@ from decimal import Decimal
 
 from django.db import connection
 
+from ledger.models import Account
+
 _SUMS = """
 SELECT {label}, sum(coalesce(s.amount, 0) + coalesce(ledger_house_sum(a.id, coalesce(s.horizon, '0'), NULL), 0))
   FROM ledger_account a
@@ -26,6 +28,12 @@ def house(asset: str) -> dict[str, Decimal]:
 def venue_position(venue_account_id: int) -> dict[str, Decimal]:
     """What the books say the venue account holds for us: minus the sum of its entries, by asset, zero left out."""
     sums = _sums(_SUMS.format(label="a.asset_id", which="a.venue_account_id"), venue_account_id)
+    return {asset: -total for asset, total in sums.items() if total}
+
+
+def custody_position() -> dict[str, Decimal]:
+    """What the books say lies in sub-accounts, by asset, zero left out."""
+    sums = _sums(_SUMS.format(label="a.asset_id", which="a.type"), Account.Type.CUSTODY)
     return {asset: -total for asset, total in sums.items() if total}
 
 

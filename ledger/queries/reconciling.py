@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -11,7 +10,6 @@ from django.utils import timezone
 
 from ledger.differences import Candidate
 from ledger.models import (
-    Account,
     Deposit,
     HistoryCheck,
     LedgerException,
@@ -21,7 +19,6 @@ from ledger.models import (
     Reconciliation,
     Withdrawal,
 )
-from ledger.queries.house import house
 from markets.models import Asset
 
 # A tile that was not renewed for this many intervals says so.
@@ -60,13 +57,6 @@ def runs_to_judge_by(venue_account_id: int, now: datetime, patience: timedelta) 
     runs = Reconciliation.objects.filter(venue_account_id=venue_account_id, at__lte=now).order_by("-id")
     first = runs.filter(at__lte=now - patience).first()
     return list(runs.filter(pk__gte=first.pk).values_list("pk", flat=True)) if first else []
-
-
-def custody_position() -> dict[str, Decimal]:
-    """What the books say lies in sub-accounts, by asset, zero left out."""
-    assets = Account.objects.filter(type=Account.Type.CUSTODY).values_list("asset_id", flat=True)
-    sums = {asset: -house(asset).get(Account.Type.CUSTODY, Decimal(0)) for asset in assets}
-    return {asset: amount for asset, amount in sums.items() if amount}
 
 
 def unswept_deposits(venue_account_id: int) -> QuerySet[Deposit]:
