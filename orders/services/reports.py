@@ -63,21 +63,19 @@ def _exact(report: Report, venue_order_id: int) -> tuple[TradeFill, ...]:
 def _apply(venue_order_id: int, report: Report, fills: Iterable[TradeFill]) -> bool:
     """True when the venue knows of trades that are not booked yet."""
     order, venue_order = locked(venue_order_id)
-    booked = [
-        _book(order, venue_order, fill, is_last=_completes(venue_order, fill, report)) for fill in fills
-    ]
+    booked, changed = _quantity_of(venue_order), False
+    for fill in fills:
+        # With the trade that fills the order goes back what the hold did not need.
+        is_last = report.status == "FILLED" and booked + fill.quantity >= report.cumulative_quantity > 0
+        if _book(order, venue_order, fill, is_last=is_last):
+            booked, changed = booked + fill.quantity, True
     _move(venue_order, report)
-    return _settle(order, venue_order, report, changed=any(booked))
+    return _settle(order, venue_order, report, changed=changed)
 
 
-def _completes(venue_order: VenueOrder, fill: TradeFill, report: Report) -> bool:
-    """True for the trade that fills the order: with it goes back what the hold did not need."""
-    if report.status != "FILLED":
-        return False
-    booked = Fill.objects.filter(venue_order=venue_order).aggregate(quantity=Sum("quantity"))[
-        "quantity"
-    ] or Decimal(0)
-    return bool(booked + fill.quantity >= report.cumulative_quantity > 0)
+def _quantity_of(venue_order: VenueOrder) -> Decimal:
+    booked = Fill.objects.filter(venue_order=venue_order).aggregate(quantity=Sum("quantity"))
+    return booked["quantity"] or Decimal(0)
 
 
 def _move(venue_order: VenueOrder, report: Report) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 import requests
+from django.db import connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from exchange.binance.models import Report
@@ -75,6 +77,20 @@ def test_an_answer_with_fills_settles_at_once_and_gives_the_rest_back(alice: Use
     assert balance(alice, "USDT") == (61040, 0)
     assert balance(alice, "BTC") == (Decimal("2.999"), 0)
     assert held_by_the_house(Account.Type.COMMISSION, "BTC") == Decimal("-0.001")
+
+
+def test_an_orders_trades_are_added_up_as_often_for_ten_as_for_two(alice: User, venue: Venue) -> None:
+    def sums_for(count: int, nonce: str) -> int:
+        part = Decimal(1) / count
+        fills = [fill_body(count * 100 + number, "39000.00", f"{part:.8f}") for number in range(count)]
+        venue.places(
+            status="FILLED", executedQty="1.00000000", cummulativeQuoteQty="39000.00000000", fills=fills
+        )
+        with CaptureQueriesContext(connection) as asked:
+            place(alice, nonce=nonce)
+        return sum('SUM("orders_fill"' in query["sql"] for query in asked)
+
+    assert sums_for(2, "a") == sums_for(10, "b") > 0
 
 
 def test_an_expired_order_keeps_its_fills_and_gives_the_rest_back(alice: User, venue: Venue) -> None:
