@@ -35,12 +35,12 @@ SELECT a.id, safe.horizon, coalesce(s.amount, 0) + e.total, clock_timestamp()
  WHERE a.owner_id IS NULL AND e.total IS NOT NULL
 ON CONFLICT (account_id, horizon) DO NOTHING
 """
+# Each run adds one an account at most, so only a few beyond those that are kept can have to go.
 _PRUNE = """
 DELETE FROM ledger_snapshot WHERE id IN (
-  SELECT id FROM (
-    SELECT id, row_number() OVER (PARTITION BY account_id ORDER BY horizon DESC) AS age,
-           row_number() OVER (
-             PARTITION BY account_id, (created_at AT TIME ZONE 'UTC')::date ORDER BY horizon) AS of_the_day
-      FROM ledger_snapshot) s
-   WHERE age > %s AND of_the_day > 1)
+  SELECT old.id FROM ledger_account a CROSS JOIN LATERAL (
+    SELECT id, day = lead(day) OVER (ORDER BY horizon DESC) AS is_later_that_day FROM (
+      SELECT id, horizon, (created_at AT TIME ZONE 'UTC')::date AS day
+        FROM ledger_snapshot WHERE account_id = a.id ORDER BY horizon DESC OFFSET %s LIMIT 100) beyond) old
+   WHERE a.owner_id IS NULL AND old.is_later_that_day)
 """

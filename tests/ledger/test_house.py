@@ -1,6 +1,7 @@
 """The house's accounts: the latest snapshot and what came after it, exact whatever runs beside."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.db.models import Sum
 
 from ledger import queries as books
 from ledger import services as ledger
-from ledger.models import Entry, Snapshot
+from ledger.models import Account, Entry, Snapshot
 from tests.factories import fund, make_user, venue_account
 from tests.ledger.chain import live, wait_for_horizon
 from tests.ledger.test_posting import at_once
@@ -45,6 +46,21 @@ def test_the_house_is_the_sum_of_its_entries_with_and_without_snapshots(committe
     assert books.house("USDT") == {"VENUE": Decimal("-42025")} == added_up("USDT")
     assert books.venue_position(venue_account().pk) == {"BTC": Decimal("0.1999"), "USDT": Decimal("42025")}
     assert (snapshot(), books.first_broken_row()) == (1, "")
+
+
+def test_of_old_snapshots_the_first_of_each_day_stays(committed_db: str) -> None:
+    fund(make_user(), "USDT", "5")
+    account = Account.objects.get(type=Account.Type.VENUE)
+    days = [
+        datetime(2026, 1, day, hour, tzinfo=UTC) for day, hour in ((1, 1), (1, 9), (1, 20), (2, 3), (2, 4))
+    ]
+    for horizon, at in enumerate(days, 3):
+        Snapshot.objects.create(account=account, horizon=horizon, amount=0, created_at=at)
+    wait_for_horizon()
+    assert ledger.snapshot_house(kept=2) == 1
+    left = Snapshot.objects.order_by("-id").values_list("created_at", flat=True)
+    assert list(left)[1:] == [days[4], days[3], days[0]]
+    assert books.house("USDT") == added_up("USDT")
 
 
 def test_an_account_without_money_is_not_a_position(committed_db: str) -> None:
