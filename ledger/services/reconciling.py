@@ -61,7 +61,7 @@ def reconcile(*, by: User | None = None, now: datetime | None = None) -> Reconci
         return None
     account = gate.primary_account()
     found = _compare(account)
-    run = _keep(account, found, by, now or timezone.now())
+    run = _keep(account, found, queries.Prices(), by, now or timezone.now())
     log.info("reconciliation.done", run=run.pk, assets=run.assets, differing=run.differing)
     return run
 
@@ -125,7 +125,7 @@ def _assets_of(account: VenueAccount, email: str) -> list[VenueBalance]:
 # ------------------------------------------------------------------ on record
 @transaction_with_retry
 def _keep(
-    account: VenueAccount, found: dict[Spot, Compared], by: User | None, now: datetime
+    account: VenueAccount, found: dict[Spot, Compared], prices: queries.Prices, by: User | None, now: datetime
 ) -> Reconciliation:
     _one_at_a_time(account)
     patience = timedelta(seconds=settings.RECONCILE_PATIENCE_SECONDS)
@@ -137,7 +137,7 @@ def _keep(
     for _place, asset in found:
         market_services.ensure_asset(asset)
     rows = ReconciledAsset.objects.bulk_create([_row(run, spot, row) for spot, row in found.items()])
-    _judge(run, rows, earlier)
+    _judge(run, rows, earlier, prices)
     exceptions.adopt_orphans()
     return run
 
@@ -165,9 +165,10 @@ def _row(run: Reconciliation, spot: Spot, row: Compared) -> ReconciledAsset:
     )
 
 
-def _judge(run: Reconciliation, rows: Sequence[ReconciledAsset], earlier: list[int]) -> None:
+def _judge(
+    run: Reconciliation, rows: Sequence[ReconciledAsset], earlier: list[int], prices: queries.Prices
+) -> None:
     """Differences that lasted are put before staff or brought up to date; those that are gone stop nothing more."""
-    prices = queries.Prices()
     standing = {
         (found.place, found.asset_id): found
         for found in LedgerException.objects.select_for_update(of=("self",))
