@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from exchange.errors import Text
 from exchange.money import plain
 from ledger.models.books import Transfer
 from ledger.models.fields import amount_field
@@ -100,7 +101,46 @@ class LedgerException(models.Model):
     """A difference with an owner and an age: something the books could only book to suspense or slippage, or in which
     they and the venue differ. Closed by a request that a second person granted, never deleted."""
 
-    source = models.CharField(max_length=40)
+    class Source(models.TextChoices):
+        """What found it. The values are in rows of every age and stay as they are; people read the labels."""
+
+        UNATTRIBUTED = "unattributed deposit", _("unattributed deposit")
+        UNLISTED = "deposit of an asset that is not listed", _("deposit of an asset that is not listed")
+        NOT_BOOKABLE = "deposit that cannot be booked", _("deposit that cannot be booked")
+        ODD_DEPOSIT = "odd deposit record", _("odd deposit record")
+        REVERSED = "deposit reversed by the venue", _("deposit reversed by the venue")
+        NOT_SWEPT = "deposit not swept", _("deposit not swept")
+        PATTERN = "pattern of the venue not usable", _("pattern of the venue not usable")
+        WITHDRAWAL_NOT_AS_CONFIRMED = (
+            "withdrawal not as it was confirmed",
+            _("withdrawal not as it was confirmed"),
+        )
+        WITHDRAWAL_NOT_AS_SENT = "withdrawal not as it was sent", _("withdrawal not as it was sent")
+        WITHDRAWAL_WAITS = "withdrawal waits for the house", _("withdrawal waits for the house")
+        WITHDRAWAL_OVERDUE = "withdrawal overdue", _("withdrawal overdue")
+        SENT_THOUGH_REFUNDED = (
+            "withdrawal sent though it was refunded",
+            _("withdrawal sent though it was refunded"),
+        )
+        WITHDRAWAL_UNDONE = "withdrawal undone by the venue", _("withdrawal undone by the venue")
+        UNCOVERED_FILL = "uncovered fill", _("uncovered fill")
+        ORPHAN_FILL = "fill of an unknown order", _("fill of an unknown order")
+        BALANCE = "the venue and the books differ", _("the venue and the books differ")
+        DEPOSIT_DIFFERS = "deposit differs from the venue's", _("deposit differs from the venue's")
+        DEPOSIT_NOT_THERE = "deposit the venue does not show", _("deposit the venue does not show")
+        WITHDRAWAL_DIFFERS = "withdrawal differs from the venue's", _("withdrawal differs from the venue's")
+        WITHDRAWAL_NOT_OURS = "withdrawal nobody here asked for", _("withdrawal nobody here asked for")
+        WITHDRAWAL_NOT_THERE = "withdrawal the venue does not show", _("withdrawal the venue does not show")
+        TRADE_MISSING = "trade was missing here", _("trade was missing here")
+        TRADE_DIFFERS = "trade differs from the venue's", _("trade differs from the venue's")
+        TRADE_NOT_THERE = "trade the venue does not show", _("trade the venue does not show")
+        COMMISSION_DIFFERS = "commission differs from the venue's", _("commission differs from the venue's")
+        NOT_COMPARED = "history not compared", _("history not compared")
+        NEGATIVE_BALANCE = "negative balance", _("negative balance")
+        SEALS = "chain of seals", _("chain of seals")
+        NO_PROOF = "proof not published", _("proof not published")
+
+    source = models.CharField(max_length=40, choices=Source)
     key = models.CharField(max_length=120, unique=True)
     asset = models.ForeignKey("markets.Asset", models.PROTECT, null=True, related_name="+")
     amount = amount_field(null=True)
@@ -150,7 +190,12 @@ class LedgerException(models.Model):
 
     def __str__(self) -> str:
         what = "" if self.amount is None else f" {plain(self.amount)} {self.asset_id or ''}"
-        return f"{self.source}:{what or ' ' + self.key}"
+        return f"{self.words}:{what or ' ' + self.key}"
+
+    @property
+    def words(self) -> Text:
+        """What found it, in the language of who reads it; what is no code of this version as it was kept."""
+        return dict(self.Source.choices).get(self.source, self.source)
 
     @property
     def is_open(self) -> bool:

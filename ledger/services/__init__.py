@@ -1,7 +1,7 @@
 """The only writers of the books and of what comes in and goes out."""
 
 from ledger.differences import Explanation
-from ledger.models import Hold, Place
+from ledger.models import Hold, LedgerException, Place
 from ledger.services.addresses import remove_address, save_address, set_book_only
 from ledger.services.adjusting import CATEGORIES, SIDES, ask_adjustment
 from ledger.services.approved import PREFIX, ask_decision, ask_posting, ask_reversal, carry_out_approvals
@@ -50,6 +50,7 @@ from ledger.services.stopping import require_asset_open
 from ledger.services.withdrawals import cancel_withdrawal, request_withdrawal
 
 Cause = Hold.Cause
+Source = LedgerException.Source
 
 __all__ = [
     "CATEGORIES",
@@ -67,6 +68,7 @@ __all__ = [
     "Line",
     "Place",
     "Posted",
+    "Source",
     "announce_deposit",
     "approve_withdrawal",
     "ask_adjustment",

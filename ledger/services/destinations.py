@@ -16,7 +16,7 @@ from ledger.errors import (
     TagMissing,
     TagRefused,
 )
-from ledger.models import DepositAddress, Network
+from ledger.models import DepositAddress, LedgerException, Network
 from ledger.services.exceptions import note_exception
 
 
@@ -52,7 +52,7 @@ def is_of(route: Network, field: str, pattern: str, text: str) -> bool:
 def _tell_staff(route: Network, field: str, pattern: str) -> None:
     digest = hashlib.sha256(pattern.encode()).hexdigest()[:16]
     note_exception(
-        source="pattern of the venue not usable",
+        source=LedgerException.Source.PATTERN,
         key=f"pattern:{route.pk}:{field}:{digest}",
         asset=route.asset_id,
         amount=None,

@@ -38,7 +38,10 @@ def note_exception(
     suggestion: Sequence[Line] = (),
     **more: object,
 ) -> LedgerException:
-    """The difference is on record once, and waits for its owner; joins the caller's transaction."""
+    """The difference is on record once, and waits for its owner; joins the caller's transaction.
+
+    `source` is one of LedgerException.Source.
+    """
     first: dict[str, Any] = {
         "source": source,
         "asset_id": asset,
@@ -81,7 +84,7 @@ def _tell_owner(found: LedgerException, owner: User) -> None:
         "ledger.difference",
         _("A difference in the books is yours to look into: %(source)s"),
         f"{amount} · {found.cause or found.key}",
-        {"source": found.source},
+        {"source": found.words},
     )
 
 

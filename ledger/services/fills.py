@@ -8,7 +8,7 @@ from django.db.models import Q, Sum
 from accounts import services as accounts
 from exchange.database import transaction_with_retry
 from exchange.money import plain
-from ledger.models import Account, Entry, Hold, Transfer
+from ledger.models import Account, Entry, Hold, LedgerException, Transfer
 from ledger.queries import has_exception
 from ledger.services.exceptions import note_exception
 from ledger.services.posting import (
@@ -138,7 +138,7 @@ def _uncovered(fill: FillPosting, asset: str, short: Decimal) -> None:
         return
     accounts.freeze(fill.user_id, f"a trade of order {fill.order_id} was not covered by its hold")
     note_exception(
-        source="uncovered fill",
+        source=LedgerException.Source.UNCOVERED_FILL,
         key=key,
         asset=asset,
         amount=short,
@@ -179,6 +179,10 @@ def post_orphan_fill(
         facts=["orphan", side, plain(quantity), plain(quote_quantity)],
     )
     note_exception(
-        source="fill of an unknown order", key=f"orphan:{key}", asset=base, amount=quantity, detail=detail
+        source=LedgerException.Source.ORPHAN_FILL,
+        key=f"orphan:{key}",
+        asset=base,
+        amount=quantity,
+        detail=detail,
     )
     return posted

@@ -18,7 +18,7 @@ from exchange.gate.models import VenueAccount
 from exchange.moments import milliseconds_of
 from exchange.money import plain
 from ledger import queries, rules
-from ledger.models import Account, Deposit, Entry, HistoryCheck, SubAccount, Withdrawal
+from ledger.models import Account, Deposit, Entry, HistoryCheck, LedgerException, SubAccount, Withdrawal
 from ledger.services.deposits.crediting import where_it_lies
 from ledger.services.exceptions import note_exception
 from ledger.services.paging import Ask, Record, deposits_of, pages, withdrawals
@@ -38,7 +38,7 @@ Compare = Callable[[VenueAccount, date, str], int | None]
 class Finding:
     """One record that one side lacks, or has with another amount; `lines` would book it to suspense."""
 
-    source: str
+    source: LedgerException.Source
     key: str
     asset: str | None
     amount: Decimal | None
@@ -163,7 +163,7 @@ def _due_days(account: VenueAccount, kind: str, since: date) -> list[date]:
 @transaction_with_retry
 def _give_up(account: VenueAccount, what: str) -> None:
     note_exception(
-        source=_("history not compared"),
+        source=LedgerException.Source.NOT_COMPARED,
         key=f"history not compared:{account.pk}:{what}"[:120],
         asset=None,
         amount=None,
@@ -221,7 +221,7 @@ def _missing_here(account: VenueAccount, record: DepositRecord, ours: Deposit | 
         else _("The venue has credited it, and it is not booked here.")
     )
     return Finding(
-        source=_("deposit differs from the venue's"),
+        source=LedgerException.Source.DEPOSIT_DIFFERS,
         key=f"deposit history:{account.pk}:{record.id}",
         asset=record.asset if queries.is_asset(record.asset) else None,
         amount=record.amount - (ours.amount if booked and ours else 0),
@@ -233,7 +233,7 @@ def _missing_here(account: VenueAccount, record: DepositRecord, ours: Deposit | 
 def _missing_there(deposit: Deposit) -> Finding:
     amount = deposit.booked
     return Finding(
-        source=_("deposit the venue does not show"),
+        source=LedgerException.Source.DEPOSIT_NOT_THERE,
         key=f"deposit history:{deposit.venue_account_id}:{deposit.venue_id}",
         asset=deposit.coin,
         amount=-amount,
@@ -273,7 +273,7 @@ def _withdrawal_differs(
     if ours.status != Withdrawal.Status.COMPLETED or (booked := _booked(ours)) == cost:
         return None
     return Finding(
-        source=_("withdrawal differs from the venue's"),
+        source=LedgerException.Source.WITHDRAWAL_DIFFERS,
         key=f"withdrawal history:{account.pk}:{record.id}",
         asset=ours.asset_id,
         amount=None if record.is_odd else booked - cost,
@@ -286,7 +286,7 @@ def _withdrawal_differs(
 def _not_ours(account: VenueAccount, record: WithdrawRecord, cost: Decimal) -> Finding:
     is_known = queries.is_asset(record.asset)
     return Finding(
-        source=_("withdrawal nobody here asked for"),
+        source=LedgerException.Source.WITHDRAWAL_NOT_OURS,
         key=f"withdrawal history:{account.pk}:{record.id}",
         asset=record.asset if is_known else None,
         amount=None if record.is_odd else -cost,
@@ -298,7 +298,7 @@ def _not_ours(account: VenueAccount, record: WithdrawRecord, cost: Decimal) -> F
 
 def _withdrawal_missing_there(row: Withdrawal) -> Finding:
     return Finding(
-        source=_("withdrawal the venue does not show"),
+        source=LedgerException.Source.WITHDRAWAL_NOT_THERE,
         key=f"withdrawal history:{row.venue_account_id}:{row.client_id}",
         asset=row.asset_id,
         amount=row.amount,

@@ -16,7 +16,7 @@ from exchange.money import EXACT
 from ledger import proof as trees
 from ledger import queries
 from ledger.errors import BooksDoNotAgree, NothingOwed, ProofOvertaken
-from ledger.models import Proof, ProofLevel
+from ledger.models import LedgerException, Proof, ProofLevel
 from ledger.queries import Owed
 from ledger.services.exceptions import note_exception
 
@@ -47,7 +47,7 @@ def publish_due_proof(now: datetime | None = None) -> Proof | None:
 @transaction_with_retry
 def _put_before_staff(number: int, why: str) -> None:
     note_exception(
-        source="proof not published",
+        source=LedgerException.Source.NO_PROOF,
         key=f"proof:{number}:{why}"[:120],
         asset=None,
         amount=None,

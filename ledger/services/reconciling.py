@@ -202,7 +202,7 @@ def _put_before_staff(
     run: Reconciliation, row: ReconciledAsset, amount: Decimal, prices: queries.Prices
 ) -> None:
     found = exceptions.note_exception(
-        source=_("the venue and the books differ"),
+        source=LedgerException.Source.BALANCE,
         key=f"difference:{row.place}:{row.asset_id}:{run.pk}",
         asset=row.asset_id,
         amount=amount,

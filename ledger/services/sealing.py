@@ -18,6 +18,7 @@ from exchange.office import queries as notices
 from exchange.office import services as office
 from ledger import queries
 from ledger.errors import OtherChain
+from ledger.models import LedgerException
 from ledger.queries.seals import BOOKS
 from ledger.seals import SealLine, read_lines
 from ledger.services.exceptions import note_exception
@@ -103,7 +104,7 @@ def _end_of(file: BinaryIO) -> SealLine | None:
 def _require_known(end: SealLine) -> None:
     if broken := queries.differing_export([end]):
         note_exception(
-            source="chain of seals",
+            source=LedgerException.Source.SEALS,
             key=f"chain of seals:{end.number}:{end.hash[:16]}",
             asset=None,
             amount=None,

@@ -144,7 +144,7 @@ def _repaired(account: VenueAccount, trade: MyTrade) -> ledger.Finding:
     return _finding(
         account,
         trade,
-        source=_("trade was missing here"),
+        source=ledger.Source.TRADE_MISSING,
         amount=trade.fill.quantity,
         cause=_("No report of it arrived; it was booked when the day was compared."),
     )
@@ -152,7 +152,7 @@ def _repaired(account: VenueAccount, trade: MyTrade) -> ledger.Finding:
 
 def _missing_there(account: VenueAccount, fill: Fill) -> ledger.Finding:
     return ledger.Finding(
-        source=_("trade the venue does not show"),
+        source=ledger.Source.TRADE_NOT_THERE,
         key=f"trade history:{account.pk}:{fill.market_id}:{fill.trade_id}",
         asset=fill.market.base_id,
         amount=fill.quantity,
@@ -171,7 +171,7 @@ def _differs(account: VenueAccount, fill: Fill, trade: MyTrade) -> ledger.Findin
         return _finding(
             account,
             trade,
-            source=_("trade differs from the venue's"),
+            source=ledger.Source.TRADE_DIFFERS,
             amount=theirs.quantity - fill.quantity,
             cause=_("Price, quantity or total is another one there."),
         )
@@ -180,7 +180,7 @@ def _differs(account: VenueAccount, fill: Fill, trade: MyTrade) -> ledger.Findin
     short = Decimal(fill.commission) - theirs.commission
     market_services.ensure_asset(theirs.commission_asset)
     return ledger.Finding(
-        source=_("commission differs from the venue's"),
+        source=ledger.Source.COMMISSION_DIFFERS,
         key=f"commission history:{account.pk}:{trade.symbol}:{theirs.trade_id}",
         asset=theirs.commission_asset,
         amount=short,
@@ -191,7 +191,7 @@ def _differs(account: VenueAccount, fill: Fill, trade: MyTrade) -> ledger.Findin
 
 
 def _finding(
-    account: VenueAccount, trade: MyTrade, *, source: str, amount: Decimal, cause: str
+    account: VenueAccount, trade: MyTrade, *, source: ledger.Source, amount: Decimal, cause: str
 ) -> ledger.Finding:
     return ledger.Finding(
         source=source,

@@ -31,6 +31,11 @@ INSERT INTO ledger_entry (transfer_id, account_id, asset_id, bucket, amount)
 CREATE FUNCTION ledger_lock_hold(p_cause text, p_cause_id bigint) RETURNS TABLE (account_id bigint)
   LANGUAGE sql AS 'SELECT 1::bigint';
 """
+# Of a deposit that nobody owned, as the first version named it.
+DIFFERS = """
+INSERT INTO ledger_ledgerexception (source, key, asset_id, amount, detail, created_at, resolution)
+  VALUES ('unattributed deposit', 'unattributed:7', 'USDT', 1000, '{}', now(), '');
+"""
 FIRST = [("accounts", "0001"), ("gate", "0001"), ("office", "0001"), ("ledger", "0002")]
 
 
@@ -49,7 +54,7 @@ def first_version() -> Iterator[dict[str, str]]:
     for app, migration in FIRST:
         manage(environment, "migrate", app, migration, "--database", "owner")
     with psycopg.connect(owner, autocommit=True) as session:
-        for statements in (BOOKED, LATER):
+        for statements in (BOOKED, LATER, DIFFERS):
             with session.transaction():
                 session.execute(statements)
     yield environment
@@ -68,3 +73,5 @@ def test_the_books_of_the_first_version_are_sealed_and_hold(first_version: dict[
     assert "2 transfers were sealed" in manage(first_version, "ledger_seal", "--all")
     manage(first_version, "ledger_verify")
     manage(first_version, "ledger_rebuild", "--check")
+    with psycopg.connect(first_version["DATABASE_OWNER_URL"]) as session:
+        assert session.execute("SELECT key FROM ledger_ledgerexception").fetchall() == [("unattributed:7:",)]

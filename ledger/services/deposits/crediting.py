@@ -18,7 +18,7 @@ from exchange.money import plain, round_down
 from exchange.office import services as office
 from ledger import rules
 from ledger.errors import BadPosting
-from ledger.models import Account, Deposit, DepositAddress, SubAccount, Transfer
+from ledger.models import Account, Deposit, DepositAddress, LedgerException, SubAccount, Transfer
 from ledger.services.deposits.reversing import reverse
 from ledger.services.exceptions import note_exception
 from ledger.services.posting import Line, available, post, system
@@ -187,12 +187,12 @@ def _advance(deposit: Deposit) -> None:
 
 def _wait_for_listing(deposit: Deposit) -> None:
     deposit.status = Status.UNLISTED
-    _note(deposit, "deposit of an asset that is not listed", f"unlisted:{deposit.pk}")
+    _note(deposit, LedgerException.Source.UNLISTED, f"unlisted:{deposit.pk}")
 
 
 def _check(deposit: Deposit, why: str) -> None:
     deposit.status = Status.CHECKING
-    _note(deposit, "deposit that cannot be booked", f"check:{deposit.pk}:{deposit.venue_status}", why)
+    _note(deposit, LedgerException.Source.NOT_BOOKABLE, f"check:{deposit.pk}:{deposit.venue_status}", why)
 
 
 def _credit(deposit: Deposit) -> None:
@@ -220,7 +220,7 @@ def _credit(deposit: Deposit) -> None:
     if deposit.user_id is None:
         deposit.status = Status.UNATTRIBUTED
         if not _is_announced(deposit):
-            _note(deposit, "unattributed deposit", f"unattributed:{deposit.pk}:")
+            _note(deposit, LedgerException.Source.UNATTRIBUTED, f"unattributed:{deposit.pk}:")
         return
     deposit.status = standing_of(deposit)
     tell(deposit)
@@ -314,7 +314,7 @@ def event_of(deposit: Deposit) -> dict[str, object]:
     }
 
 
-def _note(deposit: Deposit, source: str, key: str, why: str = "") -> None:
+def _note(deposit: Deposit, source: LedgerException.Source, key: str, why: str = "") -> None:
     detail: dict[str, object] = {"deposit": deposit.pk, "tx_id": deposit.tx_id, "coin": deposit.coin}
     detail |= {"why": why} if why else {}
     note_exception(source=source, key=key, asset=deposit.asset_id, amount=deposit.amount, detail=detail)
@@ -323,7 +323,7 @@ def _note(deposit: Deposit, source: str, key: str, why: str = "") -> None:
 def _note_odd(account: VenueAccount, record: DepositRecord, why: str) -> None:
     known = Asset.objects.filter(pk=record.asset).exists()
     note_exception(
-        source="odd deposit record",
+        source=LedgerException.Source.ODD_DEPOSIT,
         key=f"odd-deposit:{account.pk}:{record.id}"[:120],
         asset=record.asset if known else None,
         amount=None,

@@ -11,7 +11,7 @@ from exchange import push
 from exchange.database import transaction_with_retry
 from exchange.gate.models import VenueAccount
 from ledger import rules
-from ledger.models import Deposit, SubAccount
+from ledger.models import Deposit, LedgerException, SubAccount
 from ledger.services.exceptions import note_exception
 
 log = structlog.get_logger()
@@ -28,7 +28,7 @@ def reverse(deposit: Deposit, why: str) -> None:
     deposit.status, deposit.reversed_at = Status.REVERSED, timezone.now()
     log.error("deposit.reversed", deposit=deposit.pk, user_id=deposit.user_id, reason=why)
     note_exception(
-        source="deposit reversed by the venue",
+        source=LedgerException.Source.REVERSED,
         key=f"reversed:{deposit.pk}:{deposit.reversed_at:%Y%m%d%H%M%S}",
         asset=deposit.asset_id,
         amount=deposit.booked,

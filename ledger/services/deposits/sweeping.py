@@ -12,7 +12,7 @@ from exchange.binance.errors import NotSent, Rejected, Unknown
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
-from ledger.models import Account, Deposit, Transfer
+from ledger.models import Account, Deposit, LedgerException, Transfer
 from ledger.rules import sweep_name
 from ledger.services.exceptions import note_exception
 from ledger.services.posting import post, system
@@ -105,7 +105,7 @@ def _alarm_if_late(deposit: Deposit, why: str) -> None:
     if deposit.credited_at is None or timezone.now() - deposit.credited_at < LATE:
         return
     note_exception(
-        source="deposit not swept",
+        source=LedgerException.Source.NOT_SWEPT,
         key=f"not-swept:{deposit.pk}",
         asset=deposit.asset_id,
         amount=deposit.booked,
