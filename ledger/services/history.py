@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from exchange.binance.errors import NotSent, VenueError
+from exchange.binance.errors import NotSent, Rejected, VenueError
 from exchange.binance.wallet import DepositRecord, WithdrawRecord
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
@@ -32,6 +32,7 @@ MOST_DAYS = 88  # the venue answers for less than 90 (binance.md 15)
 DEPOSITS, WITHDRAWALS = "deposits", "withdrawals"
 PartsOf = Callable[[VenueAccount, date], Iterable[str]]
 Compare = Callable[[VenueAccount, date, str], int | None]
+Missed = tuple[date, str, bool]  # a part of a day, and whether the venue refuses it
 
 
 @dataclass(frozen=True)
@@ -121,12 +122,11 @@ def compare_days(*, day: date | None, kind: str, parts_of: PartsOf, compare: Com
     if gate.venue_key() is None:
         return Comparison(left_out=(_("no key for the venue is set"),))
     account = gate.primary_account()
-    first = account.created_at.date()
-    since = queries.compared_until(account.pk, kind) or first
-    days = [day] if day else _due_days(account, kind, since)
-    is_away, total = False, Comparison()
+    days = [day] if day else _due_days(account, kind)
+    missed: list[Missed] = []
+    is_away, differing = False, 0
     for wanted, part in _due_parts(account, days, parts_of, again=day is not None):
-        found = None
+        found, is_refused = None, False
         try:
             found = None if is_away else compare(account, wanted, part)
         except NotSent as error:  # it wants to be left alone
@@ -134,14 +134,13 @@ def compare_days(*, day: date | None, kind: str, parts_of: PartsOf, compare: Com
             is_away = True
         except VenueError as error:  # a market the venue no longer has, for instance
             log.warning("history.not_compared", part=part, reason=str(error)[:120])
-        if found is not None:
-            total += Comparison(found)
-            continue
-        total += Comparison(left_out=(f"{wanted} {part}",))
-        is_asked_again = wanted > days[-LOOK_BACK_DAYS:][0] or (is_away and wanted >= since)
-        if day is None and wanted >= first and not is_asked_again:
-            _give_up(account, f"{wanted}:{part}")
-    return total
+            is_refused = isinstance(error, Rejected)
+        if found is None:
+            missed.append((wanted, part, is_refused))
+        differing += found or 0
+    if day is None:
+        _give_up_the_late(account, kind, days, missed)
+    return Comparison(differing, tuple(f"{wanted} {part}" for wanted, part, _is_refused in missed))
 
 
 def _due_parts(
@@ -152,12 +151,26 @@ def _due_parts(
         yield from ((day, part) for part in parts_of(account, day) if part not in compared)
 
 
-def _due_days(account: VenueAccount, kind: str, since: date) -> list[date]:
-    """From the latest day that was compared, wholly or in part, however long ago that was."""
+def _since(account: VenueAccount, kind: str) -> date:
+    """The latest day that was compared, wholly or in part; the account's first before that."""
+    return queries.compared_until(account.pk, kind) or account.created_at.date()
+
+
+def _due_days(account: VenueAccount, kind: str) -> list[date]:
+    """From the latest day that was compared, however long ago that was."""
+    since = _since(account, kind)
     days = past_days(timezone.now(), since=since)
     if since < days[0]:
         _give_up(account, f"{since}:{kind}")
     return days
+
+
+def _give_up_the_late(account: VenueAccount, kind: str, days: list[date], missed: list[Missed]) -> None:
+    """What the venue refuses on the last of its days, or lies before what the next sweep begins with, is staff's."""
+    since, last_time = _since(account, kind), days[-LOOK_BACK_DAYS]
+    for wanted, part, is_refused in missed:
+        if account.created_at.date() <= wanted <= last_time and (is_refused or wanted < since):
+            _give_up(account, f"{wanted}:{part}")
 
 
 @transaction_with_retry

@@ -230,8 +230,7 @@ def test_days_the_venue_does_not_answer_for_any_more_are_put_before_staff(venue:
     since = LATEST - timedelta(days=MOST_DAYS)
     last_compared(since)
     cache.set(limits.WEIGHT_KEY, 5000)
-    for _time in range(2):
-        ledger.compare_history()
+    ledger.compare_history()
     keys = LedgerException.objects.order_by("id").values_list("source", "detail__since")
     assert list(keys) == [("history not compared", f"{since}:{kind}") for kind in ("deposits", "withdrawals")]
 
@@ -252,3 +251,12 @@ def test_a_venue_that_wants_to_be_left_alone_is_asked_for_the_day_again(venue: V
     cache.set(limits.WEIGHT_KEY, 5000)
     assert len(ledger.compare_history().left_out) == 18
     assert not LedgerException.objects.exists()
+
+
+def test_a_silent_venue_is_asked_for_the_days_of_an_outage_again(venue: Venue) -> None:
+    last_compared(LATEST - timedelta(days=3))
+    venue.on("GET", SENT, (503, {}))
+    assert len(ledger.compare_history().left_out) == 3
+    assert not LedgerException.objects.exists()
+    venue.on("GET", SENT, (200, []))
+    assert ledger.compare_history() == AGREED
