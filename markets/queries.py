@@ -181,7 +181,7 @@ def _take(price: Decimal, offered: Decimal, left: Decimal, *, is_total: bool) ->
 # ------------------------------------------------------------------ tickers and trades
 @dataclass(frozen=True)
 class Ticker:
-    """The last 24 hours of a market, plain decimal texts."""
+    """The last 24 hours of a market, plain decimal texts; as they stood at `as_of_ms`, by the clock of Unix."""
 
     symbol: str
     last: str
@@ -191,10 +191,15 @@ class Ticker:
     volume: str
     quote_volume: str
     change_percent: str
+    as_of_ms: int = 0  # what an older publisher left says no time, and is as old as can be
+
+    def is_fresh(self, now_ms: int, max_age_s: int) -> bool:
+        """Still the last price a moment ago: the markets process says so of each while the venue's line speaks."""
+        return now_ms - self.as_of_ms <= max_age_s * 1000
 
 
 def tickers() -> dict[str, Ticker]:
-    """Every market's ticker; empty while none is known."""
+    """Every market's ticker, however old; empty while none is known."""
     try:
         rows = feed.client().hvals(feed.TICKERS)
     except (OSError, RedisError) as error:

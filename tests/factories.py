@@ -77,10 +77,11 @@ def publish_book(
     feed.client().set(feed.book_key(symbol), json.dumps({**body, "bids": list(bids), "asks": list(asks)}))
 
 
-def publish_ticker(symbol: str, last: str) -> None:
-    """The market's last price is known."""
+def publish_ticker(symbol: str, last: str, *, age_s: int = 0) -> None:
+    """The market's last price is known, or was so many seconds ago."""
     rest = dict.fromkeys(("open", "high", "low"), last) | dict.fromkeys(("volume", "quote_volume"), "0")
-    row = {"symbol": symbol, "last": last, **rest, "change_percent": "0"}
+    as_of_ms = time.time_ns() // 1_000_000 - age_s * 1000
+    row = {"symbol": symbol, "last": last, **rest, "change_percent": "0", "as_of_ms": as_of_ms}
     feed.client().hset(feed.TICKERS, symbol, json.dumps(row))
 
 

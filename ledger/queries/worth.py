@@ -1,5 +1,6 @@
 """What assets are worth in the asset of reference: estimates at the last prices, never a balance."""
 
+import time
 from decimal import ROUND_CEILING, Context, Decimal
 
 from django.conf import settings
@@ -10,14 +11,25 @@ from markets import queries as markets
 BRIDGES = ("BTC", "ETH", "BNB", "USDC", "FDUSD")
 ONE = Decimal(1)
 VALUE_SCALE = 8
+# Limits and stops are counted with prices. They are said again every ten seconds while the venue's line speaks: one
+# that several times in a row was not is no price any more, and who needs one is told that there is none.
+OLDEST_PRICE_SECONDS = 60
 _UP = Context(prec=60, rounding=ROUND_CEILING)
 
 
 class Prices:
-    """The last prices of one moment; an asset without a market of its own is priced over another asset."""
+    """The last prices of one moment, none older than OLDEST_PRICE_SECONDS.
+
+    An asset without a market of its own is priced over another asset.
+    """
 
     def __init__(self) -> None:
-        self._tickers = markets.tickers()
+        now_ms = time.time_ns() // 1_000_000
+        self._tickers = {
+            symbol: ticker
+            for symbol, ticker in markets.tickers().items()
+            if ticker.is_fresh(now_ms, OLDEST_PRICE_SECONDS)
+        }
 
     @property
     def are_known(self) -> bool:

@@ -61,8 +61,8 @@ def trade_of(event: TradeEvent) -> dict[str, object]:
     return {"id": event.t, "price": event.p, "quantity": event.q, "at": event.T, "maker_side": maker}
 
 
-def ticker_of(event: TickerEvent) -> dict[str, str]:
-    """The last 24 hours; the change in percent of the opening price."""
+def ticker_of(event: TickerEvent, as_of_ms: int) -> dict[str, str | int]:
+    """The last 24 hours as they stood at this time; the change in percent of the opening price."""
     opened = Decimal(event.o)
     change = (Decimal(event.c) - opened) * 100 / opened if opened else Decimal(0)
     return {
@@ -74,6 +74,7 @@ def ticker_of(event: TickerEvent) -> dict[str, str]:
         "volume": event.v,
         "quote_volume": event.q,
         "change_percent": plain(round(change, 2)),
+        "as_of_ms": as_of_ms,
     }
 
 

@@ -23,6 +23,8 @@ WHOLE_SECONDS = 0.25
 # What did not change is said again, so that its age can be told from silence.
 AGAIN_SECONDS = 1.0
 TICKERS_SECONDS = 1.0
+# Last prices that did not move are said to be still the last ones, while the line speaks: else they grow old.
+PRICES_SECONDS = 10.0
 _encode = msgspec.json.Encoder().encode
 
 
@@ -36,6 +38,8 @@ class Publisher:
         self._again_at = clock()
         self._tickers: dict[str, TickerEvent] = {}
         self._tickers_at = clock() - TICKERS_SECONDS
+        self._prices: dict[str, TickerEvent] = {}
+        self._prices_at = clock()
         self._silent = False
 
     def run(self, stopped: threading.Event) -> None:
@@ -53,7 +57,7 @@ class Publisher:
         pipe = feed.client().pipeline(transaction=False)
         self._add_books(pipe, self._due(changes))
         self._add_trades(pipe, changes.trades)
-        self._add_tickers(pipe, self._ripe_tickers(changes))
+        self._add_tickers(pipe, self._ripe_tickers(changes), self._standing_tickers())
         for k in changes.candles.values():
             pipe.publish(feed.CHANNEL, _encode(candle_of(k)))
         if len(pipe):
@@ -62,11 +66,23 @@ class Publisher:
     def _ripe_tickers(self, changes: Changes) -> list[TickerEvent]:
         """The newest of every market that moved, once a second: each arrives at a moment of its own."""
         self._tickers |= changes.tickers
+        self._prices |= changes.tickers
         now = self._clock()
         if now - self._tickers_at < TICKERS_SECONDS:
             return []
         ripe, self._tickers, self._tickers_at = list(self._tickers.values()), {}, now
         return ripe
+
+    def _standing_tickers(self) -> list[TickerEvent]:
+        """The newest of every followed market, now and then and only while the line speaks."""
+        now = self._clock()
+        if self._following.is_silent or now - self._prices_at < PRICES_SECONDS:
+            return []
+        self._prices = {
+            symbol: self._prices[symbol] for symbol in self._following.books if symbol in self._prices
+        }
+        self._prices_at = now
+        return list(self._prices.values())
 
     def _due(self, changes: Changes) -> set[str]:
         """The markets to speak of: those that changed; once a second, or when the line fell silent, all."""
@@ -114,9 +130,11 @@ class Publisher:
             pipe.publish(feed.CHANNEL, _encode({"type": "trades", "symbol": symbol, "trades": rows}))
 
     @staticmethod
-    def _add_tickers(pipe: Any, events: Iterable[TickerEvent]) -> None:
-        tickers = {event.s: ticker_of(event) for event in events}
-        if not tickers:
-            return
-        pipe.hset(feed.TICKERS, mapping={symbol: _encode(ticker) for symbol, ticker in tickers.items()})
-        pipe.publish(feed.CHANNEL, _encode({"type": "tickers", "tickers": tickers}))
+    def _add_tickers(pipe: Any, moved: Iterable[TickerEvent], standing: Iterable[TickerEvent]) -> None:
+        now_ms = time.time_ns() // 1_000_000
+        tickers = {event.s: ticker_of(event, now_ms) for event in moved}
+        known = {event.s: ticker_of(event, now_ms) for event in standing} | tickers
+        if known:
+            pipe.hset(feed.TICKERS, mapping={symbol: _encode(ticker) for symbol, ticker in known.items()})
+        if tickers:
+            pipe.publish(feed.CHANNEL, _encode({"type": "tickers", "tickers": tickers}))

@@ -15,8 +15,8 @@ from exchange.office.models import Approval, AuditRecord
 from exchange.tables import cell, csv_lines
 from ledger import services as ledger
 from ledger.models import LedgerException, Reconciliation
-from tests.factories import balance, fund, make_user
-from tests.ledger.runs import ACCOUNT, holds, price, twice
+from tests.factories import balance, fund, make_user, publish_ticker
+from tests.ledger.runs import ACCOUNT, holds, twice
 from tests.venue import Venue
 
 D = Decimal
@@ -34,7 +34,7 @@ def alice(db: None) -> User:
     user = make_user()
     fund(user, "USDT", "1000")
     fund(user, "BTC", "0.5")
-    price("BTCUSDT", "40000")
+    publish_ticker("BTCUSDT", "40000")
     return user
 
 

@@ -12,9 +12,9 @@ from accounts.models import User
 from ledger import services as ledger
 from ledger.models import LedgerException, Network
 from markets.models import Asset
-from tests.factories import fund, make_user, venue_account
+from tests.factories import fund, make_user, publish_ticker, venue_account
 from tests.ledger.money import CONFIG, HISTORY, TRANSFER
-from tests.ledger.runs import holds, price, twice
+from tests.ledger.runs import holds, twice
 from tests.venue import Body, Venue
 
 
@@ -94,7 +94,7 @@ def really_rich(committed_db: str, venue: Venue) -> Iterator[User]:
 def funded(rich: User) -> User:
     """alice with 1,000 USDT and 1 BTC, which is worth 40,000."""
     fund(rich, "BTC", "1")
-    price("BTCUSDT", "40000")
+    publish_ticker("BTCUSDT", "40000")
     return rich
 
 

@@ -1,6 +1,5 @@
 """Runs of the reconciliation at a venue whose account a test describes."""
 
-import json
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,18 +9,10 @@ import psycopg
 from accounts.models import User
 from ledger import services as ledger
 from ledger.models import LedgerException, Reconciliation
-from markets import feed
 from tests.venue import Venue
 
 ACCOUNT, ASSETS = "/api/v3/account", "/sapi/v4/sub-account/assets"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-def price(symbol: str, last: str) -> None:
-    """The markets process says what the last price is."""
-    texts = dict.fromkeys(("open", "high", "low", "volume", "quote_volume"), "0")
-    row = {"symbol": symbol, "last": last, "change_percent": "0", **texts}
-    feed.client().hset(feed.TICKERS, symbol, json.dumps(row))
 
 
 def holds(venue: Venue, *, locked: str = "0", **amounts: str) -> None:

@@ -107,6 +107,9 @@ def test_another_asset_is_counted_by_what_it_is_worth(rich: User) -> None:
     }  # fmt: skip
     with pytest.raises(NoPrice):
         request(rich, **asked)
+    publish_ticker("BTCUSDT", "4", age_s=61)
+    with pytest.raises(NoPrice):
+        request(rich, **asked)
     publish_ticker("BTCUSDT", "40000")
     with override_settings(**LIMITS), pytest.raises(OverDayLimit, match="worth 400 USDT"):
         request(rich, **asked)

@@ -19,7 +19,7 @@ from ledger.errors import AssetStopped
 from ledger.models import Deposit, LedgerException, ReconciledAsset, Reconciliation, Withdrawal
 from markets import feed
 from markets.models import Asset
-from tests.factories import fund, make_user, venue_account
+from tests.factories import fund, make_user, publish_ticker, venue_account
 from tests.ledger.money import (
     HISTORY,
     SENT,
@@ -275,6 +275,13 @@ def test_an_unexplained_one_above_the_limit_stops_its_asset_and_no_other(
 def test_what_nobody_can_value_stops_too(funded: User, venue: Venue) -> None:
     feed.client().delete(feed.TICKERS)
     holds(venue, USDT="1000", BTC="1.00000001")
+    twice()
+    assert books.stopped_assets() == {"BTC"}
+
+
+def test_a_price_that_is_old_values_nothing(funded: User, venue: Venue) -> None:
+    publish_ticker("BTCUSDT", "0.01", age_s=61)
+    holds(venue, USDT="1000", BTC="1.5")
     twice()
     assert books.stopped_assets() == {"BTC"}
 

@@ -17,8 +17,7 @@ from ledger.models import Account, Transfer
 from ledger.queries.sheets import SheetRow
 from ledger.services.posting import available, system
 from markets.models import Asset
-from tests.factories import fund, make_user, venue_account
-from tests.ledger.runs import price
+from tests.factories import fund, make_user, publish_ticker, venue_account
 
 D = Decimal
 ORDER = ledger.Cause.ORDER
@@ -200,7 +199,7 @@ def test_before_anything_was_booked_there_was_nothing(alice: User) -> None:
 
 
 def test_the_treasury_says_how_long_what_lies_at_the_venue_lasts(alice: User) -> None:
-    price("BTCUSDT", "40000")
+    publish_ticker("BTCUSDT", "40000")
     fund(make_user("bob"), "BTC", "1")
     withdraw(alice, "240")
     found = {row.row.asset: row for row in books.treasury().rows}
@@ -246,9 +245,9 @@ def test_what_has_no_price_is_named_and_counts_for_nothing(alice: User) -> None:
 def test_a_price_is_direct_or_turned_round_or_over_another_asset(
     db: None, asset: str, expected: str | None
 ) -> None:
-    price("BTCUSDT", "40000")
-    price("USDTEUR", "0.8")
-    price("DOGEBTC", "0.000001")
+    publish_ticker("BTCUSDT", "40000")
+    publish_ticker("USDTEUR", "0.8")
+    publish_ticker("DOGEBTC", "0.000001")
     found = books.Prices().of(asset)
     assert found == (None if expected is None else D(expected))
 

@@ -12,7 +12,10 @@ import redis
 from markets import feed, queries
 from markets.stream import Following, Publisher, Snapshots
 from markets.stream.following import SILENT_SECONDS
+from markets.stream.publishing import PRICES_SECONDS
 from tests.markets.test_following import Clock, Venue, depth, fetch_all, ladder, say
+
+NAMES = ("last", "open", "high", "low", "volume", "quote_volume", "change_percent")
 
 
 @pytest.fixture
@@ -202,3 +205,55 @@ def test_nothing_is_known_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -
     assert queries.published_book("BTCUSDT") is None
     assert queries.tickers() == {}
     assert queries.recent_trades("BTCUSDT") == []
+
+
+# ------------------------------------------------------------------ how old a price is
+def test_a_price_that_stands_still_is_renewed_while_the_line_speaks_and_grows_old_in_silence(
+    following: Following, publisher: Publisher, clock: Clock, channel: redis.client.PubSub
+) -> None:
+    say(following, "btcusdt@miniTicker", day("BTCUSDT", "103"))
+    clock.now += 1
+    publisher.publish()
+    make_old("BTCUSDT")
+    say(following, "ethusdt@depth@100ms", depth("ETHUSDT", 11, 11))
+    clock.now += PRICES_SECONDS
+    assert following.is_silent
+    publisher.publish()
+    assert not is_fresh("BTCUSDT")
+    say(following, "ethusdt@depth@100ms", depth("ETHUSDT", 12, 12))
+    publisher.publish()
+    assert is_fresh("BTCUSDT")
+    told = [message for message in heard_on(channel) if message["type"] == "tickers"]
+    assert len(told) == 1, "what did not move is not told to pages again"
+
+
+def make_old(symbol: str) -> None:
+    row = feed.load(feed.client().hget(feed.TICKERS, symbol))  # type: ignore[arg-type]
+    feed.client().hset(feed.TICKERS, symbol, json.dumps({**row, "as_of_ms": row["as_of_ms"] - 61_000}))
+
+
+def is_fresh(symbol: str) -> bool:
+    return queries.tickers()[symbol].is_fresh(time.time_ns() // 1_000_000, 60)
+
+
+def test_a_market_that_is_followed_no_more_is_not_renewed(
+    following: Following, publisher: Publisher, clock: Clock
+) -> None:
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        say(following, f"{symbol.lower()}@miniTicker", day(symbol, "103"))
+    clock.now += 1
+    publisher.publish()
+    following.follow(["ETHUSDT"])
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        make_old(symbol)
+    clock.now += PRICES_SECONDS
+    say(following, "ethusdt@depth@100ms", depth("ETHUSDT", 11, 11))
+    publisher.publish()
+    assert (is_fresh("BTCUSDT"), is_fresh("ETHUSDT")) == (False, True)
+
+
+def test_a_price_of_an_older_publisher_is_as_old_as_can_be() -> None:
+    feed.client().hset(
+        feed.TICKERS, "BTCUSDT", json.dumps({"symbol": "BTCUSDT", **dict.fromkeys(NAMES, "1")})
+    )
+    assert not is_fresh("BTCUSDT")

@@ -14,8 +14,8 @@ from ledger.errors import AssetStopped
 from ledger.models import Account, HistoryCheck, LedgerException
 from orders import services
 from orders.models import Fill, Order
-from tests.factories import balance, held_by_the_house, make_market
-from tests.ledger.runs import differences, holds, price, run, twice
+from tests.factories import balance, held_by_the_house, make_market, publish_ticker
+from tests.ledger.runs import differences, holds, run, twice
 from tests.orders.test_placing import ticket
 from tests.orders.test_reports import tell, traded
 from tests.venue import Venue, error, order_body, trade_body
@@ -27,7 +27,7 @@ D = Decimal
 
 @pytest.fixture(autouse=True)
 def wallet(venue: Venue) -> None:
-    price("BTCUSDT", "40000")
+    publish_ticker("BTCUSDT", "40000")
     venue.on("GET", "/sapi/v1/capital/deposit/hisrec", (200, []))
 
 
