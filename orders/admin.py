@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from exchange.binance.errors import VenueError
+from exchange.gate import services as gate
 from exchange.office.decision import ReadOnly
 from orders import services
 from orders.models import Fill, Order, VenueOrder
@@ -39,11 +40,17 @@ class VenueOrderAdmin(ReadOnly):
 
     @admin.action(description=_("Ask the venue again"), permissions=["view"])
     def ask_again(self, request: HttpRequest, chosen: QuerySet[VenueOrder]) -> None:
-        for venue_order in chosen:
-            try:
-                services.reconcile(venue_order_id=venue_order.pk)
-            except VenueError as error:
-                self.message_user(request, f"{venue_order}: {error}", messages.ERROR)
+        """One after the other behind a thread; who asked waits a moment, and the sweeps ask for what is left."""
+        numbers = [venue_order.pk for venue_order in chosen]
+
+        def ask() -> None:
+            for number in numbers:
+                services.reconcile(venue_order_id=number)
+
+        try:
+            gate.history().carry(ask)
+        except VenueError as error:
+            self.message_user(request, str(error), messages.ERROR)
 
 
 @admin.register(Fill)

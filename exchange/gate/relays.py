@@ -103,5 +103,11 @@ def addresses() -> Relays:
 
 
 @once
+def history() -> Relays:
+    """What staff want compared or looked up; one at a time, the sweeps ask for the rest."""
+    return Relays("history", 1)
+
+
+@once
 def candles() -> Relays:
     return Relays("candles", 4)

@@ -22,7 +22,7 @@ from exchange.database import rules_the_database
 from exchange.errors import DomainError
 from exchange.gate.limits import blocked_for, clock, has_spare_weight, observe
 from exchange.gate.models import Installation, VenueAccount
-from exchange.gate.relays import addresses, answer_within_a_moment, cancels, candles
+from exchange.gate.relays import addresses, answer_within_a_moment, cancels, candles, history
 from exchange.office import services as office
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ __all__ = [
     "candles",
     "clock",
     "ensure_primary_account",
+    "history",
     "measure_clock",
     "note_stream",
     "note_stream_alive",

@@ -111,9 +111,12 @@ class ReconciliationAdmin(ReadOnly):
         if request.method != "POST" or not request.user.has_perm("ledger.add_reconciliation"):
             raise PermissionDenied
         try:
-            run = services.reconcile(by=request.user)  # type: ignore[arg-type]
+            run = services.reconcile_now(by=request.user)  # type: ignore[arg-type]
         except VenueError as error:
-            messages.error(request, _("The venue could not be asked: %(why)s") % {"why": error})
+            sentence = _(
+                "The venue could not be asked: %(why)s. What it still answers will stand in this list."
+            )
+            messages.error(request, sentence % {"why": error})
             return redirect("admin:ledger_reconciliation_changelist")
         if run is None:
             messages.error(request, _("No key for the venue is set."))

@@ -41,7 +41,7 @@ from ledger.services.networks import synchronise_first_networks, synchronise_net
 from ledger.services.overdue import note_overdue_withdrawals
 from ledger.services.posting import Line, Posted, post
 from ledger.services.proofs import publish_due_proof, publish_proof
-from ledger.services.reconciling import prune_reconciliations, reconcile
+from ledger.services.reconciling import prune_reconciliations, reconcile, reconcile_now
 from ledger.services.reporting import export_report
 from ledger.services.sealing import export_seals, mail_seal, note_verified, seal_books
 from ledger.services.sending import send_next_withdrawal
@@ -116,6 +116,7 @@ __all__ = [
     "publish_proof",
     "read_claim_proof",
     "reconcile",
+    "reconcile_now",
     "refuse_claim",
     "refuse_withdrawal",
     "release",

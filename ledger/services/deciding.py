@@ -1,5 +1,6 @@
 """What staff decide: approved by as many people as it needs, refused by one, and the exits of what got stuck."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import services as accounts
 from accounts.models import User
+from exchange.binance.wallet import WithdrawRecord
 from exchange.database import transaction_with_retry
 from exchange.errors import Conflict, DomainError, NotAllowed
 from exchange.money import plain
@@ -30,7 +32,7 @@ from ledger.services import seals
 from ledger.services.approved import afterwards, ask_decision, beforehand
 from ledger.services.following import settle
 from ledger.services.locked import require_unlocked
-from ledger.services.searching import records_of
+from ledger.services.searching import records_of, records_within_a_moment
 from ledger.services.withdrawals import give_back, stop, tell_pages
 
 Status = Withdrawal.Status
@@ -120,7 +122,7 @@ def ask_refund(*, withdrawal_id: int, by: User, reason: str) -> Approval:
     if withdrawal.status != Status.STOPPED:
         _require_not_taken(withdrawal)
         _require_overdue(withdrawal)
-        _require_unknown_to_venue(withdrawal)
+        _require_unknown_to_venue(withdrawal, records_within_a_moment)
     detail: dict[str, object] = {"withdrawal": withdrawal.pk, "amount": plain(withdrawal.amount)}
     return ask_decision(
         category=REFUND,
@@ -172,7 +174,7 @@ def _require_possible(withdrawal: Withdrawal, sent: Decimal, fee: Decimal) -> No
 def _is_reported(withdrawal: Withdrawal, sent: Decimal, fee: Decimal) -> bool:
     """The venue itself says that it took more than was held: then that is what is booked."""
     try:
-        records = records_of(withdrawal)
+        records = records_within_a_moment(withdrawal)
     except Conflict:  # it cannot say
         return False
     return any(
@@ -199,10 +201,12 @@ def _require_overdue(withdrawal: Withdrawal) -> None:
         raise TooEarly()
 
 
-def _require_unknown_to_venue(withdrawal: Withdrawal) -> None:
+def _require_unknown_to_venue(
+    withdrawal: Withdrawal, look_up: Callable[[Withdrawal], list[WithdrawRecord]] = records_of
+) -> None:
     """An empty history is no evidence against an answer: what the venue gave an id it had."""
     _require_not_taken(withdrawal)
-    if records_of(withdrawal):
+    if look_up(withdrawal):
         raise VenueKnowsIt()
 
 

@@ -55,6 +55,14 @@ def records_of(withdrawal: Withdrawal) -> list[WithdrawRecord]:
         raise Unavailable() from error
 
 
+def records_within_a_moment(withdrawal: Withdrawal) -> list[WithdrawRecord]:
+    """The same for who waits for a page: Unavailable, too, when the venue takes longer than a moment."""
+    try:
+        return gate.history().carry(partial(records_of, withdrawal))
+    except VenueError as error:
+        raise Unavailable() from error
+
+
 def _all_of(withdrawal: Withdrawal, start_ms: int, end_ms: int) -> Iterator[WithdrawRecord]:
     """By our id first: that look-up spans at most seven days, and without a span is of the last seven alone."""
     account = withdrawal.venue_account
