@@ -106,6 +106,12 @@ class CodeForm(forms.Form):
     code = _code_field()
 
 
+class BookOnlyForm(CodeForm):
+    """To what the switch is turned, as the page showed it: sent twice it stays there."""
+
+    turn = forms.ChoiceField(choices=[("on", ""), ("off", "")], widget=forms.HiddenInput)
+
+
 class AddressForm(forms.Form):
     label = forms.CharField(max_length=40, label=_("Name"), help_text=_("Such as: my hardware wallet."))
     address = _address_field()

@@ -11,7 +11,7 @@ from accounts import queries as people
 from exchange.errors import DomainError
 from exchange.pages import CustomerRequest, refuse
 from ledger import queries, services
-from ledger.forms import AddressForm, CodeForm
+from ledger.forms import AddressForm, BookOnlyForm, CodeForm
 from ledger.views.routes import chosen_route, route_context
 
 
@@ -74,13 +74,15 @@ class RemovePage(LoginRequiredMixin, View):
 
 class BookOnlyPage(LoginRequiredMixin, View):
     def get(self, request: CustomerRequest) -> HttpResponse:
-        return self.show(request, CodeForm())
+        turn = "off" if queries.terms(request.user).is_book_only else "on"
+        return self.show(request, BookOnlyForm(initial={"turn": turn}))
 
     def post(self, request: CustomerRequest) -> HttpResponse:
-        form, is_on = CodeForm(request.POST), not queries.terms(request.user).is_book_only
+        form = BookOnlyForm(request.POST)
         if form.is_valid():
+            said = form.cleaned_data
             try:
-                services.set_book_only(user=request.user, is_on=is_on, **form.cleaned_data)
+                services.set_book_only(user=request.user, is_on=said["turn"] == "on", code=said["code"])
             except DomainError as error:
                 refuse(form, error)
             else:
@@ -88,10 +90,10 @@ class BookOnlyPage(LoginRequiredMixin, View):
                 return redirect("addresses")
         return self.show(request, form)
 
-    def show(self, request: CustomerRequest, form: CodeForm) -> HttpResponse:
+    def show(self, request: CustomerRequest, form: BookOnlyForm) -> HttpResponse:
         context = {
-            "terms": queries.terms(request.user),
             "form": form,
+            "turns_on": form["turn"].value() != "off",
             "has_second_factor": people.has_second_factor(request.user),
         }
         return render(request, "ledger/book_only.html", context, status=400 if form.errors else 200)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import Client
 from django.utils import timezone
 
 from accounts.errors import SecondFactorMissing, WrongCode
@@ -264,6 +265,29 @@ def test_switching_off_takes_effect_after_the_delay(rich: User) -> None:
     terms.book_only_until = timezone.now()
     terms.save()
     assert request(rich).pk
+
+
+def test_the_switch_is_turned_to_what_its_page_said_however_often_it_is_sent(
+    rich: User, client: Client
+) -> None:
+    client.force_login(rich)
+    page = "/wallet/addresses/book-only/"
+    assert 'name="turn" value="on"' in client.get(page).text
+    for _time in range(2):
+        client.post(page, {"turn": "on", "code": unused_code(rich)})
+        assert queries.is_book_only(queries.terms(rich))
+    assert 'name="turn" value="off"' in client.get(page).text
+    refused = client.post(page, {"turn": "on", "code": "1"})
+    assert (refused.status_code, 'value="on"' in refused.text) == (400, True)
+
+
+@pytest.mark.parametrize("turn", [None, "", "round"])
+def test_a_switch_that_is_turned_nowhere_stays(rich: User, client: Client, turn: str | None) -> None:
+    only_the_book(rich)
+    client.force_login(rich)
+    asked = {"code": unused_code(rich)} | ({} if turn is None else {"turn": turn})
+    assert client.post("/wallet/addresses/book-only/", asked).status_code == 400
+    assert queries.terms(rich).book_only_until is None
 
 
 def test_an_address_removed_and_added_again_cools_off_again(rich: User) -> None:
