@@ -93,7 +93,6 @@ from ledger.queries.seals import (
     waiting_for_seal,
 )
 from ledger.queries.sheets import balance_sheet, income, treasury, trial_rows
-from ledger.queries.statements import StatementRow, statement_balances, statement_rows
 from ledger.queries.withdrawals import (
     find_withdrawals,
     lately_ended_withdrawals,
@@ -122,7 +121,6 @@ __all__ = [
     "Rebuilt",
     "Report",
     "Statement",
-    "StatementRow",
     "Sum",
     "Wanted",
     "address_on",
@@ -205,9 +203,7 @@ __all__ = [
     "sendable_withdrawals",
     "standing_differences",
     "statement",
-    "statement_balances",
     "statement_of",
-    "statement_rows",
     "stopped_assets",
     "terms",
     "to",

@@ -274,12 +274,15 @@ def test_a_statement_has_what_was_before_every_entry_and_what_is_after(alice: Us
     ledger.hold(user_id=alice.pk, asset="USDT", amount=D(100), cause=ORDER, cause_id=2)
     end = timezone.now()
     fund(alice, "BTC", "1")
-    rows = list(books.statement_rows(alice.pk, start, end))
-    assert [(row.kind, row.bucket, row.amount, row.balance) for row in rows] == [
+    found = books.statement_of(alice.pk, "USDT", books.Wanted(since=start, until=end))
+    assert [(row.transfer.kind, row.bucket, row.amount, row.balance_after) for row in found.entries.reverse()] == [
         ("HOLD", "A", D(-400), D(2000)), ("HOLD", "H", D(400), D(400)),
         ("RELEASE", "H", D(-400), D(0)), ("RELEASE", "A", D(400), D(2400)),
         ("HOLD", "A", D(-100), D(2300)), ("HOLD", "H", D(100), D(100)),
     ]  # fmt: skip
-    assert books.statement_balances(alice.pk, start) == {"USDT": {"A": D(2400)}}
-    assert books.statement_balances(alice.pk, end) == {"USDT": {"A": D(2300), "H": D(100)}}
-    assert list(books.statement_rows(make_user("bob").pk, start, timezone.now() + timedelta(days=1))) == []
+    assert found.opening == books.BalanceRow("USDT", D(2400), D(0))
+    assert found.closing == books.BalanceRow("USDT", D(2300), D(100))
+    assert books.balances_at(alice.pk, start) == [found.opening]
+    assert books.balances_at(alice.pk, end) == [found.closing]
+    whole = books.Wanted(since=start, until=end + timedelta(days=1))
+    assert not books.statement_of(make_user("bob").pk, "USDT", whole).entries.exists()
