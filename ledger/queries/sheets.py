@@ -182,11 +182,16 @@ def income(stretches: list[tuple[datetime, datetime]]) -> list[IncomeRow]:
 
 # ------------------------------------------------------------------ the treasury's view of now
 RATE_OF = timedelta(hours=24)
+# What lasts less long wants somebody to fill it up today.
+DRY_HOURS = 24
 
 
 @dataclass(frozen=True)
 class Coverage:
-    """One asset: what the venue says, what we owe, and how long what lies at the venue lasts."""
+    """One asset: what the venue says, what we owe, and how many hours what is free there lasts.
+
+    None: nothing leaves on balance; zero: nothing is left of what leaves.
+    """
 
     row: SheetRow
     free: Decimal | None
@@ -199,6 +204,10 @@ class Coverage:
     def surplus(self) -> Decimal:
         """What we own beyond what we owe customers; below zero something is missing."""
         return self.row.assets - self.row.available - self.row.held
+
+    @property
+    def is_running_dry(self) -> bool:
+        return self.hours is not None and self.hours < DRY_HOURS
 
     def worth(self, amount: Decimal) -> Decimal | None:
         return None if self.price is None else EXACT.multiply(self.price, amount)
@@ -255,5 +264,5 @@ def _coverage(row: SheetRow, told: ReconciledAsset | None, net: Decimal, prices:
     # A credit to the venue's account is what left it.
     free, locked = (told.free, told.locked) if told else (None, None)
     there = row.venue if free is None else free
-    hours = divide(there * 24, net).quantize(TENTH) if net > 0 and there > 0 else None
+    hours = divide(max(there, ZERO) * 24, net).quantize(TENTH) if net > 0 else None
     return Coverage(row, free, locked, net, hours, prices.of(row.asset))

@@ -231,6 +231,20 @@ def test_hours_until_empty_are_those_of_the_net_outflow(committed_db: str, owner
     assert (found.outflow, found.hours) == (D(240), D("216.0"))
 
 
+def test_an_empty_account_that_money_leaves_lasts_no_hour_and_stands_out(
+    committed_db: str, owner: Any
+) -> None:
+    user = make_user()
+    fund(user, "USDT", "240")
+    fund(user, "BTC", "1")
+    owner.execute("ALTER TABLE ledger_transfer DISABLE TRIGGER USER")
+    owner.execute("UPDATE ledger_transfer SET created_at = created_at - interval '2 days'")
+    withdraw(user, "240")
+    found = {row.row.asset: row for row in books.treasury().rows}
+    assert (found["USDT"].hours, found["USDT"].is_running_dry) == (D(0), True)
+    assert (found["BTC"].hours, found["BTC"].is_running_dry) == (None, False)
+
+
 def test_what_has_no_price_is_named_and_counts_for_nothing(alice: User) -> None:
     fund(alice, "WEIRD", "5")
     found = books.treasury()
