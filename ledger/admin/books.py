@@ -1,9 +1,13 @@
-"""Staff read the books."""
+"""Staff read the books, and ask for a posting to be taken back."""
+
+from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
-from exchange.office.decision import ReadOnly
+from exchange.office.decision import Decision, DecisionAdmin, ReadOnly
+from ledger import queries, services
 from ledger.models import (
     Account,
     Balance,
@@ -24,12 +28,25 @@ class EntryLines(admin.TabularInline):
         return False
 
 
+def reverse(transfer_id: int, *, by: Any, reason: str) -> None:
+    services.ask_reversal(transfer_id=transfer_id, reason=reason, by=by)
+
+
 @admin.register(Transfer)
-class TransferAdmin(ReadOnly):
+class TransferAdmin(DecisionAdmin):
     list_display = ("id", "kind", "scope", "key", "reference", "created_at")
     list_filter = ("kind",)
     search_fields = ("key", "reference")
     inlines = [EntryLines]
+    reverse = Decision(
+        "reverse", _("Ask: take it back"), decide=reverse, permission="ledger.ask_adjustment", is_grave=True
+    )
+
+    def all_decisions(self) -> list[Decision]:
+        return [self.reverse]
+
+    def decisions_for(self, row: Transfer) -> list[Decision]:
+        return [] if queries.is_reversed(row.pk) else self.all_decisions()
 
 
 @admin.register(Account)

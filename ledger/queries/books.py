@@ -86,6 +86,11 @@ def has_transfer(scope: str, key: str) -> bool:
     return Transfer.objects.filter(scope=scope, key=key).exists()
 
 
+def is_reversed(transfer_id: int) -> bool:
+    """True when a later transfer took it back."""
+    return Transfer.objects.filter(reverses_id=transfer_id).exists()
+
+
 def open_holds(asset: str | None = None) -> QuerySet[Hold]:
     """Holds that still hold something, oldest first."""
     found = Hold.objects.filter(is_open=True, remaining__gt=0).select_related("account").order_by("id")

@@ -15,7 +15,7 @@ from exchange.office import queries as requests
 from exchange.office import services as office
 from exchange.office.errors import OwnMoney
 from exchange.office.models import Approval
-from ledger import rules
+from ledger import queries, rules
 from ledger.errors import AlreadyReversed, UnknownTransfer
 from ledger.models import Account, Entry, Transfer
 from ledger.services.posting import AccountName, Line, call, columns_of, post
@@ -116,7 +116,7 @@ def ask_reversal(*, transfer_id: int, reason: str, by: User) -> Approval:
     found = Transfer.objects.filter(pk=transfer_id).first()
     if found is None:
         raise UnknownTransfer()
-    if Transfer.objects.filter(reverses_id=transfer_id).exists():
+    if queries.is_reversed(transfer_id):
         raise AlreadyReversed()
     sums = Entry.objects.filter(transfer=found).order_by("account_id").values_list("account_id")
     accounts = Account.objects.in_bulk([row[0] for row in sums])

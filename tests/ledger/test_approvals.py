@@ -4,11 +4,14 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
 
 from accounts.models import User
 from exchange.errors import DomainError
 from exchange.office import services as office
 from exchange.office.errors import OwnMoney, OwnRequest
+from exchange.office.models import Approval
 from ledger import services as ledger
 from ledger.errors import AlreadyReversed, Unbalanced
 from ledger.models import Account, Entry, Transfer
@@ -72,8 +75,6 @@ def test_nobody_decides_about_lines_of_an_account_of_their_own(
 def test_what_their_owner_asked_or_granted_all_the_same_is_not_booked(
     alice: User, carol: User, dave: User, owner: str
 ) -> None:
-    from exchange.office.models import Approval
-
     asked = ask(alice, carol)
     office.grant(asked, by=dave)
     customer = Approval.objects.filter(pk=asked)
@@ -102,8 +103,6 @@ def test_what_was_granted_is_booked_once(alice: User, carol: User, dave: User) -
 
 
 def test_a_request_changed_after_it_was_granted_is_not_booked(alice: User, carol: User, dave: User) -> None:
-    from exchange.office.models import Approval
-
     asked = ask(alice, carol)
     office.grant(asked, by=dave)
     payload = Approval.objects.get(pk=asked).payload
@@ -115,8 +114,6 @@ def test_a_request_changed_after_it_was_granted_is_not_booked(alice: User, carol
 
 
 def test_one_that_cannot_be_booked_says_why(alice: User, carol: User, dave: User) -> None:
-    from exchange.office.models import Approval
-
     asked = ask(alice, carol, "-500")
     office.grant(asked, by=dave)
     ledger.carry_out_approvals()
@@ -151,6 +148,32 @@ def test_a_reversal_takes_back_exactly_what_was_booked_and_only_once(
         ledger.ask_reversal(transfer_id=transfer.pk, reason="again", by=carol)
 
 
+def test_staff_ask_on_the_transfers_page_and_another_grants(
+    alice: User, client: Client, carol: User, dave: User
+) -> None:
+    transfer = Transfer.objects.get(kind="DEPOSIT")
+    page = f"/admin/ledger/transfer/{transfer.pk}/"
+    sign_in(client, carol, "view_transfer", "ask_adjustment")
+    assert "../reverse/" in client.get(f"{page}change/").text
+    assert client.post(f"{page}reverse/", {"reason": "wrong"}).status_code == 302
+    asked = Approval.objects.get()
+    assert (asked.kind, asked.asked_by, asked.reason) == ("ledger.reversal", carol, "wrong")
+    sign_in(client, dave, "view_transfer", "view_approval", "change_approval")
+    assert "../reverse/" not in client.get(f"{page}change/").text
+    assert client.post(f"{page}reverse/", {"reason": "wrong"}).status_code == 403
+    client.post(f"/admin/office/approval/{asked.pk}/grant/", {"reason": "seen"})
+    ledger.carry_out_approvals()
+    assert balance(alice, "USDT") == (0, 0)
+    sign_in(client, carol)
+    assert "../reverse/" not in client.get(f"{page}change/").text
+    assert "taken back already" in client.post(f"{page}reverse/", {"reason": "again"}).text
+
+
+def sign_in(client: Client, user: User, *rights: str) -> None:
+    user.user_permissions.add(*Permission.objects.filter(codename__in=rights))
+    client.force_login(user)
+
+
 def test_a_reversal_of_something_else_is_refused_by_the_database(
     alice: User, carol: User, dave: User
 ) -> None:
@@ -170,8 +193,6 @@ def test_a_reversal_of_something_else_is_refused_by_the_database(
 
 
 def test_a_decision_without_money_is_carried_out_once(alice: User, carol: User, dave: User) -> None:
-    from exchange.office.models import Approval
-
     asked = ledger.ask_decision(category="nothing", subject="withdrawal 7", reason="seen", by=carol)
     office.grant(asked.pk, by=dave)
     ledger.carry_out_approvals()
