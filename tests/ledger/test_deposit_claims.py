@@ -347,6 +347,12 @@ def test_what_the_venue_took_back_ends_by_four_eyes(
     assert grant(decide(deposit_id=stray.pk, reason="asked the venue", by=carol), dave) == "USED"
     assert (statuses(), balance(alice, "USDT")[0]) == ([shown], left)
     assert not LedgerException.objects.filter(resolved_at=None).exists()
+    done = [
+        (record.action, record.actor, bool(record.reason))
+        for record in records.history_of("deposit", stray.pk)
+    ]
+    last = "deposit.restore" if stays else "deposit.take_back"
+    assert done == [(last, dave, True), ("deposit.reversed", None, True), ("deposit.attribute", dave, True)]
 
 
 def test_the_desk_asks_and_grants_by_its_own_pages(

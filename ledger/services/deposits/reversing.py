@@ -10,6 +10,7 @@ from accounts import services as accounts
 from exchange import push
 from exchange.database import transaction_with_retry
 from exchange.gate.models import VenueAccount
+from exchange.office import services as office
 from ledger import rules
 from ledger.models import Deposit, LedgerException, SubAccount
 from ledger.services.exceptions import note_exception
@@ -27,6 +28,7 @@ def reverse(deposit: Deposit, why: str) -> None:
         return
     deposit.status, deposit.reversed_at = Status.REVERSED, timezone.now()
     log.error("deposit.reversed", deposit=deposit.pk, user_id=deposit.user_id, reason=why)
+    office.record(None, "deposit.reversed", "deposit", deposit.pk, reason=why)
     note_exception(
         source=LedgerException.Source.REVERSED,
         key=f"reversed:{deposit.pk}:{deposit.reversed_at:%Y%m%d%H%M%S}",

@@ -217,6 +217,8 @@ def _settled(approval: Approval, before: Status, transfer_id: int | None) -> Dep
         raise DepositDecided()
     deposit.correction_id = transfer_id or deposit.correction_id
     deposit.settled_at = timezone.now()
+    action = approval.payload["category"].replace("-", ".", 1).replace("-", "_")
+    office.record(approval.decided_by, action, "deposit", deposit.pk, reason=approval.reason)
     return deposit
 
 
