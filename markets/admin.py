@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from exchange.office.decision import PlainAmounts
 from markets import services
 from markets.models import Asset, Market
 
@@ -30,7 +31,7 @@ class MarketAdmin(NoneAddedOrRemoved, admin.ModelAdmin):
 
 
 @admin.register(Asset)
-class AssetAdmin(NoneAddedOrRemoved, admin.ModelAdmin):
+class AssetAdmin(PlainAmounts, NoneAddedOrRemoved, admin.ModelAdmin):
     list_display = ("code", "name", "scale", "max_amount")
     search_fields = ("code", "name")
 

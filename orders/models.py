@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from exchange.money import plain
+
 
 def amount_field(**options: object) -> models.DecimalField:
     return models.DecimalField(max_digits=38, decimal_places=18, **options)  # type: ignore[arg-type]
@@ -166,4 +168,4 @@ class Fill(models.Model):
         indexes = [BrinIndex(fields=["at"], name="fill_by_time", pages_per_range=32)]
 
     def __str__(self) -> str:
-        return f"{self.quantity} @ {self.price}"
+        return f"{plain(self.quantity)} @ {plain(self.price)}"

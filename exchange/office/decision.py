@@ -1,12 +1,13 @@
 """What admin pages share: tables that nobody edits, and decisions with a reason on a page of their own."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
+from django.db.models import DecimalField, Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -15,11 +16,50 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from exchange.errors import DomainError
+from exchange.money import plain
 
 Decide = Callable[..., object]
 
 
-class ReadOnly(admin.ModelAdmin):
+@dataclass(frozen=True)
+class Shown:
+    """A column of amounts with all the digits each has, and no zeros after them."""
+
+    name: str
+    short_description: object
+
+    @property
+    def __name__(self) -> str:
+        return self.name
+
+    @property
+    def admin_order_field(self) -> str:
+        return self.name
+
+    def __call__(self, row: Model) -> str | None:
+        found = getattr(row, self.name)
+        return None if found is None else plain(found)
+
+
+class PlainAmounts:
+    """Tables and pages of the admin in which every amount is shown as it is, not with all decimals of its column."""
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return self._shown(super().get_list_display(request))  # type: ignore[misc]
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        return self._shown(super().get_fields(request, obj))  # type: ignore[misc]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        return self._shown(super().get_readonly_fields(request, obj))  # type: ignore[misc]
+
+    def _shown(self, names: Any) -> list[Any]:
+        meta = self.model._meta  # type: ignore[attr-defined]
+        amounts = {found.name: found for found in meta.get_fields() if isinstance(found, DecimalField)}
+        return [Shown(name, amounts[name].verbose_name) if name in amounts else name for name in names]
+
+
+class ReadOnly(PlainAmounts, admin.ModelAdmin):
     """Staff see the rows; only services write them."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from exchange.office.decision import Decision, DecisionAdmin, ReadOnly
+from exchange.office.decision import Decision, DecisionAdmin, PlainAmounts, ReadOnly
 from ledger import queries, services
 from ledger.models import (
     Account,
@@ -17,7 +17,7 @@ from ledger.models import (
 )
 
 
-class EntryLines(admin.TabularInline):
+class EntryLines(PlainAmounts, admin.TabularInline):
     model = Entry
     fields = ("account", "bucket", "amount", "asset", "seq", "balance_after")
     readonly_fields = fields

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from exchange.money import plain
 from ledger.models.fields import amount_field
 
 
@@ -62,7 +63,7 @@ class Balance(models.Model):
     version = models.BigIntegerField(default=0, help_text=_("Number of the account's latest entry."))
 
     def __str__(self) -> str:
-        return f"{self.available} + {self.held}"
+        return f"{plain(self.available)} + {plain(self.held)}"
 
 
 class Transfer(models.Model):
@@ -141,7 +142,7 @@ class Entry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.asset_id} {self.bucket}"
+        return f"{plain(self.amount)} {self.asset_id} {self.bucket}"
 
 
 class Hold(models.Model):
@@ -173,4 +174,4 @@ class Hold(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.remaining} of {self.amount} for {self.cause} {self.cause_id}"
+        return f"{plain(self.remaining)} of {plain(self.amount)} for {self.cause} {self.cause_id}"

@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
+from exchange.money import plain
 from ledger.models.deposits import Deposit
 from ledger.models.fields import amount_field
 from ledger.models.networks import Network
@@ -66,4 +67,4 @@ class DepositClaim(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount.normalize():f} {self.network.asset_id} {self.status}"
+        return f"{plain(self.amount)} {self.network.asset_id} {self.status}"

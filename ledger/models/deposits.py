@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
+from exchange.money import plain
 from ledger.models.books import Transfer
 from ledger.models.fields import amount_field
 from ledger.models.networks import Network
@@ -192,7 +193,7 @@ class Deposit(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount.normalize():f} {self.coin} {self.status}"
+        return f"{plain(self.amount)} {self.coin} {self.status}"
 
     @property
     def booked(self) -> Decimal:

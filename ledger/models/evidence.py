@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from exchange.money import plain
 from ledger.models.books import Account, Transfer
 from ledger.models.fields import Xid8Field, amount_field
 
@@ -72,4 +73,4 @@ class Snapshot(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} before {self.horizon}"
+        return f"{plain(self.amount)} before {self.horizon}"

@@ -11,8 +11,10 @@ from django.utils import timezone
 from accounts.models import KycCase, User
 from exchange.gate import services as gate
 from exchange.office import services as office
-from ledger.models import Network, Withdrawal
+from ledger import services as books
+from ledger.models import Hold, Network, Transfer, Withdrawal
 from markets.models import Asset
+from tests.factories import fund
 
 ADDRESS = "TJ6Piuaw35M4PM54CzWFqzEPP998yXydc6"
 
@@ -116,6 +118,26 @@ def test_every_table_of_the_desk_opens(carol: Client, withdrawal: Withdrawal) ->
     answers = {table: carol.get(table).status_code for table in sorted(tables)}
     assert len(answers) > 10
     assert set(answers.values()) == {200}
+
+
+def test_amounts_are_shown_with_their_own_digits_and_not_with_those_of_their_column(
+    carol: Client, alice: User
+) -> None:
+    fund(alice, "USDT", "20000000000.12345678")
+    books.hold(user_id=alice.pk, asset="USDT", amount=Decimal("1.5"), cause=books.Cause.ORDER, cause_id=1)
+    hold, transfer = Hold.objects.get(), Transfer.objects.get(kind="DEPOSIT")
+    pages = {
+        "/admin/ledger/balance/": "19999999998.62345678",
+        f"/admin/ledger/balance/{hold.account_id}/change/": "19999999998.62345678",
+        "/admin/ledger/hold/?o=5": ">1.5<",
+        f"/admin/ledger/hold/{hold.pk}/change/": ">1.5<",
+        f"/admin/ledger/transfer/{transfer.pk}/change/": "-20000000000.12345678",
+        "/admin/markets/asset/": ">1000000000000000<",
+    }
+    for page, figure in pages.items():
+        text = carol.get(page).text
+        assert figure in text, page
+        assert not re.search(r"\d\.\d*0{6}", text), page
 
 
 def test_a_password_is_changed_where_everybody_does(carol: Client) -> None:
