@@ -61,7 +61,7 @@ def address_on(network: Network, user: "User") -> DepositAddress | None:
 
 def find_deposits(text: str, number: int | None = None) -> QuerySet[Deposit]:
     """Deposits with this number, address, transaction or id at the venue, newest first."""
-    named = Q(address=text) | Q(tx_id__iexact=text) | Q(venue_id=text) | Q(user__email__iexact=text)
+    named = Q(address__iexact=text) | Q(tx_id__iexact=text) | Q(venue_id=text) | Q(user__email__iexact=text)
     return Deposit.objects.filter(named | Q(pk=number)).select_related("user").order_by("-id")
 
 

@@ -67,7 +67,6 @@ def sendable_withdrawals() -> QuerySet[Withdrawal]:
 
 def find_withdrawals(text: str, number: int | None = None) -> QuerySet[Withdrawal]:
     """Withdrawals with this number, address, transaction or id at the venue, newest first."""
-    named = (
-        Q(address=text) | Q(tx_id=text) | Q(client_id=text) | Q(venue_id=text) | Q(user__email__iexact=text)
-    )
+    named = Q(address__iexact=text) | Q(tx_id__iexact=text) | Q(client_id__iexact=text) | Q(venue_id=text)
+    named |= Q(user__email__iexact=text)
     return Withdrawal.objects.filter(named | Q(pk=number)).select_related("user").order_by("-id")

@@ -74,7 +74,9 @@ def test_a_customer_is_found_by_parts_of_name_and_address(carol: Client, alice: 
     assert f"/admin/accounts/user/{alice.pk}/change/" in carol.get("/admin/search/", {"q": text}).text
 
 
-@pytest.mark.parametrize("text", [ADDRESS, "cw-withdrawal-1", "alice@example.com"])
+@pytest.mark.parametrize(
+    "text", [ADDRESS, ADDRESS.lower(), "cw-withdrawal-1", "CW-Withdrawal-1", "alice@example.com"]
+)
 def test_a_withdrawal_is_found_by_where_it_goes(carol: Client, withdrawal: Withdrawal, text: str) -> None:
     assert (
         f"/admin/ledger/withdrawal/{withdrawal.pk}/change/" in carol.get("/admin/search/", {"q": text}).text
