@@ -21,6 +21,11 @@ def status() -> dict[str, object]:
     }
 
 
+def primary_account() -> VenueAccount:
+    """The venue account customers' orders go to."""
+    return VenueAccount.objects.get(is_primary=True)
+
+
 def user_streams() -> list[VenueAccount]:
     """Every venue account with the state of its user data stream."""
     return list(VenueAccount.objects.order_by("name"))

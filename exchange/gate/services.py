@@ -22,6 +22,7 @@ from exchange.database import rules_the_database
 from exchange.errors import DomainError
 from exchange.gate.limits import blocked_for, clock, has_spare_weight, observe
 from exchange.gate.models import Installation, VenueAccount
+from exchange.gate.queries import primary_account
 from exchange.gate.relays import addresses, answer_within_a_moment, cancels, candles, history
 from exchange.office import services as office
 
@@ -197,11 +198,6 @@ def _measure() -> None:
 
 
 # ------------------------------------------------------------------ accounts
-
-
-def primary_account() -> VenueAccount:
-    """The venue account customers' orders go to."""
-    return VenueAccount.objects.get(is_primary=True)
 
 
 def ensure_primary_account() -> VenueAccount:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 
-from exchange.gate import services as gate
+from exchange.gate import queries as gate
 from exchange.gate.models import VenueAccount
 from ledger.errors import ClaimDecided, UnknownClaim, UnknownDeposit
 from ledger.models import (
