@@ -10,34 +10,39 @@ from django.db import connection
 
 from ledger.models import Account
 
+Key = tuple[str, str]  # asset and type of account
+
 _SUMS = """
-SELECT {label}, sum(coalesce(s.amount, 0) + coalesce(ledger_house_sum(a.id, coalesce(s.horizon, '0'), NULL), 0))
+SELECT a.asset_id, a.type,
+       sum(coalesce(s.amount, 0) + coalesce(ledger_house_sum(a.id, coalesce(s.horizon, '0'), NULL), 0))
   FROM ledger_account a
   LEFT JOIN LATERAL (
     SELECT amount, horizon FROM ledger_snapshot WHERE account_id = a.id ORDER BY horizon DESC LIMIT 1) s ON true
- WHERE {which} = %s AND a.owner_id IS NULL
- GROUP BY 1
+ WHERE a.owner_id IS NULL AND {which}
+ GROUP BY 1, 2
 """
 
 
-def house(asset: str) -> dict[str, Decimal]:
-    """The house's accounts in the asset, by type."""
-    return _sums(_SUMS.format(label="a.type", which="a.asset_id"), asset)
-
-
-def venue_position(venue_account_id: int) -> dict[str, Decimal]:
-    """What the books say the venue account holds for us: minus the sum of its entries, by asset, zero left out."""
-    sums = _sums(_SUMS.format(label="a.asset_id", which="a.venue_account_id"), venue_account_id)
-    return {asset: -total for asset, total in sums.items() if total}
+def house() -> dict[Key, Decimal]:
+    """The house's accounts, by asset and type."""
+    return _sums("true")
 
 
 def custody_position() -> dict[str, Decimal]:
     """What the books say lies in sub-accounts, by asset, zero left out."""
-    sums = _sums(_SUMS.format(label="a.asset_id", which="a.type"), Account.Type.CUSTODY)
-    return {asset: -total for asset, total in sums.items() if total}
+    return _positions(_sums("a.type = %s", Account.Type.CUSTODY))
 
 
-def _sums(sql: str, value: str | int) -> dict[str, Decimal]:
+def venue_position(venue_account_id: int) -> dict[str, Decimal]:
+    """What the books say the venue account holds for us: minus the sum of its entries, by asset, zero left out."""
+    return _positions(_sums("a.venue_account_id = %s", venue_account_id))
+
+
+def _positions(sums: dict[Key, Decimal]) -> dict[str, Decimal]:
+    return {asset: -total for (asset, _kind), total in sums.items() if total}
+
+
+def _sums(which: str, *values: str | int) -> dict[Key, Decimal]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, [value])
-        return dict(cursor.fetchall())
+        cursor.execute(_SUMS.format(which=which), values)
+        return {(asset, kind): total for asset, kind, total in cursor.fetchall()}

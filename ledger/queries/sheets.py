@@ -3,6 +3,7 @@
 In the books a credit is positive. What we own is therefore negative there, and shown here with its sign turned.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -29,11 +30,7 @@ Key = tuple[str, str]  # asset and type of account, or asset and bucket
 # ------------------------------------------------------------------ sums by asset
 def house_sums(at: datetime | None = None) -> dict[Key, Decimal]:
     """Every account of the house by asset and type, now or as of a time."""
-    assets = (
-        Account.objects.filter(owner__isnull=True).order_by("asset_id").values_list("asset_id", flat=True)
-    )
-    sums = {(asset, kind): total for asset in assets.distinct() for kind, total in house(asset).items()}
-    return sums if at is None else _without(sums, movements(after=at))
+    return house() if at is None else _without(house(), movements(after=at))
 
 
 def movements(
@@ -171,13 +168,14 @@ def income(stretches: list[tuple[datetime, datetime]]) -> list[IncomeRow]:
     """Income of each stretch of time by asset; assets without any are left out."""
     with same_moment():
         found = [(start, end, movements(since=start, until=end)) for start, end in stretches]
-    rows = []
-    for start, end, sums in found:
-        for asset in sorted({asset for asset, kind in sums if kind in INCOME}):
-            parts = [sums.get((asset, kind), ZERO) for kind in INCOME]
-            if any(parts):
-                rows.append(IncomeRow(start, end, asset, *parts))
-    return rows
+    return [row for stretch in found for row in _income_rows(*stretch)]
+
+
+def _income_rows(start: datetime, end: datetime, sums: dict[Key, Decimal]) -> Iterator[IncomeRow]:
+    for asset in sorted({asset for asset, kind in sums if kind in INCOME}):
+        parts = [sums.get((asset, kind), ZERO) for kind in INCOME]
+        if any(parts):
+            yield IncomeRow(start, end, asset, *parts)
 
 
 # ------------------------------------------------------------------ the treasury's view of now
@@ -252,12 +250,11 @@ def treasury() -> Treasury:
         }
         moved = movements(since=now - RATE_OF)
         rows = balance_sheet()
-        earned = income([(now - RATE_OF, now)])
     prices = Prices()
     found = [
         _coverage(row, told.get(row.asset), moved.get((row.asset, Kind.VENUE), ZERO), prices) for row in rows
     ]
-    return Treasury(found, run.at if run else None, earned)
+    return Treasury(found, run.at if run else None, list(_income_rows(now - RATE_OF, now, moved)))
 
 
 def _coverage(row: SheetRow, told: ReconciledAsset | None, net: Decimal, prices: Prices) -> Coverage:
