@@ -119,11 +119,6 @@ class DepositRecord:
         )
 
     @property
-    def has_id(self) -> bool:
-        """False for the oldest records, which carry none: what they say is their key."""
-        return not self.id.startswith(NO_ID)
-
-    @property
     def fallback_id(self) -> str:
         """The key of this record if the venue had not given it an id."""
         return _key_of(self.network, self.tx_id, self.address, self.tag, self.amount)

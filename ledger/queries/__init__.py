@@ -10,7 +10,6 @@ from ledger.queries.books import (
     held_for,
     is_reversed,
     negative_balance,
-    open_holds,
     statement,
     trial_balance,
 )
@@ -40,7 +39,6 @@ from ledger.queries.explaining import Explanation, Sum, explanation
 from ledger.queries.history import (
     Statement,
     Wanted,
-    balance_at,
     balances_at,
     own_lines,
     own_reference,
@@ -130,7 +128,6 @@ __all__ = [
     "announced_networks",
     "available",
     "balance",
-    "balance_at",
     "balance_sheet",
     "balances",
     "balances_at",
@@ -184,7 +181,6 @@ __all__ = [
     "open_claim",
     "open_claims",
     "open_exceptions",
-    "open_holds",
     "owed",
     "own_lines",
     "own_reference",

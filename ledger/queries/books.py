@@ -91,12 +91,6 @@ def is_reversed(transfer_id: int) -> bool:
     return Transfer.objects.filter(reverses_id=transfer_id).exists()
 
 
-def open_holds(asset: str | None = None) -> QuerySet[Hold]:
-    """Holds that still hold something, oldest first."""
-    found = Hold.objects.filter(is_open=True, remaining__gt=0).select_related("account").order_by("id")
-    return found.filter(account__asset_id=asset) if asset else found
-
-
 def held_for(cause: Hold.Cause) -> Iterator[tuple[int, int, str]]:
     """Number of the cause, customer and asset of every open hold of the kind, by number; read bit by bit."""
     found = Hold.objects.filter(is_open=True, cause=cause).order_by("cause_id")

@@ -72,12 +72,6 @@ def balances_at(user_id: int, at: datetime) -> list[BalanceRow]:
         return [BalanceRow(*row) for row in cursor.fetchall()]
 
 
-def balance_at(user_id: int, asset: str, at: datetime) -> BalanceRow:
-    """The customer's balance of the asset at the moment; see `balances_at`."""
-    found = (row for row in balances_at(user_id, at) if row.asset == asset)
-    return next(found, BalanceRow(asset, Decimal(0), Decimal(0)))
-
-
 # ------------------------------------------------------------------ a period
 def statement_of(user_id: int, asset: str, wanted: Wanted) -> Statement:
     """The customer's statement; its entries lie exactly between its two balances, whatever was posted at once."""

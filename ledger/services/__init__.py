@@ -61,7 +61,6 @@ __all__ = [
     "Cause",
     "Comparison",
     "CrossSide",
-    "Difference",
     "Explanation",
     "FillPosting",
     "Finding",
