@@ -19,11 +19,10 @@ from accounts.models import KycCase, KycDocument
 from accounts.rules import browser_name
 from exchange.errors import DomainError
 from exchange.office import services as office
-from exchange.pages import CustomerRequest, refuse
+from exchange.pages import CustomerRequest, client_address, private_download, refuse
 
 PAGE_SIZE = 20
 YEAR = 365 * 24 * 3600
-EXTENSIONS = {"image/jpeg": "jpg", "application/pdf": "pdf"}
 
 
 # ------------------------------------------------------------------ identity
@@ -125,17 +124,9 @@ def closed_wizard(request: CustomerRequest, case: KycCase | None) -> HttpRespons
 @require_GET
 @never_cache
 def document(request: CustomerRequest, document_id: int) -> HttpResponse:
-    """A proof, as a download that no browser runs and no cache keeps."""
-    found, content = services.read_document(
-        document_id, by=request.user, address=request.META.get("REMOTE_ADDR")
-    )
-    response = HttpResponse(content, content_type=found.content_type)
-    name = f"{KycDocument.Kind(found.kind).lower()}-{found.pk}.{EXTENSIONS[found.content_type]}"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "no-store, private"
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
+    found, content = services.read_document(document_id, by=request.user, address=client_address(request))
+    name = f"{KycDocument.Kind(found.kind).lower()}-{found.pk}"
+    return private_download(content, found.content_type, name)
 
 
 # ------------------------------------------------------------------ security

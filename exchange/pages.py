@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import structlog
+from allauth.account.adapter import get_adapter
 from django import forms
 from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 log = structlog.get_logger()
+EXTENSIONS = {"image/jpeg": "jpg", "application/pdf": "pdf"}
 _SPACES = re.compile(r"[\s'\u2019]+")
 _THOUSANDS = re.compile(r"[1-9][0-9]{0,2}(?P<mark>[,.])[0-9]{3}(?:(?P=mark)[0-9]{3})*")
 
@@ -88,6 +90,21 @@ class NonceField(forms.CharField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_length=64, widget=forms.HiddenInput, initial=new_nonce, **options)
+
+
+def client_address(request: HttpRequest) -> str:
+    """Where the request comes from: behind TRUSTED_PROXIES what the outermost of them saw."""
+    return str(get_adapter().get_client_ip(request))
+
+
+def private_download(content: bytes, content_type: str, name: str) -> HttpResponse:
+    """A file somebody handed in, as a download that no browser runs and no cache keeps."""
+    response = HttpResponse(content, content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="{name}.{EXTENSIONS[content_type]}"'
+    response["Cache-Control"] = "no-store, private"
+    response["X-Content-Type-Options"] = "nosniff"
+    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
 
 
 def new_nonce() -> str:

@@ -12,7 +12,7 @@ from accounts import queries as people
 from exchange.money import plain
 from exchange.office import queries as office
 from exchange.office.decision import Decision, DecisionAdmin, ReadOnly, ReasonForm
-from exchange.pages import AmountField
+from exchange.pages import AmountField, client_address
 from ledger import departure, queries, services
 from ledger.models import SavedAddress, Withdrawal
 
@@ -106,7 +106,11 @@ class WithdrawalAdmin(DecisionAdmin):
             "limits": queries.limits(row.user),
             "lifeline": departure.steps(row),
             "approvals": row.approvals.select_related("by"),
-            "beneficiary": services.beneficiary_of(row),
+            "beneficiary": services.read_beneficiary(
+                row,
+                by=request.user,  # type: ignore[arg-type]
+                address=client_address(request),
+            ),
             "earlier": queries.withdrawals(row.user).exclude(pk=row.pk)[:10],
             "case": people.latest_case(row.user),
             "history": office.history_of("withdrawal", row.pk)[:20],

@@ -5,7 +5,7 @@ from ledger.models import Hold, LedgerException, Place
 from ledger.services.addresses import remove_address, save_address, set_book_only
 from ledger.services.adjusting import CATEGORIES, SIDES, ask_adjustment
 from ledger.services.approved import PREFIX, ask_decision, ask_posting, ask_reversal, carry_out_approvals
-from ledger.services.beneficiaries import Beneficiary, beneficiary_of
+from ledger.services.beneficiaries import Beneficiary, beneficiary_of, read_beneficiary
 from ledger.services.confirming import confirm_withdrawal, expire_withdrawals
 from ledger.services.crossing import CrossSide, post_cross, post_dust, post_fee
 from ledger.services.deciding import approve_withdrawal, ask_paid, ask_refund, refuse_withdrawal
@@ -113,6 +113,7 @@ __all__ = [
     "prune_reconciliations",
     "publish_due_proof",
     "publish_proof",
+    "read_beneficiary",
     "read_claim_proof",
     "reconcile",
     "reconcile_now",

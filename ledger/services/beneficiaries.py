@@ -9,8 +9,10 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accounts import secrets
+from accounts.models import User
 from exchange.errors import DomainError
 from exchange.money import plain
+from exchange.office import services as office
 from ledger.errors import BeneficiaryMissing
 from ledger.models import Withdrawal
 
@@ -53,6 +55,14 @@ def _is_name(text: str) -> bool:
 def sealed(who: Beneficiary) -> str:
     """As it is kept: readable only with this installation's key; empty when nobody was named."""
     return secrets.encrypt(json.dumps(asdict(who)).encode()).decode() if who.name else ""
+
+
+def read_beneficiary(withdrawal: Withdrawal, *, by: User, address: str) -> Beneficiary | None:
+    """Whom the customer named, for staff who may see withdrawals; each read is on record."""
+    if not withdrawal.beneficiary or not by.has_perm("ledger.view_withdrawal"):
+        return None
+    office.record(by, "beneficiary.read", "beneficiary", withdrawal.pk, address=address)
+    return beneficiary_of(withdrawal)
 
 
 def beneficiary_of(withdrawal: Withdrawal) -> Beneficiary | None:

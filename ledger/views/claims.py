@@ -11,12 +11,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from exchange.errors import DomainError
-from exchange.pages import CustomerRequest, refuse
+from exchange.pages import CustomerRequest, client_address, private_download, refuse
 from ledger import lifeline, queries, services
 from ledger.forms import ClaimForm
 from ledger.views.routes import chosen_route, route_context
-
-EXTENSIONS = {"image/jpeg": "jpg", "application/pdf": "pdf"}
 
 
 class AnnouncePage(LoginRequiredMixin, View):
@@ -70,14 +68,7 @@ def cancel(request: CustomerRequest, claim_id: int) -> HttpResponse:
 @require_GET
 @never_cache
 def proof(request: CustomerRequest, claim_id: int) -> HttpResponse:
-    """The uploaded file, as a download that no browser runs and no cache keeps."""
     claim, content = services.read_claim_proof(
-        claim_id=claim_id, by=request.user, address=request.META.get("REMOTE_ADDR")
+        claim_id=claim_id, by=request.user, address=client_address(request)
     )
-    response = HttpResponse(content, content_type=claim.proof_type)
-    name = f"announced-{claim.pk}.{EXTENSIONS[claim.proof_type]}"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "no-store, private"
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    return response
+    return private_download(content, claim.proof_type, f"announced-{claim.pk}")

@@ -17,6 +17,7 @@ from accounts import services as accounts
 from accounts.errors import AccountFrozen
 from accounts.models import User
 from exchange.errors import DomainError
+from exchange.office import queries as records
 from exchange.office import services as office
 from exchange.office.models import Notice
 from ledger import services as ledger
@@ -418,6 +419,22 @@ def test_from_a_worth_on_the_receiver_is_named_and_kept_unreadable(rich: User) -
     withdrawal = request(rich, amount=Decimal(1000), beneficiary=OWN_WALLET)
     assert "Alice" not in withdrawal.beneficiary
     assert ledger.beneficiary_of(withdrawal) == OWN_WALLET
+
+
+@override_settings(ALLAUTH_TRUSTED_PROXY_COUNT=1)
+def test_staff_who_read_the_receivers_name_are_on_record_with_where_they_sat(
+    rich: User, client: Client
+) -> None:
+    fund(rich, "USDT", "5000")
+    withdrawal = request(rich, amount=Decimal(1000), beneficiary=OWN_WALLET)
+    page = f"/admin/ledger/withdrawal/{withdrawal.pk}/change/"
+    client.force_login(make_user("carol", is_staff=True))
+    assert client.get(page).status_code == 403
+    assert not records.history_of("beneficiary", withdrawal.pk).exists()
+    client.force_login(make_user("dave", is_staff=True, is_superuser=True))
+    assert "Alice Example" in client.get(page, headers={"X-Forwarded-For": "203.0.113.7"}).text
+    read = records.history_of("beneficiary", withdrawal.pk).get()
+    assert (str(read.actor), read.address) == ("dave@example.com", "203.0.113.7")
 
 
 @pytest.mark.parametrize(
