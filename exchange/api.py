@@ -5,8 +5,9 @@ from decimal import Decimal
 from typing import IO, Any
 
 import structlog
+from allauth.account.adapter import get_adapter
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.http import Http404
+from django.http import Http404, HttpRequest
 from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
@@ -149,3 +150,7 @@ class UserThrottle(UserRateThrottle):
 
 class AnonThrottle(AnonRateThrottle):
     scope = "anon"
+
+    def get_ident(self, request: HttpRequest) -> str:
+        """By address, and not by whatever the request says that it was passed on for."""
+        return str(get_adapter().get_client_ip(request))

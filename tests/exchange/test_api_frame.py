@@ -8,12 +8,12 @@ from decimal import Decimal
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
-from django.test import Client
+from django.test import Client, RequestFactory, override_settings
 from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework import exceptions, serializers
 
-from exchange.api import MoneyField, StrictJSONParser, handle_error
+from exchange.api import AnonThrottle, MoneyField, StrictJSONParser, handle_error
 from exchange.errors import Conflict, DomainError
 from tests.factories import make_user
 
@@ -54,6 +54,13 @@ def test_whoever_asks_too_often_is_told_when_to_come_back() -> None:
     response = handle_error(exceptions.Throttled(wait=7), {})
     assert response is not None and response.status_code == 429
     assert response.headers["Retry-After"] == "8"
+
+
+def test_a_stranger_is_counted_by_address_whomever_the_request_says_it_is_for(rf: RequestFactory) -> None:
+    asked = [rf.get("/", headers={"X-Forwarded-For": f"203.0.113.{number}"}) for number in (1, 2)]
+    assert [AnonThrottle().get_ident(request) for request in asked] == ["127.0.0.1"] * 2
+    with override_settings(ALLAUTH_TRUSTED_PROXY_COUNT=1):
+        assert [AnonThrottle().get_ident(request) for request in asked] == ["203.0.113.1", "203.0.113.2"]
 
 
 def test_what_is_no_refusal_stays_an_error_of_ours() -> None:
