@@ -41,6 +41,12 @@ class DeskSite(AdminSite):
         ]
         return [*own, *super().get_urls()]
 
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        from ledger.queries import REPORTS
+
+        reports = [(name, title) for name, (title, _make) in REPORTS.items()]
+        return {**super().each_context(request), "reports": reports}
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from exchange.desk import queries  # models are not loaded yet when the site is made
 
