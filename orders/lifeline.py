@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 
+from django.db.models import Count, Max
 from django.utils.translation import gettext as _
 
 from exchange.money import plain
 from orders.models import Order, Status, VenueOrder
+
+TOLD_FILLS = 10
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,11 @@ def _at_the_venue(sent: VenueOrder) -> Iterator[Step]:
 
 
 def _fills(order: Order) -> Iterator[Step]:
-    for fill in order.fills.all():
+    """Each of the first few; the others, however many, in one sentence, for they have a table of their own."""
+    later = order.fills.order_by("id")[TOLD_FILLS:].aggregate(count=Count("id"), at=Max("at"))
+    if later["count"]:
+        yield Step(_("And %(count)s more fills") % {"count": later["count"]}, later["at"])
+    for fill in order.fills.order_by("id")[:TOLD_FILLS]:
         words = {"quantity": plain(fill.quantity), "price": plain(fill.price), "base": order.market.base_id}
         yield Step(_("Filled %(quantity)s %(base)s at %(price)s") % words, fill.at)
 

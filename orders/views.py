@@ -110,12 +110,14 @@ def narrowed(orders: Any, wanted: dict[str, Any]) -> Any:
 def order_detail(request: CustomerRequest, order_id: int) -> HttpResponse:
     order = queries.order_of(request.user, order_id)
     places = decimals(rules.tick_size(order.market.filters)) + 2
+    entries = books.entries_of_cause(ledger.Cause.ORDER, order.pk, request.user.pk)
     context = {
         "order": order,
-        "fills": order.fills.all(),
+        "page": Paginator(order.fills.order_by("-id"), PAGE_SIZE).get_page(request.GET.get("page")),
         "lifeline": lifeline.steps(order),
         "average": lifeline.average_price(order, places),
-        "entries": books.entries_of_cause(ledger.Cause.ORDER, order.pk, request.user.pk),
+        "entries": entries.reverse()[:PAGE_SIZE],
+        "has_more_entries": entries.count() > PAGE_SIZE,
     }
     return render(request, "orders/detail.html", context)
 

@@ -71,28 +71,30 @@ def make_order(user: User, market: Market, nonce: str = "1", **changes: Any) -> 
     )
 
 
-def make_fill(order: Order) -> Fill:
+def make_fill(order: Order, trade_id: int | None = None) -> Fill:
     account, _made = VenueAccount.objects.get_or_create(
         name="primary", defaults={"venue": "paper", "is_primary": True}
     )
     now = timezone.now()
-    sent = VenueOrder.objects.create(
+    sent, _made = VenueOrder.objects.get_or_create(
         order=order,
-        venue_account=account,
-        client_order_id=f"c{order.pk}",
-        type="LIMIT",
-        timestamp_ms=1,
-        recv_window_ms=1,
-        send_by=now,
-        sent_at=now,
-        answered_at=now,
+        defaults={
+            "venue_account": account,
+            "client_order_id": f"c{order.pk}",
+            "type": "LIMIT",
+            "timestamp_ms": 1,
+            "recv_window_ms": 1,
+            "send_by": now,
+            "sent_at": now,
+            "answered_at": now,
+        },
     )
     return Fill.objects.create(
         venue_order=sent,
         order=order,
         venue_account=account,
         market=order.market,
-        trade_id=order.pk,
+        trade_id=trade_id or order.pk,
         price=Decimal(58990),
         quantity=Decimal("0.2"),
         quote_quantity=Decimal(11798),
@@ -121,6 +123,16 @@ def test_an_order_tells_its_life_and_its_fills(browser: Client, alice: User, mar
     assert "Filled 0.2 BTC at 58990" in page
     assert "In the book, waiting" in page
     assert '<data value="58990">58,990</data>' in page
+
+
+def test_an_order_of_many_fills_shows_them_page_by_page(browser: Client, alice: User, market: Market) -> None:
+    order = make_order(alice, market)
+    for number in range(1, 31):
+        make_fill(order, number)
+    first, last = (browser.get(f"/orders/{order.pk}/?page={page}").text for page in (1, 2))
+    assert "Page 1 of 2" in first
+    assert [page.count("58,990") for page in (first, last)] == [25, 5]
+    assert (first.count("Filled 0.2 BTC"), "And 20 more fills" in first) == (10, True)
 
 
 def test_filters_stay_in_the_address(browser: Client, alice: User, market: Market) -> None:
