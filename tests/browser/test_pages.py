@@ -38,6 +38,19 @@ OWN_PAGES = (
     "/notices/",
     "/settings/",
 )
+STAFF_PAGES = (
+    "/admin/",
+    "/admin/search/?q=alice",
+    "/admin/treasury/",
+    "/admin/treasury/adjustments/",
+    "/admin/treasury/balance-sheet/",
+    "/admin/ledger/withdrawal/",
+    "/admin/ledger/deposit/",
+    "/admin/ledger/deposit/1/change/",
+    "/admin/ledger/transfer/1/change/",
+    "/admin/ledger/transfer/1/reverse/",
+    "/admin/ledger/reconciliation/",
+)
 SIZES = [(320, 700), (390, 844), (1280, 800), (1440, 900)]
 
 
@@ -54,6 +67,15 @@ def test_a_customers_pages_have_no_serious_fault(open_window: Callable[..., Wind
     window = open_window(theme=theme)
     window.sign_in("alice")
     for path in OWN_PAGES:
+        window.visit(path)
+        assert (path, window.faults()) == (path, [])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_staffs_pages_have_no_serious_fault(open_window: Callable[..., Window], theme: str) -> None:
+    window = open_window(theme=theme)
+    window.sign_in("carol")
+    for path in STAFF_PAGES:
         window.visit(path)
         assert (path, window.faults()) == (path, [])
 
