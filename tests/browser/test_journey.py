@@ -111,6 +111,10 @@ def trade(window: Window) -> None:
 def withdraw(window: Window, carol: StaffMember, site: Site, email: str) -> None:
     secret = set_up_factor(window.visit("/accounts/2fa/totp/activate/"))
     page = window.visit("/wallet/withdraw/?asset=USDT&network=TRX")
+    page.fill("[name=amount]", "50")
+    expect(page.locator("[data-worth]")).to_have_text("50")
+    page.fill("[name=amount]", "")
+    expect(page.locator("[data-worth]")).to_have_text("–")
     page.fill("[name=address]", TARGET)
     page.fill("[name=amount]", "200")
     page.fill("[name=code]", next_code(secret))

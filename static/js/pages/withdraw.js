@@ -30,6 +30,13 @@ async function quote(value) {
   hook("worth", form).textContent = isRefused || answer instanceof Error ? "–" : amount(answer.value);
 }
 
+/** Without an amount there is nothing to say of it, and an answer that is under way is of another one. */
+function forget() {
+  asked += 1;
+  hook("refusal", form).textContent = "";
+  hook("worth", form).textContent = "–";
+}
+
 if (form) {
   const field = form.elements.amount;
   const net = hook("net", form);
@@ -41,7 +48,7 @@ if (form) {
     clearTimeout(waiting);
     const plain = typed(field.value);
     if (plain && big(plain).gt(0)) waiting = setTimeout(() => quote(plain), WAIT_MS);
-    else hook("refusal", form).textContent = "";
+    else forget();
   };
   const all = hook("all", form);
   all.hidden = !new Big(available || 0).gt(0);
