@@ -64,7 +64,7 @@ def test_of_old_snapshots_the_first_of_each_day_stays(committed_db: str) -> None
     assert ledger.snapshot_house(kept=2) == 1
     left = Snapshot.objects.order_by("-id").values_list("created_at", flat=True)
     assert list(left)[1:] == [days[4], days[3], days[0]]
-    assert books.house("USDT") == added_up("USDT")
+    assert house("USDT") == added_up("USDT")
 
 
 def test_an_account_without_money_is_not_a_position(committed_db: str) -> None:

@@ -39,7 +39,6 @@ from tests.ledger.runs import (
     differences,
     holds,
     lies_in_sub_accounts,
-    price,
     run,
     twice,
     wait_for_waiting,
@@ -345,7 +344,7 @@ def test_the_command_tells_by_its_exit_status(funded: User, venue: Venue) -> Non
 def test_two_runs_at_once_put_a_difference_before_staff_once(
     really_rich: User, owner: psycopg.Connection, venue: Venue
 ) -> None:
-    price("BTCUSDT", "40000")
+    publish_ticker("BTCUSDT", "40000")
     holds(venue, USDT="29999")
     run()
     with ThreadPoolExecutor(2) as threads:
