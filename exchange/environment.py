@@ -3,6 +3,7 @@
 import ipaddress
 import re
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -132,6 +133,20 @@ def rate(name: str, value: str) -> str:
     if not re.fullmatch(r"[1-9][0-9]{0,8}/(s|sec|second|m|min|minute|h|hour|d|day)", value):
         stop(f"{name} is {value!r}; it must look like 1200/min, with s, min, hour or day.")
     return value
+
+
+def asset(name: str, code: str) -> str:
+    """An asset as the venue writes it: in capitals, with digits."""
+    if not re.fullmatch(r"[A-Z0-9]{1,32}", code):
+        stop(f"{name} is {code!r}; it must be an asset as the venue writes it, such as USDT.")
+    return code
+
+
+def same_length(**lists: Sequence[object]) -> None:
+    """Lists with one figure a tier have as many figures; which tier one of them forgot cannot be guessed."""
+    if len({len(figures) for figures in lists.values()}) > 1:
+        counts = " and ".join(f"{name} has {len(figures)}" for name, figures in lists.items())
+        stop(f"{counts}; they must have the same number of figures, one a tier.")
 
 
 def venue_key(prefix: str, *, key: str, secret: str, file: str) -> None:

@@ -1,7 +1,8 @@
 """What settings make of an environment: complete ones load, missing and odd ones end with one sentence, status 2."""
 
+import importlib
 import os
-import runpy
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
+import exchange
 from exchange.local.check import PRODUCTION
 from exchange.local.places import CHECKOUT
 
@@ -36,8 +38,14 @@ def load() -> Iterator[Load]:
     logs = structlog.get_config()
 
     def read(**given: str) -> dict[str, Any]:
-        with patch.dict(os.environ, {**NEEDED, **given}, clear=True):
-            return runpy.run_path(str(CHECKOUT / "exchange" / "settings.py"))
+        with (
+            patch.dict(os.environ, {**NEEDED, **given}, clear=True),
+            patch.dict(sys.modules),
+            patch.object(exchange, "settings"),
+        ):
+            for name in [name for name in sys.modules if name.startswith("exchange.settings")]:
+                del sys.modules[name]
+            return vars(importlib.import_module("exchange.settings"))
 
     yield read
     structlog.configure(**logs)
@@ -117,6 +125,12 @@ ODD = {
     "PRODUCTION": ["perhaps"],
     "VENUE": ["binance"],
     "POLL_SECONDS": ["1.5", "0"],
+    "REFERENCE_ASSET": ["usdt", "USDT,EUR", "Usdt"],
+    "WITHDRAWAL_AUTO_LIMIT": ["1,000", "-1", "1e3", "1.123456789", "NaN"],
+    "WITHDRAWAL_TWO_PEOPLE_ABOVE": ["10,000", "0,20000"],
+    "TRAVEL_RULE_FROM": ["1,000", "1 000"],
+    "WITHDRAWAL_DAY_LIMITS": ["0,10,20000", "20000", "0,,20000"],
+    "WITHDRAWAL_MONTH_LIMITS": ["0,10,200000", "200000"],
 }  # fmt: skip
 
 

@@ -1,0 +1,77 @@
+"""The venue: its addresses, our keys there, and how long we wait for it."""
+
+from exchange.environment import address, all_or_none, stop, venue_key
+from exchange.settings.reading import choice, number, text
+
+VENUES: dict[str, dict[str, str]] = {
+    "paper": {"rest": "", "stream": "", "ws_api": "", "sapi": ""},
+    "testnet": {
+        "rest": "https://testnet.binance.vision",
+        "stream": "wss://stream.testnet.binance.vision",
+        "ws_api": "wss://ws-api.testnet.binance.vision/ws-api/v3",
+        "sapi": "",
+    },
+    "demo": {
+        "rest": "https://demo-api.binance.com",
+        "stream": "wss://demo-stream.binance.com",
+        "ws_api": "wss://demo-ws-api.binance.com/ws-api/v3",
+        "sapi": "",
+    },
+    "live": {
+        "rest": "https://api.binance.com",
+        "stream": "wss://stream.binance.com:9443",
+        "ws_api": "wss://ws-api.binance.com:443/ws-api/v3",
+        "sapi": "https://api.binance.com",
+    },
+}
+VENUE = choice("VENUE", "paper", tuple(VENUES))
+VENUE_ADDRESSES = {
+    name: address(name, text(name, VENUES[VENUE][part]), *schemes)
+    for name, part, schemes in (
+        ("BINANCE_REST_URL", "rest", ("https", "http")),
+        ("BINANCE_STREAM_URL", "stream", ("wss", "ws")),
+        ("BINANCE_WS_API_URL", "ws_api", ("wss", "ws")),
+        # The wallet's; testnet and demo have none, and deposits and withdrawals are shown as not available.
+        ("BINANCE_SAPI_URL", "sapi", ("https", "http")),
+    )
+}
+if VENUE == "paper":
+    all_or_none(VENUE_ADDRESSES)
+BINANCE_REST_URL = VENUE_ADDRESSES["BINANCE_REST_URL"]
+BINANCE_STREAM_URL = VENUE_ADDRESSES["BINANCE_STREAM_URL"]
+BINANCE_WS_API_URL = VENUE_ADDRESSES["BINANCE_WS_API_URL"]
+BINANCE_SAPI_URL = VENUE_ADDRESSES["BINANCE_SAPI_URL"]
+BINANCE_API_KEY = text("BINANCE_API_KEY")
+BINANCE_API_SECRET = text("BINANCE_API_SECRET")
+BINANCE_PRIVATE_KEY_FILE = text("BINANCE_PRIVATE_KEY_FILE")
+BINANCE_WITHDRAW_API_KEY = text("BINANCE_WITHDRAW_API_KEY")
+BINANCE_WITHDRAW_API_SECRET = text("BINANCE_WITHDRAW_API_SECRET")
+BINANCE_WITHDRAW_PRIVATE_KEY_FILE = text("BINANCE_WITHDRAW_PRIVATE_KEY_FILE")
+BINANCE_USER_STREAM = choice("BINANCE_USER_STREAM", "ws-api", ("ws-api",))
+# Which process this is; only `payouts` may hold the withdrawal key.
+PROCESS = text("CAUSEWAY_PROCESS", "")
+
+if PROCESS != "payouts" and (
+    BINANCE_WITHDRAW_API_KEY or BINANCE_WITHDRAW_API_SECRET or BINANCE_WITHDRAW_PRIVATE_KEY_FILE
+):
+    stop("BINANCE_WITHDRAW_API_KEY is in this process's environment; only the payouts process may hold it.")
+venue_key("BINANCE", key=BINANCE_API_KEY, secret=BINANCE_API_SECRET, file=BINANCE_PRIVATE_KEY_FILE)
+venue_key(
+    "BINANCE_WITHDRAW",
+    key=BINANCE_WITHDRAW_API_KEY,
+    secret=BINANCE_WITHDRAW_API_SECRET,
+    file=BINANCE_WITHDRAW_PRIVATE_KEY_FILE,
+)
+
+RECV_WINDOW_MS = number("BINANCE_RECV_WINDOW_MS", 5000, low=100, high=60000)
+GATE_MAX_RELAYS = number("GATE_MAX_RELAYS", 6, low=1, high=64)
+# Of these threads of a web process two never wait for the venue.
+WEB_THREADS = number("WEB_THREADS", 8, low=3, high=64)
+VENUE_TIMEOUT_SECONDS = number("VENUE_TIMEOUT_SECONDS", 12, low=1, high=60)
+# Tests of one transaction each cannot leave it; nothing else may talk to the venue inside one.
+GATE_INSIDE_TRANSACTIONS = False
+
+if VENUE == "paper" and not BINANCE_REST_URL:
+    # The addresses of the paper venue are made by `make run`; commands that need no venue still work.
+    BINANCE_REST_URL, BINANCE_STREAM_URL = "http://127.0.0.1:9", "ws://127.0.0.1:9"
+    BINANCE_WS_API_URL, BINANCE_SAPI_URL = "ws://127.0.0.1:9/ws-api/v3", "http://127.0.0.1:9"
