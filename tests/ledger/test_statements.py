@@ -1,6 +1,7 @@
 """Balances at any moment, statements of a period, and explanations that end in the stored number."""
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -118,10 +119,13 @@ def seq_before(user: User, moment: datetime) -> int:
         return int(cursor.fetchone()[0])
 
 
-def wait_until_somebody_waits(session: psycopg.Connection) -> None:
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
-    while not session.execute(waiting).fetchone()[0]:  # type: ignore[index]
-        pass
+def wait_until_somebody_waits_for(session: psycopg.Connection) -> None:
+    """Until another session asks for what this one has locked; of other databases nobody can."""
+    waiting = "SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    until = time.monotonic() + 5
+    while session.execute(waiting).fetchone() is None:
+        assert time.monotonic() < until, "nobody came to wait"
+        time.sleep(0.005)
 
 
 def test_postings_that_overlap_never_turn_a_balance_back(committed_db: str) -> None:
@@ -139,10 +143,11 @@ def test_postings_that_overlap_never_turn_a_balance_back(committed_db: str) -> N
     with psycopg.connect(committed_db) as other:
         other.execute("SELECT * FROM ledger_lock_hold('ORDER', 1)")
         late.start()
-        wait_until_somebody_waits(other)
+        wait_until_somebody_waits_for(other)
         fund(user, "USDT", "1")
         other.rollback()
-    late.join()
+    late.join(10)
+    assert not late.is_alive()
     began = times(user, "USDT")
     assert began != sorted(began)
     moments = sorted(moment + step for moment in began for step in (-MOMENT, timedelta(0), MOMENT))
