@@ -21,6 +21,7 @@ class Line:
     def __init__(self, folder: Path, server: dict[str, Any]) -> None:
         self.server = server
         self.breaks = ""
+        self.broke_at = b""  # the question during which it broke last
         self._muted: socket.socket | None = None  # the server whose answer is lost
         self._done = threading.Event()
         self._listener = socket.socket(socket.AF_UNIX)
@@ -51,6 +52,7 @@ class Line:
         with suppress(OSError):
             while question := client.recv(BLOCK):
                 broken, self.breaks = self.breaks, ""
+                self.broke_at = question if broken else self.broke_at
                 if broken == "after":
                     self._lose_answer(server, question)
                 elif broken == "between":

@@ -55,6 +55,12 @@ def prepare_calls(user: User) -> None:
     ledger.release(cause=ORDER, cause_id=99)
 
 
+def require_broken(line: Line, said: bytes) -> None:
+    """The line broke, and while that was said: the call with its values, not what prepares it."""
+    assert line.breaks == "", "the line did not break"
+    assert said in line.broke_at, line.broke_at
+
+
 def pay(user: User, key: str = "1", amount: int = 30) -> ledger.Posted:
     value = Decimal(amount)
     lines = [available(user.pk, "USDT", -value), system(Account.Type.FEES, "USDT", value)]
@@ -78,7 +84,7 @@ def test_a_posting_whose_answer_is_lost_is_booked_once_and_answered(
 ) -> None:
     line.breaks = where
     posted = pay(alice)
-    assert line.breaks == "", "the line did not break"
+    require_broken(line, b"accident")
     assert posted.transfer_id == Transfer.objects.get(scope="accident").pk
     assert pay(alice) == ledger.Posted(posted.transfer_id, is_new=False)
     assert balance(alice, "USDT") == (70, 0)
@@ -93,6 +99,7 @@ def test_a_posting_still_at_work_when_the_line_broke_is_waited_for(
     line.breaks = "between"
     threading.Timer(0.3, owner.commit).start()
     posted = pay(alice)
+    require_broken(line, b"accident")
     assert (posted.is_new, accidents()) == (False, ["1"])
     assert balance(alice, "USDT") == (70, 0)
 
@@ -116,10 +123,13 @@ def test_a_hold_and_its_release_are_answered_rightly_over_a_broken_line(
 ) -> None:
     line.breaks = where
     held = ledger.hold(user_id=alice.pk, asset="USDT", amount=Decimal(30), cause=ORDER, cause_id=1)
+    require_broken(line, b"ORDER:1")
     assert held == 30
     assert balance(alice, "USDT") == (70, 30)
+    prepare_calls(alice)  # once more: the session that had them is lost
     line.breaks = where
     assert ledger.release(cause=ORDER, cause_id=1) == 30
+    require_broken(line, b"ORDER")
     assert ledger.release(cause=ORDER, cause_id=1) == 0
     assert balance(alice, "USDT") == (100, 0)
 
@@ -130,6 +140,7 @@ def test_an_uncovered_fill_whose_answer_is_lost_freezes_and_is_put_before_staff(
     late = fill(alice, quote_quantity=Decimal(150))
     line.breaks = "after"
     posted = ledger.post_fill(late)
+    require_broken(line, late.key.encode())
     assert posted.short == 150 and not posted.is_new
     alice.refresh_from_db()
     assert alice.is_frozen
@@ -170,6 +181,7 @@ def test_a_larger_transaction_whose_commit_is_lost_can_be_repeated_whole(alice: 
 
     with pytest.raises(OperationalError):
         both(breaks="after")
+    require_broken(line, b"COMMIT")
     assert both() == [False, False]
     assert (accidents(), balance(alice, "USDT")) == (["first", "second"], (40, 0))
 
