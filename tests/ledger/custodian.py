@@ -51,9 +51,9 @@ class Custodian:
 
 
 @contextmanager
-def custodian(*assets: str) -> Iterator[Custodian]:
-    """A venue of its own; these assets are listed."""
-    with serving(Venue(None, KEYS, pace=NEVER, levels=60, deepest=60)) as url:
+def custodian(*assets: str, pace: float = NEVER) -> Iterator[Custodian]:
+    """A venue of its own; these assets are listed. A deposit is confirmed every `pace` seconds."""
+    with serving(Venue(None, KEYS, pace=pace, levels=60, deepest=60)) as url:
         keys = {
             "BINANCE_API_KEY": TRADE["key"],
             "BINANCE_API_SECRET": TRADE["secret"],

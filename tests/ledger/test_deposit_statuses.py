@@ -16,6 +16,7 @@ from ledger import queries as books
 from ledger import services as ledger
 from ledger.models import Account, Deposit, DepositReading, LedgerException, SubAccount
 from markets.models import Asset
+from tests.exchange.paper.people import wait_for
 from tests.factories import balance, held_by_the_house, make_user
 from tests.ledger.custodian import Custodian, address_of, custodian, statuses
 
@@ -197,9 +198,17 @@ def test_memos_on_a_shared_address_tell_customers_apart(paper: Custodian, alice:
     assert (balance(alice, "XRP")[0], balance(bob, "XRP")[0]) == (0, 30)
 
 
-def test_dust_below_the_venues_minimum_is_shown_and_never_credited(paper: Custodian, alice: User) -> None:
-    paper.pay(address_of(alice, "BTC", "BTC"), amount="0.00000999", hold=False)
-    assert (statuses(), balance(alice, "BTC")[0]) == (["SEEN"], 0)
+def test_dust_below_the_venues_minimum_is_shown_and_never_credited(db: None) -> None:
+    """The venue counts its confirmations to the end and leaves it at that; a unit more is credited meanwhile."""
+    alice = make_user()
+    with custodian("BTC", pace=0.02) as paper:
+        address = address_of(alice, "BTC", "BTC")
+        paper.pay(address, amount="0.00000999", hold=False)
+        paper.pay(address, amount="0.00001", hold=False)
+        wait_for(lambda: statuses()[1] == "CREDITED")
+        assert statuses() == ["SEEN", "CREDITED"]
+    assert Deposit.objects.get(status="SEEN").confirmations == "2/2"
+    assert (balance(alice, "BTC")[0], exceptions()) == (Decimal("0.00001"), [])
 
 
 def test_what_is_finer_than_the_books_keep_is_kept_on_the_deposit(paper: Custodian, alice: User) -> None:
