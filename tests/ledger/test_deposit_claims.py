@@ -229,12 +229,17 @@ def test_nobody_announces_without_end(paper: Custodian, alice: User) -> None:
 def test_a_proof_is_read_by_its_owner_and_by_staff_alone_and_each_read_is_on_record(
     paper: Custodian, alice: User, bob: User, carol: User
 ) -> None:
-    made = claim(alice, proof=drawn(), statement="")
+    made, clerk = claim(alice, proof=drawn(), statement=""), make_user("clerk", is_staff=True)
     for reader in (alice, carol):
-        found, content = ledger.read_claim_proof(claim_id=made.pk, by=reader, address=None)
+        found, content = ledger.read_claim_proof(claim_id=made.pk, by=reader, address="192.0.2.1")
         assert (found.proof_type, content[:2]) == ("image/jpeg", b"\xff\xd8")
-    with pytest.raises(errors.UnknownClaim):
-        ledger.read_claim_proof(claim_id=made.pk, by=bob, address=None)
+    for stranger in (bob, clerk):
+        with pytest.raises(errors.UnknownClaim):
+            ledger.read_claim_proof(claim_id=made.pk, by=stranger, address=None)
+    reads = AuditRecord.objects.filter(action="deposit_claim.proof_read").order_by("id")
+    assert list(reads.values_list("actor", "subject_type", "subject_id", "address")) == [
+        (reader.pk, "deposit_claim", str(made.pk), "192.0.2.1") for reader in (alice, carol)
+    ]
 
 
 def test_staff_refuse_a_claim_with_a_reason_the_customer_reads(
