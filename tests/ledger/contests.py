@@ -108,8 +108,11 @@ def one_confirmation(runner: Runner) -> int:
         return ledger.confirm_withdrawal(withdrawal_id=number, user=user, token=token).needs
 
 
-def two_requests(runner: Runner) -> list[bool]:
-    """Everybody asks twice for 25 USDT of the same customer, with a code each; True for one that is taken."""
+TAKEN, OVER, BUSY = "taken", "over the limit", "busy"
+
+
+def two_requests(runner: Runner) -> list[str]:
+    """Everybody asks twice for 25 USDT of the same customer, with a code each; gives both answers."""
     facts = runner.facts
     user = User.objects.get(pk=facts["user"])
     changes = {
@@ -118,13 +121,13 @@ def two_requests(runner: Runner) -> list[bool]:
     }
     with override_settings(**changes):
         return [
-            is_taken(user, facts["address"], facts["codes"][number], f"n{number}")
+            answer_to(user, facts["address"], facts["codes"][number], f"n{number}")
             for number in (2 * runner.number, 2 * runner.number + 1)
         ]
 
 
-def is_taken(user: User, address: str, code: str, nonce: str) -> bool:
-    """Asks until the answer is about the limit: so many codes at once are too many tries."""
+def answer_to(user: User, address: str, code: str, nonce: str) -> str:
+    """Asks until the answer is not about the code: so many codes at once are too many tries."""
     while True:
         try:
             ledger.request_withdrawal(
@@ -133,6 +136,8 @@ def is_taken(user: User, address: str, code: str, nonce: str) -> bool:
             )  # fmt: skip
         except TooManyCodes:
             continue
-        except (OverDayLimit, Unavailable):  # over the limit, or busy: nothing was done
-            return False
-        return True
+        except OverDayLimit:
+            return OVER
+        except Unavailable:
+            return BUSY
+        return TAKEN
