@@ -4,7 +4,7 @@ SETUP = @$(or $(PYTHON),$(error Causeway needs Python 3.11, 3.12 or 3.13)) excha
 IN = .venv/bin/python -m
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test test-browser check bench bench-ledger soak-ledger clean
+.PHONY: run test test-browser check bench bench-ledger soak-ledger prove clean
 
 run: ; $(SETUP) run
 	@$(IN) exchange.local run
@@ -27,5 +27,9 @@ bench-ledger: ; $(SETUP) test
 SECONDS_ ?= 600
 soak-ledger: ; $(SETUP) test
 	@SECONDS_=$(SECONDS_) $(IN) tests.soak.ledger
+
+# What is too long for the suite, at its full length.
+prove: ; $(SETUP) test
+	@$(IN) tests.prove
 
 clean: ; rm -rf .venv node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

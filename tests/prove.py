@@ -1,0 +1,66 @@
+"""`make prove`: what is too long for the suite, at its full length. The last line is one JSON object.
+
+100,000 minimal trades through the books, 25,000 of each of four symbols, some at the same time: nobody is richer by
+them than by what the venue's own rounding gave away, and the books balance afterwards.
+"""
+
+import json
+import multiprocessing
+import os
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+from exchange.local import suite
+from exchange.money import plain
+
+FORK = multiprocessing.get_context("fork")
+TRADES = 25_000  # of each symbol
+
+
+def main() -> int:
+    figures: dict[str, Any] = {"prove": "minimal trades make nobody richer"}
+    is_proven = False
+    try:
+        with suite.serving_tests(os.environ):
+            suite.enter_worker(os.environ, "gw0")
+            suite.clone_database(os.environ, suite.database_name(os.environ, "gw0"))
+            figures |= prove_trades()
+        is_proven = True
+    except (Exception, SystemExit) as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
+    print(json.dumps({**figures, "ok": is_proven}))
+    return 0 if is_proven else 1
+
+
+def prove_trades() -> dict[str, Any]:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "exchange.settings"
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+    from django.db import connections
+
+    from tests.factories import venue_account
+    from tests.orders.minimal import FINEST, OTHERS, store, trade_through_the_books
+
+    names, began = (FINEST, *OTHERS), time.monotonic()
+    store(*names)
+    venue_account()
+    connections.close_all()  # the processes inherit none
+    with ProcessPoolExecutor(os.cpu_count(), FORK) as pool:
+        outcomes = list(pool.map(trade_through_the_books, names, [TRADES] * len(names)))
+    seconds = time.monotonic() - began
+    for name, outcome in zip(names, outcomes, strict=True):
+        assert outcome.gained < outcome.gifts, f"{name}: no fee was ever taken"
+    call_command("ledger_verify")
+    return {
+        "trades": sum(outcome.trades for outcome in outcomes), "seconds": round(seconds, 1),
+        "richer_by": {name: plain(outcome.gained) for name, outcome in zip(names, outcomes, strict=True)},
+        "the_venue_gave": {name: plain(outcome.gifts) for name, outcome in zip(names, outcomes, strict=True)},
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())
