@@ -27,6 +27,12 @@ SOLO_STEPS = 20
 CUSTOMERS = 5
 PATIENCE = 120
 PAUSE_OF_THE_WATCHER = 0.05
+# What must have happened for a run to say anything; a run too short for it is not ok.
+EVERY_ACT = {
+    "deposit done", "sweep done", "hold done", "hold refused", "fill done", "release done", "cross done",
+    "charge done", "charge refused", "commission done", "orphan done", "sent done", "correct done",
+    "correct refused", "repeat nothing new", "err refused", "the house paid",
+}  # fmt: skip
 Round = tuple[list[Event], Counter[str]]
 
 
@@ -46,7 +52,9 @@ def main() -> int:
     figures: dict[str, Any] = {"soak": "ledger", "seed": plan.seed, "workers": plan.workers}
     try:
         figures |= Soak(plan).run()
-        figures["ok"] = not figures["unavailable"]
+        figures["missing"] = sorted(EVERY_ACT - set(figures["acts"]))
+        is_complete = not figures["missing"] and (figures["sessions_cut"] > 0 or not plan.cuts)
+        figures["ok"] = is_complete and not figures["unavailable"]
     except (Discrepancy, EOFError) as error:
         print(f"seed {plan.seed}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         figures |= {"broken": str(error)[:300], "ok": False}
@@ -93,7 +101,7 @@ class Soak:
             "transfers": self.auditor.transfers, "holds": len(self.auditor.holds),
             "exceptions": self.auditor.exceptions, "laws_asked": looks, "sessions_cut": cuts,
             "unavailable": self.figures.pop("unavailable"), "lost_answers_seen": self.figures.pop("lost"),
-            "acts": dict(sorted(self.figures.items())),
+            "acts": {act: count for act, count in sorted(self.figures.items()) if count},
         }  # fmt: skip
 
     def _is_over(self) -> bool:
