@@ -1,7 +1,8 @@
 """The exits of withdrawals that got stuck: an empty answer of the venue pays nobody twice."""
 
+import time
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +18,9 @@ from ledger.models import Account, Withdrawal
 from tests.factories import balance, held_by_the_house
 from tests.ledger.money import APPLY, SENT, approved, sent_record, staff, status_of
 from tests.ledger.test_paying_out import granted, overdue, silent
-from tests.venue import Venue
+from tests.venue import Venue, error
+
+Answer = Callable[[dict[str, str]], Any]
 
 
 def sent_days_ago(withdrawal: Withdrawal, days: int) -> None:
@@ -59,24 +62,44 @@ def test_a_refund_granted_after_the_venue_gave_an_id_is_not_carried_out(rich: Us
     assert (asked.status, status_of(withdrawal), balance(rich, "USDT")) == ("FAILED", "SENDING", (900, 100))
 
 
-def answers_for_seven_days(withdrawal: Withdrawal) -> Callable[[dict[str, str]], Any]:
-    """The venue's rule: with an order id and no times, only the last seven days."""
+DAY_MS = 86_400_000
+
+
+def answers_within_times(withdrawal: Withdrawal, at: datetime, *, bears_our_id: bool) -> Answer:
+    """The venue's rule (binance.md 15): what was sent at that time is told to who asks for a span around it.
+
+    With an order id a span is of seven days at most, else of less than ninety; without one it is the last of them.
+    """
 
     def answer(asked: dict[str, str]) -> Any:
-        is_recent = "startTime" not in asked
-        return 200, [] if is_recent or "withdrawOrderId" in asked else [sent_record(withdrawal, 6)]
+        is_by_id, now_ms = "withdrawOrderId" in asked, int(time.time() * 1000)
+        most = 7 * DAY_MS if is_by_id else 90 * DAY_MS - 1
+        end = int(asked.get("endTime", now_ms))
+        start = int(asked.get("startTime", end - most))
+        if end - start > most:
+            return error(-1127, "More than allowed between startTime and endTime.")
+        is_told = start <= at.timestamp() * 1000 <= end and (bears_our_id or not is_by_id)
+        found = sent_record(withdrawal, 6, withdrawOrderId=withdrawal.client_id if bears_our_id else "")
+        return 200, [found] if is_told else []
 
     return answer
 
 
-def test_one_of_more_than_seven_days_ago_is_looked_for_in_the_time_it_was_sent(
-    rich: User, venue: Venue
+@pytest.mark.parametrize("bears_our_id", [True, False])
+@pytest.mark.parametrize("days", [1, 8, 88])
+def test_one_of_long_ago_is_looked_for_in_the_time_it_was_sent(
+    rich: User, venue: Venue, days: int, bears_our_id: bool
 ) -> None:
     withdrawal = silent(rich, venue)
-    sent_days_ago(withdrawal, 8)
-    venue.on("GET", SENT, answers_for_seven_days(withdrawal))
+    sent_days_ago(withdrawal, days)
+    status_of(withdrawal)
+    assert withdrawal.sending_at is not None
+    venue.on("GET", SENT, answers_within_times(withdrawal, withdrawal.sending_at, bears_our_id=bears_our_id))
     with pytest.raises(VenueKnowsIt):
         ask(withdrawal)
+    other_time = withdrawal.sending_at + timedelta(days=2)
+    venue.on("GET", SENT, answers_within_times(withdrawal, other_time, bears_our_id=bears_our_id))
+    assert ask(withdrawal).status == Approval.Status.ASKED
 
 
 def test_the_time_it_was_sent_is_read_page_by_page(rich: User, venue: Venue) -> None:
