@@ -165,6 +165,7 @@ def test_of_several_outputs_staff_choose_the_right_one(
         ({"tx_id": "https://tronscan.org/#/transaction/" + TX}, errors.BadTransaction, "tx_id"),
         ({"tx_id": "<script>alert(1)</script>"}, errors.BadTransaction, "tx_id"),
         ({"tx_id": TX[:30] + "\n" + TX[30:]}, errors.BadTransaction, "tx_id"),
+        ({"tx_id": TX[:30] + "\0" + TX[30:]}, errors.BadTransaction, "tx_id"),
         ({"tx_id": "ä" * 64}, errors.BadTransaction, "tx_id"),
         ({"tx_id": "0" * 201}, errors.BadTransaction, "tx_id"),
         ({"from_address": "0xnotatronaddress"}, errors.BadAddress, "from_address"),

@@ -1,6 +1,7 @@
 """Where is my deposit: the customer's own pages and API, and what their forms refuse."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,12 +11,14 @@ from django.utils import timezone
 
 from accounts.models import User
 from exchange.gate.models import VenueAccount
+from ledger import services as ledger
 from ledger.models import Deposit, DepositAddress, DepositClaim, Network, Transfer
 from markets.models import Asset
+from tests.accounts.files import picture
 from tests.factories import fund, make_user, venue_account
 from tests.venue import Venue
 
-TX = "c0ffee" * 10
+TX, OTHER_TX = "c0ffee" * 10, "decade" * 10
 WORDS = {"asset": "USDT", "network": "TRX", "tx_id": TX, "amount": "100", "statement": "From my wallet."}
 
 
@@ -85,17 +88,38 @@ def test_the_life_line_says_where_it_is_and_what_can_be_done(
     assert answer["advice"].split(".")[0].split("'")[0] in page
 
 
+def claim_with_proof(user: User) -> DepositClaim:
+    return ledger.announce_deposit(
+        user=user,
+        asset="USDT",
+        network="TRX",
+        tx_id=OTHER_TX,
+        amount=Decimal(1),
+        statement="",
+        proof=picture(),
+    )
+
+
+def test_a_claim_without_a_proof_has_none_to_show(browser: Client, alice: User, network: Network) -> None:
+    claim = DepositClaim.objects.create(user=alice, network=network, amount=1, tx_id=TX, statement="x")
+    assert browser.get(f"/wallet/announced/{claim.pk}/").status_code == 200
+    assert browser.get(f"/wallet/announced/{claim.pk}/proof/").status_code == 404
+
+
 def test_nobody_sees_anybody_elses_deposit_by_page_api_or_look_up(browser: Client, network: Network) -> None:
     bob = make_user("bob")
     other = make_deposit(bob)
-    claim = DepositClaim.objects.create(user=bob, network=network, amount=1, tx_id=TX, statement="x")
+    claim = claim_with_proof(bob)
     paths = [
         f"/wallet/deposits/{other.pk}/",
         f"/api/v1/deposits/{other.pk}/",
         f"/wallet/announced/{claim.pk}/",
     ]
     paths += [f"/api/v1/deposit-claims/{claim.pk}/", f"/wallet/announced/{claim.pk}/proof/"]
-    assert {browser.get(path).status_code for path in paths} == {404}
+    owner = Client()
+    owner.force_login(bob)
+    assert {path: owner.get(path).status_code for path in paths} == dict.fromkeys(paths, 200)
+    assert {path: browser.get(path).status_code for path in paths} == dict.fromkeys(paths, 404)
     assert browser.post(f"/api/v1/deposit-claims/{claim.pk}/cancel/").status_code == 404
     assert "None of your deposits has this transaction id." in browser.get(f"/wallet/deposits/?tx={TX}").text
     assert browser.get(f"/api/v1/deposits/?tx_id={TX}").json()["results"] == []
@@ -109,6 +133,11 @@ def test_the_look_up_finds_the_customers_own_in_any_case_of_letters(browser: Cli
     assert "another" not in page
     found = browser.get("/api/v1/deposits/", {"tx_id": TX}).json()
     assert [row["id"] for row in found["results"]] == [deposit.pk]
+
+
+@pytest.mark.parametrize("path", ["/wallet/deposits/?tx=%00", "/api/v1/deposits/?tx_id=%00"])
+def test_a_look_up_of_what_no_text_can_hold_is_refused(browser: Client, path: str) -> None:
+    assert browser.get(path).status_code == 400
 
 
 @pytest.mark.parametrize("text", ["", "x" * 201, "'; DROP TABLE ledger_deposit; --", "%00", "<b>", "\u202e"])
