@@ -104,10 +104,28 @@ def test_an_address_without_a_checksum_is_not_called_mistyped(address: str) -> N
     assert not checksums.is_mistyped("ETH", address)
 
 
-def test_keccak_is_the_one_of_ethereum() -> None:
-    empty = "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
-    assert checksums.keccak256(b"").hex() == empty
-    assert checksums.keccak256(b"a" * 136) != checksums.keccak256(b"a" * 135)
+# From the Keccak team's own answers (KeccakKAT-3.zip, ShortMsgKAT_256.txt): 0, 1 and 136 bytes, a block exactly; and
+# from www.di-mgt.com.au/sha_testvectors.html: 3 and 56 bytes.
+BLOCK = (
+    "b32d95b0b9aad2a8816de6d06d1f86008505bd8c14124f6e9a163b5a2ade55f835d0ec3880ef50700d3b25e42c"
+    "c0af050ccd1be5e555b23087e04d7bf9813622780c7313a1954f8740b6ee2d3f71f768dd417f520482bd3a08d4"
+    "f222b4ee9dbd015447b33507dd50f3ab4247c5de9a8abd62a8decea01e3b87c8b927f5b08beb37674c6f8e380c04"
+)
+DIGESTS = [
+    (b"", "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"),
+    (b"\xcc", "eead6dbfc7340a56caedc044696a168870549a6a7f6f56961e84a54bd9970b8a"),
+    (bytes.fromhex(BLOCK), "e717a7769448abbe5fef8187954a88ac56ded1d22e63940ab80d029585a21921"),
+    (b"abc", "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45"),
+    (
+        b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+        "45d3b367a6904e6e8d502ee04999a7c27647f91fa845d456525fd352ae3d7371",
+    ),
+]
+
+
+@pytest.mark.parametrize(("message", "digest"), DIGESTS, ids=lambda value: str(len(value)))
+def test_keccak_is_the_one_of_its_makers(message: bytes, digest: str) -> None:
+    assert checksums.keccak256(message).hex() == digest
 
 
 # ------------------------------------------------------------------ bad input
