@@ -70,7 +70,7 @@ def test_a_repeat_is_harmless_and_another_trade_under_its_key_is_refused(alice: 
 @pytest.mark.usefixtures("held")
 def test_more_than_one_side_holds_books_nothing_of_either(alice: User, bob: User) -> None:
     with pytest.raises(BadPosting, match="no more than it still holds"):
-        cross(alice, bob, quantity="0.501")
+        cross(alice, bob, quantity="0.50001")
     assert (balance(alice, "USDT"), balance(bob, "BTC")) == ((30000, 20000), (Decimal("0.5"), Decimal("0.5")))
 
 
