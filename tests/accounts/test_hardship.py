@@ -65,18 +65,18 @@ def test_without_redis_own_pages_still_read(alice: User, away: None, path: str) 
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("path", "status"),
     [
-        "/verify/documents/99999999999999999999/",
-        "/admin/search/?q=%00",
-        "/admin/search/?q=99999999999999999999999999",
-        "/admin/search/?q=%F0%9F%92%A9%27%22<script>",
-        "/admin/accounts/kyccase/99999999999999999999/approve/",
-        "/notices/?page=%00",
-        "/admin/accounts/user/?q=%00",
+        ("/verify/documents/99999999999999999999/", 404),
+        ("/admin/search/?q=%00", 400),
+        ("/admin/search/?q=99999999999999999999999999", 200),
+        ("/admin/search/?q=%F0%9F%92%A9%27%22<script>", 200),
+        ("/admin/accounts/kyccase/99999999999999999999/approve/", 404),
+        ("/notices/?page=%00", 400),
+        ("/admin/accounts/user/?q=%00", 400),
     ],
 )
-def test_odd_addresses_break_nothing(carol: User, path: str) -> None:
+def test_odd_addresses_break_nothing(carol: User, path: str, status: int) -> None:
     answer = browser_of(carol).get(path)
-    assert answer.status_code in {200, 400, 404}
+    assert answer.status_code == status
     assert "<script>" not in answer.text.replace("<script src", "")
