@@ -70,6 +70,11 @@ class Site:
         answer = requests.post(door, json=asked, timeout=10)
         assert answer.status_code == 200, answer.text
 
+    def paper_withdrawals(self) -> int:
+        """How many withdrawals the paper venue ever took, under whatever name."""
+        door = f"{self.environment['BINANCE_SAPI_URL']}/paper/state"
+        return int(requests.get(door, timeout=10).json()["withdrawals"])
+
     def trial_balance(self) -> dict[str, Decimal]:
         """The assets whose entries do not sum to zero."""
         query = "SELECT asset_id, sum(amount) FROM ledger_entry GROUP BY asset_id HAVING sum(amount) <> 0"

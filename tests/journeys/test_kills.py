@@ -278,12 +278,13 @@ def withdraw(payer: Payer, carol: StaffMember) -> int:
 def test_a_kill_in_a_withdrawal_sends_it_once_and_books_it_once(
     fragile: Site, payer: Payer, point: str, figure: Callable[[str], None]
 ) -> None:
-    before = payer.available("USDT")
+    before, sent = payer.available("USDT"), fragile.paper_withdrawals()
     arm(fragile, f"{point}=kill")
     number = withdraw(payer, StaffMember(fragile, "carol"))
     eventually(lambda: not armed(fragile), what=f"somebody to die at {point}")
     eventually(lambda: payer.withdrawal_if(number, "COMPLETED"), what="the withdrawal to complete")
     settled(fragile)
+    assert fragile.paper_withdrawals() == sent + 1
     assert payer.balance("USDT")["held"] == "0"
     assert payer.available("USDT") == before - 50
     booked = f"SELECT count(*) FROM ledger_transfer WHERE reference = 'WITHDRAWAL:{number}' AND kind = 'WITHDRAWAL'"
@@ -295,7 +296,7 @@ def test_a_kill_before_a_withdrawal_leaves_sends_nothing_and_is_put_before_staff
     fragile: Site, payer: Payer, figure: Callable[[str], None]
 ) -> None:
     """Whether it left cannot be known: the money stays held, and a person decides after the venue kept silent."""
-    point, before = "withdrawal.taken", payer.available("USDT")
+    point, before, sent = "withdrawal.taken", payer.available("USDT"), fragile.paper_withdrawals()
     arm(fragile, f"{point}=kill")
     number = withdraw(payer, StaffMember(fragile, "carol"))
     eventually(lambda: not armed(fragile), what=f"somebody to die at {point}")
@@ -306,6 +307,7 @@ def test_a_kill_before_a_withdrawal_leaves_sends_nothing_and_is_put_before_staff
     asked = f"SELECT 1 FROM ledger_ledgerexception WHERE detail->>'withdrawal' = '{number}'"
     eventually(lambda: rows(fragile, asked), what="staff to be asked")
     settled(fragile)
+    assert fragile.paper_withdrawals() == sent
     assert payer.withdrawal_if(number, "SENDING")
     assert payer.available("USDT") == before - 50
     assert payer.balance("USDT")["held"] == "50"
