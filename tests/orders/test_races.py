@@ -16,7 +16,7 @@ from tests.orders import contests
 from tests.race import race
 from tests.venue import Venue
 
-ROUNDS = 15
+ROUNDS = 25
 
 
 @pytest.fixture
