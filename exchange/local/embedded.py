@@ -1,13 +1,15 @@
 """The embedded servers a run needs, answering under a supervisor while it lasts."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from exchange.local import places
 from exchange.local.servers import APP_ROLE, OWNER_ROLE, Postgres, Valkey, binaries
 from exchange.local.supervisor import Supervisor, Unit
+
+AS_IT_IS: Mapping[str, str] = {}
 
 
 @dataclass
@@ -21,9 +23,17 @@ class Addresses:
 
 @contextlib.contextmanager
 def embedded_servers(
-    supervisor: Supervisor, *, state: Path, postgres: bool, valkey: bool, connections: int = 100
+    supervisor: Supervisor,
+    *,
+    state: Path,
+    postgres: bool,
+    valkey: bool,
+    settings: Mapping[str, str] = AS_IT_IS,
 ) -> Iterator[Addresses]:
-    """The wanted servers answer; at the end all processes under the supervisor are gone, the servers last."""
+    """The wanted servers answer; at the end all processes under the supervisor are gone, the servers last.
+
+    The settings are PostgreSQL's own, beside or in place of ours.
+    """
     addresses = Addresses()
     with contextlib.ExitStack() as stack:
         user = places.server_user()
@@ -31,9 +41,7 @@ def embedded_servers(
         programs = binaries(state, user)
         stack.callback(supervisor.stop)
         if postgres:
-            database = Postgres(
-                state=state, sockets=sockets, user=user, programs=programs, connections=connections
-            )
+            database = Postgres(state=state, sockets=sockets, user=user, programs=programs, settings=settings)
             _start(supervisor, database)
             database.make_roles()
             addresses.app, addresses.owner = database.address(APP_ROLE), database.address(OWNER_ROLE)

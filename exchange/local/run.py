@@ -64,8 +64,10 @@ def servers(supervisor: Supervisor, environment: Environment, *, state: Path) ->
         finally:
             supervisor.stop()
         return
-    wanted = {"postgres": environment.needs_postgres, "valkey": environment.needs_redis}
-    with embedded_servers(supervisor, state=state, **wanted) as addresses:
+    serving = embedded_servers(
+        supervisor, state=state, postgres=environment.needs_postgres, valkey=environment.needs_redis
+    )
+    with serving as addresses:
         environment.common["EMBEDDED_SERVERS"] = "true"
         if environment.needs_postgres:
             environment.common["DATABASE_URL"] = addresses.app

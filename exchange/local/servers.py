@@ -12,7 +12,7 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -99,11 +99,11 @@ class Postgres:
     stop_signal = signal.SIGINT  # "fast": ends sessions, writes a checkpoint
 
     def __init__(
-        self, *, state: Path, sockets: Path, user: ServerUser, programs: Binaries, connections: int = 100
+        self, *, state: Path, sockets: Path, user: ServerUser, programs: Binaries, settings: Mapping[str, str]
     ) -> None:
         self.folder = server_folder(state, "postgres", user)
         self.log = _log_file(state, "postgres")
-        self.sockets, self.user, self.programs, self.connections = sockets, user, programs, connections
+        self.sockets, self.user, self.programs, self.settings = sockets, user, programs, settings
 
     @property
     def cluster(self) -> Path:
@@ -119,12 +119,12 @@ class Postgres:
             "listen_addresses": "",
             "unix_socket_directories": str(self.sockets),
             "unix_socket_permissions": "0700",
-            "max_connections": str(self.connections),
             "fsync": "on",
             "synchronous_commit": "on",
             "timezone": "UTC",
             "log_timezone": "UTC",
             "shared_preload_libraries": "pg_stat_statements",
+            **self.settings,
         }
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with self.log.open("ab") as output:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -29,7 +29,9 @@ PREFIX = "causeway-test-"
 FOLDER, OWNER_URL, APP_URL, REDIS = "TEST_FOLDER", "TEST_OWNER_URL", "TEST_APP_URL", "TEST_REDIS_URL"
 # What a developer's shell or a running installation says about itself must not leak into tests.
 FORGOTTEN = ("DATABASE_OWNER_URL", "PRODUCTION", "DEBUG", "SITE_URL", "ALLOWED_HOSTS", "FAILPOINT", "VENUE")
-MOST_CONNECTIONS = 200
+# PostgreSQL's settings for many connections, and those of a database that no crash of the machine must survive.
+ROOMY = {"max_connections": "200"}
+FLEETING = {**ROOMY, "fsync": "off", "full_page_writes": "off"}
 READY = "ready"
 MOST_WAITS, WAIT_SECONDS = 40, 0.25
 
@@ -43,7 +45,9 @@ def run_suite(arguments: list[str]) -> int:
 
 
 @contextlib.contextmanager
-def serving_tests(environment: MutableMapping[str, str]) -> Iterator[None]:
+def serving_tests(
+    environment: MutableMapping[str, str], settings: Mapping[str, str] = ROOMY
+) -> Iterator[None]:
     """PostgreSQL and Redis for the tests answer, and the environment says where; afterwards nothing of it is left."""
     _remove_abandoned()
     folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
@@ -52,7 +56,7 @@ def serving_tests(environment: MutableMapping[str, str]) -> Iterator[None]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         environment[FOLDER] = str(folder)
         _given(environment)
-        _start_missing(environment, folder, stack)
+        _start_missing(environment, folder, settings, stack)
         stack.callback(_drop_all, environment)
         for name in list(environment):
             if name in FORGOTTEN or name.startswith("BINANCE_"):
@@ -70,12 +74,17 @@ def _given(environment: MutableMapping[str, str]) -> None:
             environment[name] = value
 
 
-def _start_missing(environment: MutableMapping[str, str], folder: Path, stack: contextlib.ExitStack) -> None:
+def _start_missing(
+    environment: MutableMapping[str, str],
+    folder: Path,
+    settings: Mapping[str, str],
+    stack: contextlib.ExitStack,
+) -> None:
     wanted = {"postgres": APP_URL not in environment, "valkey": REDIS not in environment}
     if not any(wanted.values()):
         return
     supervisor = Supervisor(standard_output())
-    serving = embedded_servers(supervisor, state=folder, connections=MOST_CONNECTIONS, **wanted)
+    serving = embedded_servers(supervisor, state=folder, settings=settings, **wanted)
     addresses = stack.enter_context(serving)
     if wanted["postgres"]:
         environment.update({APP_URL: addresses.app, OWNER_URL: addresses.owner})
