@@ -16,7 +16,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group("site"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # not the session: its processes would run beside all other tests
 def site() -> Iterator[Site]:
     """The product with its demo world, shared by all journeys; tests make customers of their own."""
     with running_site(WITHDRAWAL_HOLD_MINUTES="0", POLL_SECONDS="3") as running:
