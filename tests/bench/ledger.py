@@ -17,6 +17,7 @@ import psycopg
 
 from exchange.local import suite
 from tests.bench.workers import Slice, Worker
+from tests.verdict import verdict
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 SECONDS = float(os.environ.get("SLICE_SECONDS", "3"))
@@ -232,4 +233,4 @@ def percentile(found: list[Slice]) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(verdict(main, bench="ledger"))

@@ -55,9 +55,9 @@ def main() -> int:
         figures["missing"] = sorted(EVERY_ACT - set(figures["acts"]))
         is_complete = not figures["missing"] and (figures["sessions_cut"] > 0 or not plan.cuts)
         figures["ok"] = is_complete and not figures["unavailable"]
-    except (Discrepancy, EOFError) as error:
+    except Exception as error:
         print(f"seed {plan.seed}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        figures |= {"broken": str(error)[:300], "ok": False}
+        figures |= {"broken": f"{type(error).__name__}: {error}"[:300], "ok": False}
     print(json.dumps(figures))
     return 0 if figures["ok"] else 1
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 from exchange.local import suite
+from tests.verdict import verdict
 
 
 def main() -> int:
@@ -22,4 +23,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(verdict(main, soak="ledger"))
