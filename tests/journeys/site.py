@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 
 import psycopg
@@ -52,12 +53,33 @@ class Site:
 
     def manage(self, *arguments: str) -> str:
         """What a manage.py command says in the site's environment."""
-        command = [sys.executable, "manage.py", *arguments]
-        done = subprocess.run(
-            command, cwd=CHECKOUT, env=self.environment, capture_output=True, text=True, check=False
+        status, said = self._asked(json.dumps(arguments))
+        assert status == 0, said
+        return said
+
+    def _asked(self, words: str) -> tuple[int, str]:
+        assert self.clerk.stdin is not None and self.clerk.stdout is not None
+        self.clerk.stdin.write(f"{words}\n")
+        self.clerk.stdin.flush()
+        status, said = json.loads(self.clerk.stdout.readline() or '[-1, "the clerk is gone"]')
+        return int(status), str(said)
+
+    @cached_property
+    def clerk(self) -> "subprocess.Popen[str]":
+        """The process that carries out commands; it ends with the site."""
+        command = [sys.executable, "-m", "tests.journeys.clerk"]
+        return subprocess.Popen(
+            command,
+            cwd=CHECKOUT,
+            env=self.environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+
+    def dismiss_clerk(self) -> None:
+        if "clerk" in self.__dict__:
+            self.clerk.communicate()
 
     def database(self) -> psycopg.Connection:
         """A session as the application's role."""
@@ -142,6 +164,7 @@ def running_site(**environment: str) -> Iterator[Site]:
             site.wait_ready()
             yield site
         finally:
+            site.dismiss_clerk()
             with suppress(subprocess.TimeoutExpired):
                 site.stop()
             end_all(folder)
