@@ -1,4 +1,4 @@
-"""Real processes that do the same thing at the same moment, each with a connection of its own.
+"""Real processes, and threads, that do the same thing at the same moment, each with a connection of its own.
 
 A contest is a function of a Runner; `race` runs it in so many processes and gives what each of them gave, or the name
 of what it raised. They are forked from a process that has nothing but Django set up, so 64 of them are ready at once.
@@ -10,15 +10,21 @@ import multiprocessing
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+from django.db import connection
+
 from exchange.local.places import CHECKOUT
 
 FORK = multiprocessing.get_context("fork")
-PATIENCE = 60
+PATIENCE = 120  # seconds until a race is over, whoever is missing
+OF_THE_START = 60  # seconds more for Python and Django to be there
 
 
 @dataclass
@@ -53,7 +59,7 @@ def race(contest: Callable[[Runner], Any], count: int, **facts: Any) -> list[Any
         json.dumps(facts),
     ]
     done = subprocess.run(
-        command, cwd=CHECKOUT, env={**os.environ}, capture_output=True, text=True, check=False
+        command, cwd=CHECKOUT, capture_output=True, text=True, check=False, timeout=PATIENCE + OF_THE_START
     )
     assert done.returncode == 0, done.stderr[-5000:]
     results: list[Any] = json.loads(done.stdout.splitlines()[-1])
@@ -76,13 +82,14 @@ def main(module: str, name: str, count: int, facts: dict[str, Any]) -> None:
     ]
     for process in processes:
         process.start()
-    results = [pipe[0].recv() if pipe[0].poll(PATIENCE) else "silent" for pipe in pipes]
+    deadline = time.monotonic() + PATIENCE
+    results = [
+        pipe[0].recv() if pipe[0].poll(max(0, deadline - time.monotonic())) else "silent" for pipe in pipes
+    ]
     print(json.dumps(results))
 
 
 def run(contest: Callable[[Runner], Any], runner: Runner, end: Connection) -> None:
-    from django.db import connection
-
     connection.ensure_connection()
     runner.wait()
     try:
@@ -90,6 +97,26 @@ def run(contest: Callable[[Runner], Any], runner: Runner, end: Connection) -> No
     except Exception as error:
         print(f"process {runner.number}: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         end.send(type(error).__name__)
+
+
+def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
+    """What each of so many calls in threads of this process gave, or the class of what it raised."""
+    line = threading.Barrier(count)
+
+    def one(number: int) -> Any:
+        line.wait(PATIENCE)
+        try:
+            return work(number)
+        except Exception as error:
+            return type(error)
+        finally:
+            connection.close()
+
+    crowd = ThreadPoolExecutor(count)
+    try:
+        return list(crowd.map(one, range(count), timeout=PATIENCE))
+    finally:
+        crowd.shutdown(wait=False, cancel_futures=True)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from ledger import services as ledger
 from ledger.models import Account, Entry, Snapshot
 from tests.factories import fund, make_user, venue_account
 from tests.ledger.chain import live, wait_for_horizon
-from tests.ledger.test_posting import at_once
 from tests.ledger.test_seals import elsewhere, post_elsewhere
+from tests.race import at_once
 
 __all__ = ["elsewhere"]
 

@@ -1,13 +1,9 @@
 """Holds, releases and fills: what a customer sees of their money, under races and repeats."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +14,7 @@ from ledger.errors import InsufficientFunds, KeyReused
 from ledger.models import Account, Entry, Hold, LedgerException, Transfer
 from ledger.services.posting import available, system
 from tests.factories import CROWD, balance, fund, held_by_the_house, make_market, make_user, venue_account
+from tests.race import at_once
 
 ORDER = Hold.Cause.ORDER
 
@@ -191,23 +188,6 @@ def test_verify_names_a_hold_that_does_not_add_up(committed_db: str, owner: Any)
 
 
 # ------------------------------------------------------------------ races
-def at_once(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """What each of `count` simultaneous calls gave or raised; every thread has a connection of its own."""
-    barrier = threading.Barrier(count)
-
-    def one(number: int) -> Any:
-        barrier.wait(20)
-        try:
-            return work(number)
-        except Exception as error:
-            return type(error)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(count) as threads:
-        return list(threads.map(one, range(count)))
-
-
 @CROWD
 def test_of_64_simultaneous_holds_with_funds_for_ten_exactly_ten_succeed(committed_db: str) -> None:
     user = make_user()

@@ -25,7 +25,7 @@ from markets.models import Asset
 from tests.factories import fund, make_user, venue_account
 from tests.ledger.chain import damage, live, seal_everything, wait_for_horizon
 from tests.ledger.test_laws import DENIED, POST, attempt
-from tests.ledger.test_posting import at_once
+from tests.race import at_once
 
 
 @pytest.fixture

@@ -2,13 +2,11 @@
 
 import random
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from accounts.models import User
 from exchange.binance.models import Report, dec
@@ -21,6 +19,7 @@ from orders.errors import OrderIsClosed, TryCancelAgain, UnknownOrder
 from orders.models import Fill, Order
 from tests.factories import CROWD, balance, fund, make_market, make_user, publish_book, venue_account
 from tests.orders.test_placing import ticket
+from tests.race import at_once
 from tests.venue import Venue, error, fill_body, order_body, trade_body
 
 FILL = {"price": "39000.00", "quantity": "0.5", "quote": "19500.00"}
@@ -218,22 +217,6 @@ def committed_alice(committed_db: str, venue: Venue, monkeypatch: pytest.MonkeyP
     user = make_user()
     fund(user, "USDT", "390000")
     return user
-
-
-def at_once(count: int, work: Any) -> list[Any]:
-    barrier = threading.Barrier(count)
-
-    def one(number: int) -> Any:
-        barrier.wait(20)
-        try:
-            return work(number)
-        except Exception as failure:
-            return type(failure)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(count) as threads:
-        return list(threads.map(one, range(count)))
 
 
 @CROWD
