@@ -81,19 +81,22 @@ def post_fill(fill: FillPosting, *, is_last: bool = False) -> Posted:
         facts=_facts(fill),
         spills=True,
     )
-    if posted.short and not _is_rounding(fill):
+    if posted.short and not _is_rounding(fill, posted.transfer_id):
         _uncovered(fill, asset, posted.short)
     return posted
 
 
-def _is_rounding(fill: FillPosting) -> bool:
+def _is_rounding(fill: FillPosting, transfer_id: int) -> bool:
     """True while all that the order's hold did not cover is at most one unit of the venue's for each of its trades.
 
     A hold is price times quantity, rounded up, so an order at its limit costs no more than that unless the venue
-    rounds up; each trade is rounded once.
+    rounds up; each trade is rounded once. Only trades up to this one count, or one told of again would be judged
+    by what came later.
     """
     asset, _cost = fill.paid
-    trades = Transfer.objects.filter(kind=Transfer.Kind.FILL, reference=f"ORDER:{fill.order_id}")
+    trades = Transfer.objects.filter(
+        kind=Transfer.Kind.FILL, reference=f"ORDER:{fill.order_id}", pk__lte=transfer_id
+    )
     taken = Entry.objects.filter(transfer__in=trades, asset_id=asset, amount__lt=0)
     elsewhere = Q(account__type=Account.Type.SLIPPAGE) | Q(
         account__owner_id=fill.user_id, bucket=Entry.Bucket.AVAILABLE

@@ -125,6 +125,15 @@ def test_a_unit_for_each_trade_of_the_order_is_rounding_and_more_is_uncovered(
     assert LedgerException.objects.count() == (0 if is_rounding else 1)
 
 
+def test_a_trade_told_of_again_is_not_judged_by_those_after_it(alice: User) -> None:
+    hold(alice, "7980")
+    rounded = fill(alice, quote_quantity=Decimal("7980.00000001"))
+    ledger.post_fill(rounded)
+    ledger.post_fill(fill(alice, key="1:BTCUSDT:2", quote_quantity=Decimal(100)))
+    ledger.post_fill(rounded)
+    assert LedgerException.objects.get().key == "uncovered:1:BTCUSDT:2"
+
+
 def test_a_fill_nobody_can_pay_is_the_houses_loss(alice: User) -> None:
     hold(alice, "20000")
     ledger.release(cause=ORDER, cause_id=1)

@@ -21,8 +21,8 @@ class Discrepancy(Exception):
     """The books, or an answer, differ from what the auditor reckons."""
 
 
-# What the venue may round up in a thousand parts of an order, each by its last digit: no exception is made of it.
-ROUNDED_UP = {"WEI": Decimal("1e-15")}
+# What the venue may round up in each trade of an order: no exception is made of it.
+ROUNDED_UP = Decimal("0.00000001")
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class Auditor:
         self.holds: dict[Cause, Held] = {}
         self.transfers = 0
         self.exceptions = 0
+        # Trades of each order, and what of their cost its hold did not cover.
+        self._trades: dict[Cause, list[Decimal]] = defaultdict(list)
         self._least: dict[Pot, Decimal] = defaultdict(Decimal)
         self._most: dict[Pot, Decimal] = defaultdict(Decimal)
 
@@ -133,7 +135,9 @@ class Auditor:
         short, slippage = cost - self._take_hold(cause, cost), Decimal(event.told["slippage"])
         if Decimal(event.told["short"]) != short or not 0 <= slippage <= short:
             raise Discrepancy(f"{event}: {short} was not covered by the hold")
-        self.exceptions += short > ROUNDED_UP.get(paid, Decimal("0.00001"))
+        trades = self._trades[cause]
+        trades.append(short)
+        self.exceptions += short > 0 and sum(trades) > len(trades) * ROUNDED_UP
         if short > slippage:
             self._give((user, paid), slippage - short)
         self._move("SLIPPAGE", paid, -slippage)
