@@ -8,7 +8,7 @@ from collections.abc import Generator
 import pytest
 
 from exchange.local.places import CannotStart
-from exchange.local.suite import FLEETING, enter_worker, serving_tests
+from exchange.local.suite import FLEETING, enter_worker, quick_place, serving_tests
 
 _running = contextlib.ExitStack()
 
@@ -24,7 +24,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     if not worker:
         signal.signal(signal.SIGTERM, _interrupt)
         try:
-            _running.enter_context(serving_tests(os.environ, FLEETING))
+            _running.enter_context(serving_tests(os.environ, FLEETING, quick_place()))
         except CannotStart as refusal:
             raise pytest.UsageError(str(refusal)) from None
     enter_worker(os.environ, worker or "main")

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from exchange.local.places import CHECKOUT
+from exchange.local.suite import quick_place
 
 SLEEPER = "python -c \"import os, time; print(os.environ['CAUSEWAY_PROCESS'], flush=True); time.sleep(1000)\""
 DEAF = (
@@ -34,7 +35,7 @@ def free_port() -> int:
 @contextmanager
 def reachable_folder() -> Iterator[Path]:
     """A temporary folder that the servers' own user can reach, unlike pytest's."""
-    folder = Path(tempfile.mkdtemp(prefix="toy-"))
+    folder = Path(tempfile.mkdtemp(prefix="toy-", dir=quick_place()))
     folder.chmod(0o711)
     try:
         yield folder

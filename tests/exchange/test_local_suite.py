@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -110,3 +111,8 @@ def test_a_figure_is_printed_at_the_end_of_the_run(tmp_path: Path) -> None:
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert "test_toy.py::test_toy: 7 hits of a point" in done.stdout
+
+
+def test_a_named_place_for_temporary_files_is_where_the_servers_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", tempfile.gettempdir())
+    assert suite.quick_place() == Path(tempfile.gettempdir())
