@@ -60,8 +60,10 @@ class Past:
         self._daily_quote = daily_quote
         self._scale = 1.0
         self._parts = lru_cache(maxsize=256)(self._split)
+        self._days = lru_cache(maxsize=64)(self._day)
         self._scale = float(price) / self._price_at(anchor)
         self._parts.cache_clear()
+        self._days.cache_clear()
 
     def bar(self, start: int, end: int) -> Bar | None:
         """The candle of this span, as far as it lies before the anchor; None when nothing was before it."""
@@ -88,15 +90,17 @@ class Past:
     def _cover(self, start: int, end: int) -> Iterator[Span]:
         """The fewest spans that fill this time."""
         for day in range(start // DAY * DAY, end, DAY):
-            yield from self._inside(day, DAY, self._day(day), start, end)
+            yield from self._inside(day, DAY, self._days(day), start, end)
 
     def _inside(self, opened: int, length: int, span: Span, start: int, end: int) -> Iterator[Span]:
         if start <= opened and opened + length <= end:
             yield span
-        elif opened < end and start < opened + length and length > 1:
-            part = length // PARTS[length]
-            for number, child in enumerate(self._parts(opened, length, span)):
-                yield from self._inside(opened + number * part, part, child, start, end)
+            return
+        part = length // PARTS[length]
+        children = zip(range(opened, opened + length, part), self._parts(opened, length, span), strict=True)
+        for at, child in children:
+            if at < end and start < at + part:
+                yield from self._inside(at, part, child, start, end)
 
     def _price_at(self, second: int) -> float:
         return next(iter(self._cover(second, second + 1))).open
