@@ -89,8 +89,8 @@ def balance(user: User, asset: str) -> tuple[Any, Any]:
     """Available and held as Decimals, to be compared with plain numbers."""
     from ledger import queries as books
 
-    found = next((row for row in books.balances(user.pk) if row.asset == asset), None)
-    return (found.available.normalize(), found.held.normalize()) if found else (Decimal(0), Decimal(0))
+    found = books.balance(user.pk, asset)
+    return found.available.normalize(), found.held.normalize()
 
 
 def held_by_the_house(kind: Account.Type, asset: str) -> Decimal:

@@ -26,9 +26,12 @@ class BalanceRow:
 
 def balances(user_id: int) -> list[BalanceRow]:
     """Every asset the customer ever had, by code."""
+    return [BalanceRow(*row) for row in _rows(user_id).order_by("account__asset_id")]
+
+
+def _rows(user_id: int) -> QuerySet[Balance, tuple[str, Decimal, Decimal]]:
     found = Balance.objects.filter(account__owner_id=user_id, account__type=Account.Type.USER)
-    rows = found.order_by("account__asset_id").values_list("account__asset_id", "available", "held")
-    return [BalanceRow(*row) for row in rows]
+    return found.values_list("account__asset_id", "available", "held")
 
 
 def require_asset(code: str) -> None:
@@ -39,8 +42,8 @@ def require_asset(code: str) -> None:
 
 def balance(user_id: int, asset: str) -> BalanceRow:
     """The customer's balance of the asset, zeros when there never was one."""
-    found = (row for row in balances(user_id) if row.asset == asset)
-    return next(found, BalanceRow(asset, Decimal(0), Decimal(0)))
+    found = _rows(user_id).filter(account__asset_id=asset).first()
+    return BalanceRow(*found) if found else BalanceRow(asset, Decimal(0), Decimal(0))
 
 
 def available(user_id: int, asset: str) -> Decimal:
