@@ -68,11 +68,7 @@ def rich(depositor: User, venue: Venue) -> Iterator[User]:
         yield enrich(depositor)
 
 
-SENDER = {
-    "BINANCE_WITHDRAW_API_KEY": "withdraw",
-    "BINANCE_WITHDRAW_API_SECRET": "secret",
-    "MFA_RECOVERY_CODE_COUNT": 120,
-}
+SENDER = {"BINANCE_WITHDRAW_API_KEY": "withdraw", "BINANCE_WITHDRAW_API_SECRET": "secret"}
 
 
 def enrich(user: User, amount: str = "1000") -> User:
