@@ -1,5 +1,6 @@
 """An installation of an earlier version is brought up to date with its books as they were."""
 
+import json
 import os
 import subprocess
 import sys
@@ -36,7 +37,7 @@ DIFFERS = """
 INSERT INTO ledger_ledgerexception (source, key, asset_id, amount, detail, created_at, resolution)
   VALUES ('unattributed deposit', 'unattributed:7', 'USDT', 1000, '{}', now(), '');
 """
-FIRST = [("accounts", "0001"), ("gate", "0001"), ("office", "0001"), ("ledger", "0002")]
+FIRST = (("accounts", "0001"), ("gate", "0001"), ("office", "0001"), ("ledger", "0002"))
 
 
 @pytest.fixture
@@ -51,8 +52,7 @@ def first_version() -> Iterator[dict[str, str]]:
         "DATABASE_OWNER_URL": owner,
     }
     environment = {**os.environ, **addresses}
-    for app, migration in FIRST:
-        manage(environment, "migrate", app, migration, "--database", "owner")
+    manage(environment, *(("migrate", *migration, "--database", "owner") for migration in FIRST))
     with psycopg.connect(owner, autocommit=True) as session:
         for statements in (BOOKED, LATER, DIFFERS):
             with session.transaction():
@@ -61,17 +61,20 @@ def first_version() -> Iterator[dict[str, str]]:
     suite.drop_database(os.environ, name)
 
 
-def manage(environment: dict[str, str], *words: str) -> str:
-    command = [sys.executable, "manage.py", *words]
-    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-    return done.stdout
+def manage(environment: dict[str, str], *commands: tuple[str, ...]) -> list[str]:
+    """What each command says, one after the other in one process."""
+    told = "".join(f"{json.dumps(words)}\n" for words in commands)
+    clerk = [sys.executable, "-m", "tests.journeys.clerk"]
+    done = subprocess.run(
+        clerk, cwd=CHECKOUT, env=environment, input=told, capture_output=True, text=True, check=False
+    )
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [status for status, _said in answers] == [0] * len(commands), f"{answers}\n{done.stderr}"
+    return [said for _status, said in answers]
 
 
 def test_the_books_of_the_first_version_are_sealed_and_hold(first_version: dict[str, str]) -> None:
-    manage(first_version, "prepare")
-    assert "2 transfers were sealed" in manage(first_version, "ledger_seal", "--all")
-    manage(first_version, "ledger_verify")
-    manage(first_version, "ledger_rebuild", "--check")
+    commands = (("prepare",), ("ledger_seal", "--all"), ("ledger_verify",), ("ledger_rebuild", "--check"))
+    assert "2 transfers were sealed" in manage(first_version, *commands)[1]
     with psycopg.connect(first_version["DATABASE_OWNER_URL"]) as session:
         assert session.execute("SELECT key FROM ledger_ledgerexception").fetchall() == [("unattributed:7:",)]
