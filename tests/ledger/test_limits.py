@@ -136,11 +136,9 @@ def test_of_a_hundred_requests_at_the_edge_from_fifty_processes_as_many_pass_as_
         codes = known.get_unused_codes()
     facts = {"user": really_rich.pk, "address": ADDRESS, "codes": codes, "most": "250"}
     told = race(contests.two_requests, 50, **facts)
-    answers = Counter(answer for both in told for answer in both)
+    answers = Counter(answer for answers in told for answer in answers)
     figure(", ".join(f"{count} {answer}" for answer, count in answers.most_common()))
-    assert (answers.total(), answers[contests.TAKEN]) == (100, 10)
-    assert answers[contests.OVER] + answers[contests.BUSY] == 90
-    assert answers[contests.BUSY] <= 10
+    assert (answers[contests.TAKEN], answers[contests.OVER]) == (10, 90)
     assert queries.limits(really_rich).day.used == 250
     assert balance(really_rich, "USDT") == (29750, 250)
 
