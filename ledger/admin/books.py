@@ -46,7 +46,8 @@ class TransferAdmin(DecisionAdmin):
         return [self.reverse]
 
     def decisions_for(self, row: Transfer) -> list[Decision]:
-        return [] if queries.is_reversed(row.pk) else self.all_decisions()
+        is_over = queries.is_reversed(row.pk) or queries.has_its_own_exit(row)
+        return [] if is_over else self.all_decisions()
 
 
 @admin.register(Account)

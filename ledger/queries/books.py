@@ -10,6 +10,7 @@ from ledger.errors import UnknownAsset
 from ledger.models import (
     Account,
     Balance,
+    Deposit,
     Entry,
     Hold,
     Transfer,
@@ -92,6 +93,23 @@ def has_transfer(scope: str, key: str) -> bool:
 def is_reversed(transfer_id: int) -> bool:
     """True when a later transfer took it back."""
     return Transfer.objects.filter(reverses_id=transfer_id).exists()
+
+
+# What a hold, an order, a withdrawal or a sweep did: each is told further by a row of its own.
+_OWN_EXIT = {
+    Transfer.Kind.HOLD,
+    Transfer.Kind.RELEASE,
+    Transfer.Kind.FILL,
+    Transfer.Kind.CROSS,
+    Transfer.Kind.WITHDRAWAL,
+    Transfer.Kind.SWEEP,
+}
+
+
+def has_its_own_exit(transfer: Transfer) -> bool:
+    """True when a deposit, an order or a withdrawal would go on as if it were booked, were it taken back alone."""
+    of_deposit = Deposit.objects.filter(Q(transfer=transfer) | Q(correction=transfer))
+    return transfer.kind in _OWN_EXIT or of_deposit.exists()
 
 
 def held_for(cause: Hold.Cause) -> Iterator[tuple[int, int, str]]:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from exchange.database import transaction_with_retry
-from exchange.errors import DomainError, Unavailable
+from exchange.errors import Conflict, DomainError, Unavailable
 from exchange.money import plain
 from exchange.office import queries as requests
 from exchange.office import services as office
@@ -112,12 +112,17 @@ def ask_decision(
 
 
 def ask_reversal(*, transfer_id: int, reason: str, by: User) -> Approval:
-    """A second person is asked to let the transfer be taken back, line by line; what was held becomes available."""
+    """A second person is asked to let the transfer be taken back, line by line; what was held becomes available.
+
+    Only of what stands alone: a deposit, an order or a withdrawal would go on as if it were still booked.
+    """
     found = Transfer.objects.filter(pk=transfer_id).first()
     if found is None:
         raise UnknownTransfer()
     if queries.is_reversed(transfer_id):
         raise AlreadyReversed()
+    if queries.has_its_own_exit(found):
+        raise Conflict(_("It belongs to a deposit, an order or a withdrawal: take it back there."))
     sums = Entry.objects.filter(transfer=found).order_by("account_id").values_list("account_id")
     accounts = Account.objects.in_bulk([row[0] for row in sums])
     lines = [

@@ -14,11 +14,12 @@ from exchange import failpoints
 from exchange.database import constraint_of, repeated_after_loss, sqlstate_of, with_retry
 from exchange.errors import DomainError
 from exchange.money import plain
-from ledger.errors import BadPosting, InsufficientFunds, KeyReused, NotApproved
+from ledger.errors import AlreadyReversed, BadPosting, InsufficientFunds, KeyReused, NotApproved
 from ledger.models import Account, Entry, Transfer
 
 Result = TypeVar("Result")
 KEY_REUSED, BAD_LINES, NOT_APPROVED, CHECK_VIOLATION = "CW001", "CW002", "CW003", "23514"
+UNIQUE_VIOLATION = "23505"
 UNKNOWN_REFERENCE = "23503"
 
 
@@ -198,6 +199,8 @@ def _refusal(error: DatabaseError) -> DomainError | None:
         return InsufficientFunds()
     if state == CHECK_VIOLATION and constraint_of(error) == "hold_remaining_within_amount":
         return BadPosting("a hold pays no more than it still holds")
+    if state == UNIQUE_VIOLATION and constraint_of(error) == "one_reversal_a_transfer":
+        return AlreadyReversed()
     if state == KEY_REUSED:
         return KeyReused()
     if state == NOT_APPROVED:

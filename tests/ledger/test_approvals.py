@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import User
-from exchange.errors import DomainError
+from exchange.errors import Conflict, DomainError
 from exchange.office import services as office
 from exchange.office.errors import OwnMoney, OwnRequest
 from exchange.office.models import Approval
@@ -197,3 +197,21 @@ def test_a_decision_without_money_is_carried_out_once(alice: User, carol: User, 
     office.grant(asked.pk, by=dave)
     ledger.carry_out_approvals()
     assert Approval.objects.get(pk=asked.pk).status == "USED"
+
+
+def test_of_two_granted_reversals_of_one_transfer_one_is_booked_and_the_other_says_why(
+    alice: User, carol: User, dave: User
+) -> None:
+    transfer = Transfer.objects.get(kind="DEPOSIT")
+    both = [ledger.ask_reversal(transfer_id=transfer.pk, reason="wrong", by=carol) for _time in range(2)]
+    for asked in both:
+        office.grant(asked.pk, by=dave)
+    ledger.carry_out_approvals()
+    assert sorted(Approval.objects.values_list("status", flat=True)) == ["FAILED", "USED"]
+    assert balance(alice, "USDT") == (0, 0)
+
+
+def test_what_a_hold_did_is_not_taken_back_alone(alice: User, carol: User) -> None:
+    ledger.hold(user_id=alice.pk, asset="USDT", amount=Decimal(5), cause=ledger.Cause.ORDER, cause_id=1)
+    with pytest.raises(Conflict, match="take it back there"):
+        ledger.ask_reversal(transfer_id=Transfer.objects.get(kind="HOLD").pk, reason="wrong", by=carol)

@@ -6,6 +6,7 @@ import pytest
 from django.conf import settings
 
 from accounts.models import User
+from exchange.errors import Conflict
 from ledger import services as ledger
 from ledger import tasks
 from ledger.models import Account, Deposit, LedgerException, Network
@@ -123,3 +124,14 @@ def test_a_new_installation_offers_deposits_with_its_first_assets(db: None, venu
         sweep()
     assert Network.objects.get().asset_id == "USDT"
     assert (before > 0, venue.count("GET", door)) == (True, before + 1)
+
+
+def test_what_credited_a_deposit_is_not_taken_back_behind_its_back(
+    depositor: User, carol: User, venue: Venue
+) -> None:
+    with_address(depositor)
+    poll(venue, record())
+    credited = Deposit.objects.get().transfer_id
+    assert credited is not None
+    with pytest.raises(Conflict, match="take it back there"):
+        ledger.ask_reversal(transfer_id=credited, reason="wrong", by=carol)
