@@ -17,6 +17,7 @@ from exchange.binance.models import Kline
 from markets import rules, services
 from markets.errors import UnknownInterval
 from markets.models import Candle
+from markets.services import charting
 from tests.factories import make_market
 
 pytestmark = pytest.mark.django_db
@@ -116,7 +117,7 @@ def test_history_is_asked_for_by_windows_that_do_not_move_with_the_question(
 def test_anybody_together_makes_us_ask_only_so_often(
     venue: responses.RequestsMock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "FETCHES_A_MINUTE", 3)
+    monkeypatch.setattr(charting, "FETCHES_A_MINUTE", 3)
     venue.get(URL, json=[])
     for interval in list(rules.INTERVALS)[:8]:
         services.candles("BTCUSDT", interval, limit=10)

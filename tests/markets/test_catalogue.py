@@ -15,6 +15,7 @@ from exchange.office.models import AuditRecord
 from markets import queries, services
 from markets.errors import UnknownMarket
 from markets.models import Asset, Market
+from markets.services import cataloguing
 from tests.factories import FILTERS, make_market, make_user
 from tests.markets.test_rules import DATA
 
@@ -85,7 +86,7 @@ def test_a_market_that_is_gone_is_closed_and_not_followed_but_kept() -> None:
 
 def test_a_venue_that_lists_nothing_closes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     store(symbol("BTC"))
-    monkeypatch.setattr(services.gate, "call", lambda *given: ExchangeInfo((), ()))  # type: ignore[attr-defined]
+    monkeypatch.setattr(cataloguing.gate, "call", lambda *given: ExchangeInfo((), ()))  # type: ignore[attr-defined]
     assert services.synchronise_catalogue() == 0
     assert queries.market("BTCUSDT").is_trading
 
