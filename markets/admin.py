@@ -20,14 +20,19 @@ class NoneAddedOrRemoved:
 
 @admin.register(Market)
 class MarketAdmin(NoneAddedOrRemoved, admin.ModelAdmin):
-    list_display = ("symbol", "status", "is_listed", "rank", "seen_at")
+    list_display = ("symbol", "status", "is_listed", "rank", "own_fee_bps", "seen_at")
     list_filter = ("is_listed", "status")
     search_fields = ("symbol",)
-    fields = ("symbol", "status", "is_listed", "rank", "order_types", "filters", "seen_at")
-    readonly_fields = ("symbol", "status", "order_types", "filters", "seen_at")
+    readonly_fields = (
+        "symbol", "status", "order_types", "abilities", "stp_modes", "default_stp_mode", "permission_sets", "filters",
+        "seen_at",
+    )  # fmt: skip
+    fields = ("is_listed", "rank", "own_fee_bps", *readonly_fields)
 
     def save_model(self, request: HttpRequest, obj: Market, form: Any, change: bool) -> None:
-        services.decide_listing(obj.pk, is_listed=obj.is_listed, rank=obj.rank, by=request.user)
+        services.decide_listing(
+            obj.pk, is_listed=obj.is_listed, rank=obj.rank, own_fee_bps=obj.own_fee_bps, by=request.user
+        )
 
 
 @admin.register(Asset)

@@ -29,12 +29,13 @@ class MarketOut(serializers.ModelSerializer[Market]):
     tick_size = serializers.SerializerMethodField()
     step_size = serializers.SerializerMethodField()
     min_notional = serializers.SerializerMethodField()
+    fee_bps = serializers.IntegerField(help_text="Of what an order receives, in basis points.")
 
     class Meta:
         model = Market
         fields = [
-            "symbol", "base", "quote", "status", "is_trading", "tick_size", "step_size", "min_notional", "order_types",
-            "filters",
+            "symbol", "base", "quote", "status", "is_trading", "tick_size", "step_size", "min_notional", "fee_bps",
+            "order_types", "filters",
         ]  # fmt: skip
 
     def get_tick_size(self, market: Market) -> str:

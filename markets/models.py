@@ -1,10 +1,13 @@
 """Facts about the world: assets, markets and their filters, candles."""
 
+from django.conf import settings
+from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-# Our word beside the venue's own: its list does not have the market any more.
-GONE = "GONE"
+from markets import rules
+
+MOST_FEE_BPS = 1000
 
 
 class Asset(models.Model):
@@ -34,19 +37,43 @@ class Market(models.Model):
     base_precision = models.PositiveSmallIntegerField(default=8)
     quote_precision = models.PositiveSmallIntegerField(default=8)
     allows_quote_quantity = models.BooleanField(default=False)
+    abilities = models.JSONField(default=list, blank=True, help_text=_("What else the venue can do in it."))
+    permission_sets = models.JSONField(
+        default=list, blank=True, help_text=_("An account needs one permission of each set.")
+    )
+    stp_modes = models.JSONField(default=list, blank=True, help_text=_("Self-trade prevention."))
+    default_stp_mode = models.CharField(max_length=32, blank=True)
     is_listed = models.BooleanField(default=False, help_text=_("Shown to customers."))
     rank = models.PositiveIntegerField(default=1000)
+    own_fee_bps = models.PositiveSmallIntegerField(
+        _("fee of its own"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(MOST_FEE_BPS)],
+        help_text=_("Basis points of what the customer receives; empty: the platform's fee."),
+    )
     seen_at = models.DateTimeField(null=True, help_text=_("Last time the venue's list had it."))
 
     class Meta:
         ordering = ["rank", "symbol"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(own_fee_bps__isnull=True) | models.Q(own_fee_bps__lte=MOST_FEE_BPS),
+                name="market_fee_at_most_a_tenth",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.symbol
 
     @property
     def is_trading(self) -> bool:
-        return self.is_listed and self.status == "TRADING"
+        return self.is_listed and rules.allows(self.status, rules.Act.PLACE)
+
+    @property
+    def fee_bps(self) -> int:
+        """What an order placed now pays, in basis points."""
+        return settings.PLATFORM_FEE_BPS if self.own_fee_bps is None else self.own_fee_bps
 
 
 class Candle(models.Model):

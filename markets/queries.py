@@ -10,11 +10,12 @@ import structlog
 from django.db.models import QuerySet
 from redis.exceptions import RedisError
 
+from exchange.binance.models import SOR
 from exchange.errors import OUTAGES
 from exchange.money import EXACT, multiply
 from markets import feed, rules
 from markets.errors import UnknownInterval, UnknownMarket
-from markets.models import GONE, Candle, Market
+from markets.models import Candle, Market
 
 log = structlog.get_logger()
 PUBLISHED_LEVELS = 1000
@@ -50,7 +51,7 @@ def shown() -> list[Market]:
 
 def followed() -> QuerySet[Market]:
     """Markets whose streams are followed: the listed ones that the venue still has."""
-    return listed().exclude(status=GONE)
+    return listed().exclude(status=rules.GONE)
 
 
 def market(symbol: str) -> Market:
@@ -73,6 +74,11 @@ def market_row(symbol: str) -> Market:
 
 def market_row_or_none(symbol: str) -> Market | None:
     return Market.objects.select_related("base", "quote").filter(symbol=symbol).first()
+
+
+def sor_group(base: str) -> QuerySet[Market]:
+    """The markets of an asset among which the venue routes one order to the best price."""
+    return Market.objects.filter(base_id=base, abilities__contains=[SOR]).order_by("rank", "symbol")
 
 
 def smallest_step(asset: str) -> Decimal:

@@ -1,8 +1,12 @@
-"""The venue's filters in exact arithmetic (binance.md 9). A bound or step of zero is no rule; unknown filters pass."""
+"""The venue's filters in exact arithmetic (binance.md 9). A bound or step of zero is no rule; unknown filters pass.
+
+Also what a market's state allows.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from enum import StrEnum
 from typing import Any
 
 from exchange.money import MAX_DECIMALS, ceil_to_step, decimals, floor_to_step, is_multiple, multiply
@@ -20,12 +24,26 @@ Filter = Mapping[str, Any]
 SCALE = 8
 ZERO, SMALLEST = Decimal(0), Decimal("1e-18")
 _UP, _DOWN = Context(prec=60, rounding=ROUND_CEILING), Context(prec=60, rounding=ROUND_FLOOR)
+# Our word beside the venue's own: its list does not have the market any more.
+GONE = "GONE"
 INTERVALS = {
     "1s": 1, "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "2h": 7200, "4h": 14400,
     "6h": 21600, "8h": 28800, "12h": 43200, "1d": 86400, "3d": 259200, "1w": 604800, "1M": 2592000,
 }  # fmt: skip
 # The intervals whose newest candle is kept up to date by the stream.
 LIVE_INTERVALS = ("1m", "5m", "15m", "1h", "4h", "1d", "1w")
+
+
+class Act(StrEnum):
+    """What a customer may want to do in a market."""
+
+    PLACE = "place"
+    CANCEL = "cancel"
+
+
+def allows(status: str, act: Act) -> bool:
+    """Only a market that trades takes new orders; any that the venue still has, in whatever state, takes cancels."""
+    return status == "TRADING" if act == Act.PLACE else status != GONE
 
 
 @dataclass(frozen=True)

@@ -47,9 +47,12 @@ def texts() -> dict[str, str]:
 
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
+    shown = queries.shown()
+    fees = {market.fee_bps for market in shown} or {settings.PLATFORM_FEE_BPS}
     context = {
-        "rows": rows_of(queries.shown()[:6]),
-        "fee_bps": settings.PLATFORM_FEE_BPS,
+        "rows": rows_of(shown[:6]),
+        "least_fee_bps": min(fees),
+        "most_fee_bps": max(fees),
         "texts": texts(),
     }
     return render(request, "markets/home.html", context)

@@ -21,6 +21,13 @@ class MarketClosed(Unavailable):
     message = _("This market takes no new orders at the moment.")
 
 
+class MarketGone(Conflict):
+    code = "market_gone"
+    message = _(
+        "The venue does not have this market any more; what became of the order is being looked into."
+    )
+
+
 class PricesDelayed(Unavailable):
     code = "prices_delayed"
     message = _("Prices are delayed at the moment; orders wait until they are live again.")

@@ -87,7 +87,7 @@ def settings_of(market: Market, obstacle_word: str) -> dict[str, Any]:
         "step": format(rules.step_size(market.filters).normalize(), "f"),
         "baseScale": market.base.scale,
         "quoteScale": market.quote.scale,
-        "feeBps": settings.PLATFORM_FEE_BPS,
+        "feeBps": market.fee_bps,
         "staleSeconds": settings.BOOK_STALE_SECONDS,
         "obstacle": obstacle_word,
         "siteName": settings.SITE_NAME,

@@ -4,7 +4,7 @@ Amounts are Decimal, order-book levels stay the venue's exact text, times are mi
 enumerations survive as text; unknown keys are ignored.
 """
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -23,6 +23,19 @@ STATUS = {
     "EXPIRED": "EXPIRED",
     "EXPIRED_IN_MATCH": "EXPIRED",
 }
+# What a symbol may be able to do, by the venue's flags.
+ABILITIES = {
+    "icebergAllowed": "ICEBERG",
+    "ocoAllowed": "OCO",
+    "otoAllowed": "OTO",
+    "opoAllowed": "OPO",
+    "allowTrailingStop": "TRAILING_STOP",
+    "cancelReplaceAllowed": "CANCEL_REPLACE",
+    "amendAllowed": "AMEND",
+    "pegInstructionsAllowed": "PEG",
+}
+# Smart order routing is no flag of a symbol: the answer lists its groups apart.
+SOR = "SOR"
 
 
 def dec(value: object) -> Decimal:
@@ -51,9 +64,17 @@ class SymbolInfo:
     allows_quote_quantity: bool
     is_spot: bool
     filters: tuple[dict[str, Any], ...]
+    abilities: tuple[str, ...] = ()
+    permission_sets: tuple[tuple[str, ...], ...] = ()
+    stp_modes: tuple[str, ...] = ()
+    default_stp_mode: str = ""
 
     @classmethod
-    def from_wire(cls, row: Wire) -> "SymbolInfo":
+    def from_wire(cls, row: Wire, routed: Container[str] = ()) -> "SymbolInfo":
+        """`routed`: the symbols of all groups of smart order routing."""
+        abilities = [word for flag, word in ABILITIES.items() if row.get(flag)]
+        # An account needs one of each set; before there were sets, one of a single list.
+        legacy = [row["permissions"]] if row.get("permissions") else []
         return cls(
             symbol=row["symbol"],
             status=row["status"],
@@ -65,6 +86,10 @@ class SymbolInfo:
             allows_quote_quantity=bool(row.get("quoteOrderQtyMarketAllowed", False)),
             is_spot=bool(row.get("isSpotTradingAllowed", True)),
             filters=tuple(dict(item) for item in row.get("filters", ())),
+            abilities=(*abilities, SOR) if row["symbol"] in routed else tuple(abilities),
+            permission_sets=tuple(tuple(names) for names in row.get("permissionSets") or legacy),
+            stp_modes=tuple(row.get("allowedSelfTradePreventionModes", ())),
+            default_stp_mode=row.get("defaultSelfTradePreventionMode", ""),
         )
 
 
@@ -75,7 +100,8 @@ class ExchangeInfo:
 
     @classmethod
     def from_wire(cls, body: Wire) -> "ExchangeInfo":
-        symbols = tuple(SymbolInfo.from_wire(row) for row in body["symbols"])
+        routed = {symbol for group in body.get("sors", ()) for symbol in group["symbols"]}
+        symbols = tuple(SymbolInfo.from_wire(row, routed) for row in body["symbols"])
         return cls(symbols=symbols, rate_limits=tuple(dict(row) for row in body.get("rateLimits", ())))
 
 

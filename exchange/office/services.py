@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.utils import timezone, translation
@@ -114,6 +115,14 @@ def notify(user: "User", kind: str, subject: Text, body: Text, words: Words | No
     subject, body = said_to(user, subject, words), said_to(user, body, words)
     mailed = _mail(user.email, kind, subject, body, user)
     Notice.objects.bulk_create([_message(user, kind, subject, body), mailed])
+
+
+def tell_staff(kind: str, subject: Text, body: Text, words: Words | None = None) -> None:
+    """Everybody of staff finds a message on the site, each in their own language. Texts: see `said_to`."""
+    staff = get_user_model().objects.filter(is_active=True, is_staff=True)
+    Notice.objects.bulk_create(
+        [_message(user, kind, said_to(user, subject, words), said_to(user, body, words)) for user in staff]
+    )
 
 
 def mark_read(user: "User") -> int:

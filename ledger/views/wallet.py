@@ -17,6 +17,7 @@ from exchange.pages import CustomerRequest
 from ledger import queries
 from ledger import wallet as purse
 from ledger.forms import HistoryFilter
+from markets import queries as markets
 
 PAGE_SIZE = 50
 EXAMPLE_QUANTITY = Decimal("0.5")
@@ -57,4 +58,6 @@ def fees(request: HttpRequest) -> HttpResponse:
     networks = queries.networks().filter(withdraw_enabled=True)
     house = {"fee_bps": settings.PLATFORM_FEE_BPS, "protection_bps": settings.MARKET_PROTECTION_BPS}
     example = EXAMPLE_QUANTITY * settings.PLATFORM_FEE_BPS / 10_000
-    return render(request, "ledger/fees.html", {"networks": networks, "example": example, **house})
+    special = [market for market in markets.shown() if market.fee_bps != settings.PLATFORM_FEE_BPS]
+    context = {"networks": networks, "example": example, "special": special}
+    return render(request, "ledger/fees.html", {**context, **house})

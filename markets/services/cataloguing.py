@@ -1,4 +1,4 @@
-"""The catalogue as the venue lists it."""
+"""The venue's markets become ours: what it says of each is kept, what changed is on record, and staff hear of it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -12,7 +12,9 @@ from exchange.binance.models import ExchangeInfo, SymbolInfo
 from exchange.gate import services as gate
 from exchange.office import services as office
 from markets import rules
-from markets.models import GONE, Asset, Market
+from markets.limits import Word, unknown_words
+from markets.models import Asset, Market
+from markets.services.telling import Change, tell_staff
 
 log = structlog.get_logger()
 LIST_ALL_UP_TO = 50
@@ -33,21 +35,35 @@ def synchronise_catalogue() -> int:
 def store_catalogue(info: ExchangeInfo) -> int:
     """Assets and markets are as the venue lists them; a market that is gone is closed, its history stays.
 
-    What changed of a market that customers see is on record for staff.
+    What changed of a market that customers see is on record; staff are told of what narrows, stops, comes back or
+    vanishes there, and of words that nobody here knows, once.
     """
     _one_at_a_time()
     symbols = [symbol for symbol in info.symbols if symbol.is_spot]
     _store_assets(symbols)
     known = Market.objects.in_bulk()
+    words_before = _words(known.values())
     fresh = [symbol for symbol in symbols if symbol.symbol not in known]
-    Market.objects.bulk_create([_market(symbol) for symbol in fresh])
-    for symbol in symbols:
-        if symbol.symbol in known:
-            _update(known[symbol.symbol], symbol)
-    names = {symbol.symbol for symbol in symbols}
-    Market.objects.filter(symbol__in=set(known) - names).exclude(status=GONE).update(status=GONE)
-    Market.objects.filter(symbol__in=names).update(seen_at=timezone.now())
+    new = [_market(symbol) for symbol in fresh]
+    named = {symbol.symbol: _fields(symbol) for symbol in symbols}
+    changes = [
+        change
+        for name, fields in named.items()
+        if name in known and (change := _changed(known[name], fields))
+    ]
+    _store([*new, *(known[change.symbol] for change in changes)])
+    missing = sorted(set(known) - set(named))
+    gone = [change for name in missing if (change := _changed(known[name], {"status": rules.GONE}))]
+    Market.objects.filter(symbol__in=[change.symbol for change in gone]).update(status=rules.GONE)
+    Market.objects.filter(symbol__in=named).update(seen_at=timezone.now())
     _list_fresh(symbols, fresh, is_first_time=not known)
+    shown = [change for change in [*changes, *gone] if known[change.symbol].is_listed]
+    for change in shown:
+        log.info("market.changed", symbol=change.symbol, fields=sorted(change.before))
+        office.record(
+            None, "market.changed", "market", change.symbol, before=change.before, after=change.after
+        )
+    tell_staff(shown, _words([*known.values(), *new]) - words_before)
     return len(symbols)
 
 
@@ -77,7 +93,7 @@ def _market(symbol: SymbolInfo) -> Market:
     return Market(symbol=symbol.symbol, base_id=symbol.base, quote_id=symbol.quote, **_fields(symbol))
 
 
-def _fields(symbol: SymbolInfo) -> dict[str, object]:
+def _fields(symbol: SymbolInfo) -> dict[str, Any]:
     return {
         "status": symbol.status,
         "filters": list(symbol.filters),
@@ -85,23 +101,44 @@ def _fields(symbol: SymbolInfo) -> dict[str, object]:
         "base_precision": symbol.base_precision,
         "quote_precision": symbol.quote_precision,
         "allows_quote_quantity": symbol.allows_quote_quantity,
+        "abilities": list(symbol.abilities),
+        "permission_sets": [list(names) for names in symbol.permission_sets],
+        "stp_modes": list(symbol.stp_modes),
+        "default_stp_mode": symbol.default_stp_mode,
     }
 
 
-def _update(market: Market, symbol: SymbolInfo) -> None:
-    fields = _fields(symbol)
-    changed = {
-        name: getattr(market, name) for name, value in fields.items() if getattr(market, name) != value
+def _words(markets: Iterable[Market]) -> set[Word]:
+    """The venue's words about these markets that nobody here knows."""
+    return {
+        word
+        for market in markets
+        for word in unknown_words(market.status, market.filters, market.order_types, market.stp_modes)
     }
-    if not changed:
-        return
-    for name, value in fields.items():
-        setattr(market, name, value)
-    market.save(update_fields=list(fields))
-    log.info("market.changed", symbol=market.symbol, fields=sorted(changed))
-    if market.is_listed:
-        after = {name: fields[name] for name in changed}
-        office.record(None, "market.changed", "market", market.symbol, before=changed, after=after)
+
+
+def _changed(market: Market, fields: dict[str, Any]) -> Change | None:
+    """Takes over what the venue says now; gives what of it is new."""
+    before = {name: getattr(market, name) for name, value in fields.items() if getattr(market, name) != value}
+    if not before:
+        return None
+    for name in before:
+        setattr(market, name, fields[name])
+    return Change(market.symbol, before, {name: fields[name] for name in before})
+
+
+def _store(markets: list[Market]) -> None:
+    """What the venue says of these is in the database; what staff decided of them stays."""
+    Market.objects.bulk_create(
+        markets,
+        batch_size=1000,
+        update_conflicts=True,
+        unique_fields=["symbol"],
+        update_fields=[
+            "status", "filters", "order_types", "base_precision", "quote_precision", "allows_quote_quantity",
+            "abilities", "permission_sets", "stp_modes", "default_stp_mode",
+        ],
+    )  # fmt: skip
 
 
 def _list_fresh(symbols: Sequence[SymbolInfo], fresh: Sequence[SymbolInfo], *, is_first_time: bool) -> None:
@@ -125,13 +162,17 @@ def _by_preference(symbols: Iterable[str]) -> list[str]:
 
 
 @transaction.atomic
-def decide_listing(symbol: str, *, is_listed: bool, rank: int, by: Any) -> None:
-    """Customers see the market or not, at this place of the list; on record with who decided it."""
+def decide_listing(symbol: str, *, is_listed: bool, rank: int, own_fee_bps: int | None, by: Any) -> None:
+    """Customers see the market or not, at this place of the list, and pay this fee from the next order on.
+
+    Without a fee of its own the market has the platform's. On record with who decided it.
+    """
     market = Market.objects.select_for_update().get(pk=symbol)
-    before: dict[str, object] = {"is_listed": market.is_listed, "rank": market.rank}
-    market.is_listed, market.rank = is_listed, rank
-    market.save(update_fields=["is_listed", "rank"])
-    after: dict[str, object] = {"is_listed": is_listed, "rank": rank}
+    after: dict[str, object] = {"is_listed": is_listed, "rank": rank, "own_fee_bps": own_fee_bps}
+    before: dict[str, object] = {name: getattr(market, name) for name in after}
+    for name, value in after.items():
+        setattr(market, name, value)
+    market.save(update_fields=list(after))
     if after != before:
         office.record(by, "market.listed", "market", symbol, before=before, after=after)
 

@@ -9,8 +9,9 @@ from accounts.models import User
 from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
+from markets.rules import Act, allows
 from orders import queries
-from orders.errors import OrderIsClosed, TryCancelAgain
+from orders.errors import MarketGone, OrderIsClosed, TryCancelAgain
 from orders.models import Order, VenueOrder
 from orders.services.reconciling import reconcile
 from orders.services.reports import apply_report
@@ -21,9 +22,11 @@ log = structlog.get_logger()
 def cancel_order(*, user: User, order_id: int) -> Order:
     """The venue is asked to cancel; the order's state afterwards is what the venue says it is.
 
-    Raises UnknownOrder, OrderIsClosed, and TryCancelAgain when the venue could not be asked.
+    Raises UnknownOrder, OrderIsClosed, MarketGone, and TryCancelAgain when the venue could not be asked.
     """
     order = queries.order_of(user, order_id)
+    if not allows(order.market.status, Act.CANCEL):
+        raise OrderIsClosed() if order.is_final else MarketGone()
     venue_order = _ask(order.pk)
     try:
         gate.cancels().carry(partial(_cancel, order, venue_order))

@@ -79,7 +79,7 @@ def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Ord
                 quantity=ticket.quantity,
                 quote_quantity=ticket.quote_quantity,
                 protection_price=plan.protection_price,
-                fee_bps=settings.PLATFORM_FEE_BPS,
+                fee_bps=market.fee_bps,
             )
     except IntegrityError:
         return _same(Order.objects.get(user=user, nonce=ticket.nonce), ticket), None

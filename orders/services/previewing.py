@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.conf import settings
-
 from exchange.money import floor_to_step
 from markets import queries as markets
 from markets.rules import step_size
@@ -53,7 +51,7 @@ def preview(ticket: Ticket) -> Preview:
         worst=walk.worst if walk else None,
         quantity=quantity,
         quote=quote,
-        fee=rules.fee_of(gained, settings.PLATFORM_FEE_BPS, received.scale),
+        fee=rules.fee_of(gained, market.fee_bps, received.scale),
         fee_asset=received.code,
         held=plan.hold_amount,
         held_asset=plan.hold_asset,

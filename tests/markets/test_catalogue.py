@@ -55,7 +55,7 @@ def test_a_small_venue_is_listed_whole_and_what_it_adds_later_too() -> None:
 
 def test_what_staff_took_off_the_list_stays_off() -> None:
     store(symbol("ETH"), symbol("BTC"))
-    services.decide_listing("ETHUSDT", is_listed=False, rank=9, by=make_user("carol"))
+    services.decide_listing("ETHUSDT", is_listed=False, rank=9, own_fee_bps=None, by=make_user("carol"))
     store(symbol("ETH"), symbol("BTC"))
     assert listed() == ["BTCUSDT"]
 

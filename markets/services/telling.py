@@ -1,0 +1,58 @@
+"""What staff hear of the venue's catalogue: once for each change, all of one kind in one message."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from exchange.errors import Text
+from exchange.money import plain
+from exchange.office import services as office
+from markets.limits import Word, narrowed
+
+MOST_LINES = 100
+
+
+@dataclass(frozen=True)
+class Change:
+    """The fields of a market that changed, as they were and as they are."""
+
+    symbol: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+def tell_staff(changes: Collection[Change], new_words: Iterable[Word]) -> None:
+    """Staff find a message about each kind of thing that happened to markets."""
+    _tell("market.status", _("Markets that stopped or came back: %(count)s"), _status_lines(changes))
+    _tell("market.limits", _("Limits of the venue that became narrower: %(count)s"), _limit_lines(changes))
+    words = [f"{kind}: {word}" for kind, word in sorted(new_words)]
+    _tell("market.unknown", _("Words of the venue that nobody here knows: %(count)s"), words)
+
+
+def _tell(kind: str, subject: Text, lines: list[str]) -> None:
+    if lines:
+        more = [f"… +{len(lines) - MOST_LINES}"] if len(lines) > MOST_LINES else []
+        body = "\n".join([*lines[:MOST_LINES], *more])
+        office.tell_staff(kind, subject, body, {"count": len(lines)})
+
+
+def _status_lines(changes: Iterable[Change]) -> list[str]:
+    """Every step from one state to another: what stops, comes back or vanishes."""
+    pairs = [(c.symbol, c.before["status"], c.after["status"]) for c in changes if "status" in c.after]
+    return [f"{symbol}: {before} → {after}" for symbol, before, after in pairs]
+
+
+def _limit_lines(changes: Iterable[Change]) -> list[str]:
+    return [
+        f"{change.symbol}: {limit.filter_type} {limit.name} {_shown(limit.before)} → {_shown(limit.after)}"
+        for change in changes
+        if "filters" in change.after
+        for limit in narrowed(change.before["filters"], change.after["filters"])
+    ]
+
+
+def _shown(limit: Decimal) -> str:
+    return plain(limit) if limit else "–"
