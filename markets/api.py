@@ -1,12 +1,13 @@
 """Public market data by API."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.generics import ListAPIView
 from rest_framework.permissions import AllowAny
@@ -81,6 +82,9 @@ class TickerOut(serializers.Serializer[Any]):
     volume = serializers.CharField()
     quote_volume = serializers.CharField()
     change_percent = serializers.CharField()
+    closes = serializers.ListField(
+        child=MoneyField(), help_text="Of the last 24 hourly candles, as far as they are known."
+    )
 
 
 class CandleOut(serializers.Serializer[Any]):
@@ -95,10 +99,19 @@ class CandleOut(serializers.Serializer[Any]):
     closed = serializers.BooleanField(source="is_closed")
 
 
+@extend_schema_field({"type": "string", "example": "05:45"})
+class ZoneField(serializers.Field):
+    """A time zone as the venue writes it; minutes east of UTC inside."""
+
+    def to_internal_value(self, data: str) -> int:
+        return rules.zone_minutes(data)
+
+
 class CandleQuery(serializers.Serializer[Any]):
     interval = serializers.ChoiceField(choices=list(rules.INTERVALS), default="1h")
     limit = serializers.IntegerField(min_value=1, max_value=services.MOST_CANDLES, default=500)
     before = serializers.DateTimeField(required=False, help_text="Only candles that open before this.")
+    timeZone = ZoneField(default=0, help_text='Where days begin: "8", "-1:00", "05:45". Times stay UTC.')
 
 
 class WholePages(Pages):
@@ -169,22 +182,27 @@ class Candles(Public):
         wanted.is_valid(raise_exception=True)
         asked = wanted.validated_data
         found = services.candles(
-            queries.market(symbol).symbol, asked["interval"], before=asked.get("before"), limit=asked["limit"]
+            queries.market(symbol).symbol,
+            asked["interval"],
+            before=asked.get("before"),
+            limit=asked["limit"],
+            zone=asked["timeZone"],
         )
         return Response(CandleOut(found, many=True).data)
 
 
 @method_decorator(cache_control(public=True, max_age=1), name="get")
 class Tickers(Public, ListAPIView):
-    """The last 24 hours of every market that can be seen here."""
+    """The last 24 hours of every market that can be seen here, with the prices at their ends."""
 
     serializer_class = TickerOut
     pagination_class = WholePages
     filter_backends = []
 
-    def get_queryset(self) -> list[queries.Ticker]:  # type: ignore[override]
-        known = queries.tickers()
-        return [known[market.symbol] for market in queries.shown() if market.symbol in known]
+    def get_queryset(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        known, closes = queries.tickers(), queries.hourly_closes()
+        shown = [known[market.symbol] for market in queries.shown() if market.symbol in known]
+        return [{**asdict(ticker), "closes": closes.get(ticker.symbol, [])} for ticker in shown]
 
 
 class ServerTime(Public):

@@ -19,6 +19,11 @@ class UnknownInterval(DomainError):
     message = _("There is no such candle interval.")
 
 
+class UnknownTimeZone(DomainError):
+    code = "unknown_time_zone"
+    message = _("Give hours and minutes from -12:00 to +14:00, in quarters of an hour, such as 8 or 05:45.")
+
+
 class FilterViolation(DomainError):
     """An order that the venue's own filter would refuse; `nearest` is the closest value it would take."""
 

@@ -79,6 +79,9 @@ class Market(models.Model):
 class Candle(models.Model):
     market = models.ForeignKey(Market, models.CASCADE, related_name="candles")
     interval = models.CharField(max_length=3)
+    zone = models.SmallIntegerField(
+        default=0, help_text=_("Minutes east of UTC in which its bounds are even.")
+    )
     open_at = models.DateTimeField()
     open = models.DecimalField(max_digits=38, decimal_places=18)
     high = models.DecimalField(max_digits=38, decimal_places=18)
@@ -88,10 +91,14 @@ class Candle(models.Model):
     quote_volume = models.DecimalField(max_digits=38, decimal_places=18)
     trades = models.PositiveBigIntegerField()
     is_closed = models.BooleanField()
+    is_first = models.BooleanField(default=False, help_text=_("The venue has none before it."))
+    seen_at = models.DateTimeField(null=True, help_text=_("When it was told to be so."))
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["market", "interval", "open_at"], name="one_candle_a_bucket")
+            models.UniqueConstraint(
+                fields=["market", "interval", "zone", "open_at"], name="one_candle_a_bucket"
+            )
         ]
 
     def __str__(self) -> str:

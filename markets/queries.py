@@ -3,11 +3,13 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 import structlog
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import QuerySet
+from django.utils import timezone
 from redis.exceptions import RedisError
 
 from exchange.binance.models import SOR
@@ -215,6 +217,16 @@ def tickers() -> dict[str, Ticker]:
     return {ticker.symbol: ticker for ticker in found}
 
 
+def ticker(symbol: str) -> Ticker | None:
+    """The market's ticker, however old; None while none is known."""
+    try:
+        row = feed.load(feed.client().hget(feed.TICKERS, symbol))  # type: ignore[arg-type]
+    except (OSError, RedisError) as error:
+        log.warning("feed.away", error=type(error).__name__)
+        return None
+    return None if row is None else Ticker(**row)
+
+
 @dataclass(frozen=True)
 class Trade:
     """A public trade; `maker_side` is the side that rested."""
@@ -241,16 +253,44 @@ def recent_trades(symbol: str, limit: int = 50) -> list[Trade]:
 
 
 # ------------------------------------------------------------------ candles
-def stored_candles(
-    symbol: str, interval: str, *, before: datetime | None = None, limit: int = 500
-) -> list[Candle]:
-    """Candles of the database, oldest first, the newest up to the limit."""
+HOURS = 24
+
+
+def require_interval(interval: str) -> None:
+    """Raises UnknownInterval for one that the venue does not have."""
     if interval not in rules.INTERVALS:
         raise UnknownInterval(field="interval")
-    found = Candle.objects.filter(market_id=symbol, interval=interval)
+
+
+def series(symbol: str, interval: str, zone: int = 0) -> QuerySet[Candle]:
+    """All that is stored of one kind of candles."""
+    return Candle.objects.filter(market_id=symbol, interval=interval, zone=zone)
+
+
+def stored_candles(
+    symbol: str, interval: str, zone: int = 0, *, before: datetime | None = None, limit: int = 500
+) -> list[Candle]:
+    """Candles of the database, oldest first, the newest up to the limit."""
+    found = series(symbol, interval, zone)
     if before is not None:
         found = found.filter(open_at__lt=before)
     return list(found.order_by("-open_at")[:limit])[::-1]
+
+
+def candles_from(symbol: str, interval: str, begin: datetime, limit: int) -> list[Candle]:
+    """Candles of the database that open at this moment or later, oldest first."""
+    return list(series(symbol, interval).filter(open_at__gte=begin).order_by("open_at")[:limit])
+
+
+def hourly_closes() -> dict[str, list[Decimal]]:
+    """Closes of the last 24 hours of every listed market, the running one's last; none while the database is away."""
+    since = timezone.now() - timedelta(hours=HOURS)
+    found = Candle.objects.filter(market__is_listed=True, interval="1h", zone=0, open_at__gt=since)
+    try:
+        return dict(found.values_list("market").annotate(closes=ArrayAgg("close", order_by="open_at")))
+    except OUTAGES:
+        log.warning("markets.no_closes")
+        return {}
 
 
 def status() -> dict[str, dict[str, object]]:

@@ -1,10 +1,12 @@
 """The venue's filters in exact arithmetic (binance.md 9). A bound or step of zero is no rule; unknown filters pass.
 
-Also what a market's state allows.
+Also what a market's state allows, and where candles begin and end.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from enum import StrEnum
 from typing import Any
@@ -18,6 +20,7 @@ from markets.errors import (
     OffTick,
     TooHigh,
     TooLow,
+    UnknownTimeZone,
 )
 
 Filter = Mapping[str, Any]
@@ -32,6 +35,8 @@ INTERVALS = {
 }  # fmt: skip
 # The intervals whose newest candle is kept up to date by the stream.
 LIVE_INTERVALS = ("1m", "5m", "15m", "1h", "4h", "1d", "1w")
+QUARTER, DAY = 15, 86_400
+_ZONE = re.compile(r"([+-]?)([0-9]{1,2})(?::([0-5][0-9]))?")
 
 
 class Act(StrEnum):
@@ -234,3 +239,49 @@ def scales(filters: Sequence[Filter], base_precision: int, quote_precision: int)
     base = max(SCALE, base_precision, decimals(step))
     quote = max(SCALE, quote_precision, decimals(multiply(step, tick)))
     return min(base, MAX_DECIMALS), min(quote, MAX_DECIMALS)
+
+
+# ------------------------------------------------------------------ candles
+def zone_minutes(text: str) -> int:
+    """Minutes east of UTC, of "0", "8", "-1:00" or "05:45"; from -12:00 to +14:00, in quarters of an hour.
+
+    The venue takes any minute; every clock on earth shows a quarter, and what is kept of candles stays bounded.
+    """
+    found = _ZONE.fullmatch(text.strip())
+    if found is None:
+        raise UnknownTimeZone(field="timeZone")
+    sign, hours, minutes = found.groups()
+    east = (int(hours) * 60 + int(minutes or 0)) * (-1 if sign == "-" else 1)
+    if not -12 * 60 <= east <= 14 * 60 or east % QUARTER:
+        raise UnknownTimeZone(field="timeZone")
+    return east
+
+
+def zone_of(interval: str, zone: int) -> int:
+    """Zero where the candles of a zone are those of UTC, as those of hours are in zones of whole hours."""
+    return 0 if zone * 60 % INTERVALS[interval] == 0 and INTERVALS[interval] < DAY else zone
+
+
+def is_live(interval: str, zone: int) -> bool:
+    """True when the stream keeps these candles."""
+    return zone == 0 and interval in LIVE_INTERVALS
+
+
+def finer(interval: str, zone: int) -> str | None:
+    """The longest streamed interval of which candles of this one are made whole; None for seconds."""
+    length = DAY if interval == "1M" else INTERVALS[interval]
+    fitting = [
+        name
+        for name in LIVE_INTERVALS
+        if name != "1w" and length % INTERVALS[name] == 0 and zone * 60 % INTERVALS[name] == 0
+    ]
+    return fitting[-1] if fitting else None
+
+
+def next_open(interval: str, opened: datetime, zone: int = 0) -> datetime:
+    """When the candle after the one that opened then opens; months are as long as they are."""
+    if interval != "1M":
+        return opened + timedelta(seconds=INTERVALS[interval])
+    east = timedelta(minutes=zone)
+    within_next = (opened + east).replace(day=1) + timedelta(days=32)
+    return within_next.replace(day=1) - east

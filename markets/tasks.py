@@ -1,4 +1,4 @@
-"""Sweeps of the catalogue."""
+"""Sweeps of the catalogue and of candles."""
 
 import structlog
 from celery import shared_task
@@ -16,3 +16,9 @@ def synchronise_catalogue() -> None:
         services.synchronise_catalogue()
     except VenueError as error:
         log.warning("catalogue.not_read", reason=str(error)[:120])
+
+
+@shared_task
+def keep_hours() -> None:
+    """The hourly candles of the last day are there for every listed market."""
+    services.keep_hours()

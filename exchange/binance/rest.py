@@ -75,10 +75,17 @@ class Rest:
         start_ms: int | None = None,
         end_ms: int | None = None,
         limit: int = 500,
+        zone_minutes: int = 0,
     ) -> list[Kline]:
-        """At most 1,000 candles, oldest first; the newest when no start is given. Weight 2."""
+        """At most 1,000 candles, oldest first; the newest when no start is given. Weight 2.
+
+        `zone_minutes` east of UTC moves where they begin; their times, and start and end, stay UTC.
+        """
         pairs = [("symbol", symbol), ("interval", interval), ("limit", str(limit))]
         pairs += _times(start_ms, end_ms)
+        if zone_minutes:
+            hours, minutes = divmod(abs(zone_minutes), 60)
+            pairs.append(("timeZone", f"{'-' if zone_minutes < 0 else ''}{hours}:{minutes:02}"))
         return [Kline.from_wire(row) for row in self._read_public("/api/v3/klines", pairs)]
 
     def trades(self, symbol: str, limit: int = 100) -> list[PublicTrade]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from exchange.paper.accounts import down, text
-from exchange.paper.history import BEGINS, Past
+from exchange.paper.history import BEGINS, Bar, Past
 from exchange.paper.store import Store
 
 INTERVALS = {
@@ -18,8 +18,10 @@ INTERVALS = {
 MONDAY = 4 * 86400
 
 
-def open_second(interval: str, second: int) -> int:
-    """When the candle that holds this second opened."""
+def open_second(interval: str, second: int, east: int = 0) -> int:
+    """When the candle that holds this second opened, on clocks so many seconds east of UTC."""
+    if east:
+        return open_second(interval, second + east) - east
     if interval == "1M":
         at = datetime.fromtimestamp(second, UTC)
         return int(datetime(at.year, at.month, 1, tzinfo=UTC).timestamp())
@@ -29,7 +31,9 @@ def open_second(interval: str, second: int) -> int:
     return second // length * length
 
 
-def next_open(interval: str, opened: int) -> int:
+def next_open(interval: str, opened: int, east: int = 0) -> int:
+    if east:
+        return next_open(interval, opened + east) - east
     if interval == "1M":
         at = datetime.fromtimestamp(opened, UTC)
         return opened + calendar.monthrange(at.year, at.month)[1] * 86400
@@ -136,11 +140,15 @@ class Candles:
         ]
         return [(self.symbol, interval, candle.open_ms, candle.row()) for interval, candle in lasting]
 
-    def rows(self, interval: str, start_ms: int | None, end_ms: int | None, limit: int) -> list[list[Any]]:
+    def rows(
+        self, interval: str, start_ms: int | None, end_ms: int | None, limit: int, east: int = 0
+    ) -> list[list[Any]]:
         """Candles oldest first; from the start when one is given, else the newest up to the end."""
-        opens = self._opens(interval, start_ms, end_ms, limit)
+        opens = self._opens(interval, start_ms, end_ms, limit, east)
         if not opens:
             return []
+        if open_second(interval, opens[0]) != opens[0]:
+            return [self._shifted(opened, next_open(interval, opened, east)).row() for opened in opens]
         known = self._store.candles(self.symbol, interval, opens[0] * 1000, opens[-1] * 1000)
         known |= {candle.open_ms: candle.row() for name, candle in self._closed if name == interval}
         current = self.open[interval]
@@ -150,15 +158,27 @@ class Candles:
             found.append(known.get(opened * 1000) or self._made(interval, opened, found))
         return found
 
+    def _shifted(self, opened: int, closes: int) -> Candle:
+        """A candle of another time zone: of the past, or of finer ones where the venue's own trades are in."""
+        finer, length, most = ("1m", 60, 45_000) if opened % 900 else ("15m", 900, 3000)
+        cut = max(opened, min(closes, self._past.anchor // length * length))
+        bar = self._past.bar(opened, cut)
+        parts = [] if bar is None else [_from_bar(opened, cut, bar)]
+        if cut < closes:
+            parts += [_from_row(row) for row in self.rows(finer, cut * 1000, closes * 1000 - 1, most)]
+        return _joined(opened, closes, parts)
+
     @staticmethod
-    def _opens(interval: str, start_ms: int | None, end_ms: int | None, limit: int) -> list[int]:
+    def _opens(
+        interval: str, start_ms: int | None, end_ms: int | None, limit: int, east: int = 0
+    ) -> list[int]:
         now = int(time.time())
-        last = open_second(interval, min(end_ms // 1000, now) if end_ms is not None else now)
+        last = open_second(interval, min(end_ms // 1000, now) if end_ms is not None else now, east)
         if start_ms is None:
-            return _backward(interval, last, limit)
-        first = open_second(interval, max(-(-start_ms // 1000), BEGINS))
-        first = first if first * 1000 >= start_ms else next_open(interval, first)
-        return _forward(interval, first, last, limit)
+            return _backward(interval, last, limit, east)
+        first = open_second(interval, max(-(-start_ms // 1000), BEGINS), east)
+        first = first if first * 1000 >= start_ms else next_open(interval, first, east)
+        return _forward(interval, first, last, limit, east)
 
     def _made(self, interval: str, opened: int, before: list[list[Any]]) -> list[Any]:
         seeded = self._seeded(interval, opened)
@@ -171,12 +191,7 @@ class Candles:
         """The candle as far as it lies before the venue's first start."""
         closes = next_open(interval, opened)
         bar = self._past.bar(opened, closes)
-        if bar is None:
-            return None
-        return Candle(
-            opened * 1000, closes * 1000 - 1, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.quote,
-            bar.trades, bar.taker, bar.taker_quote,
-        )  # fmt: skip
+        return None if bar is None else _from_bar(opened, closes, bar)
 
     def day(self, now_ms: int) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal, int]:
         """Open, high, low, base volume, quote volume and count of the last 24 hours."""
@@ -195,24 +210,46 @@ class Candles:
         )
 
 
-def _forward(interval: str, first: int, last: int, limit: int) -> list[int]:
+def _forward(interval: str, first: int, last: int, limit: int, east: int) -> list[int]:
     opens: list[int] = []
     while first <= last and len(opens) < limit:
         opens.append(first)
-        first = next_open(interval, first)
+        first = next_open(interval, first, east)
     return opens
 
 
-def _backward(interval: str, last: int, limit: int) -> list[int]:
+def _backward(interval: str, last: int, limit: int, east: int) -> list[int]:
     opens: list[int] = []
     while last >= BEGINS and len(opens) < limit:
         opens.append(last)
-        last = open_second(interval, last - 1)
+        last = open_second(interval, last - 1, east)
     return opens[::-1]
 
 
 def _flat(interval: str, opened: int, price: Decimal) -> Candle:
     return Candle(opened * 1000, next_open(interval, opened) * 1000 - 1, price, price, price, price)
+
+
+def _from_bar(opened: int, closes: int, bar: Bar) -> Candle:
+    return Candle(
+        opened * 1000, closes * 1000 - 1, bar.open, bar.high, bar.low, bar.close, bar.volume, bar.quote, bar.trades,
+        bar.taker, bar.taker_quote,
+    )  # fmt: skip
+
+
+def _joined(opened: int, closes: int, parts: list[Candle]) -> Candle:
+    """What the parts are together; those without a trade only say where the price stood."""
+    traded = [part for part in parts if part.trades] or parts
+    first, last = traded[0], traded[-1]
+    found = Candle(opened * 1000, closes * 1000 - 1, first.open, first.high, first.low, last.close)
+    for part in traded:
+        found.high, found.low = max(found.high, part.high), min(found.low, part.low)
+        found.volume += part.volume
+        found.quote += part.quote
+        found.trades += part.trades
+        found.taker += part.taker
+        found.taker_quote += part.taker_quote
+    return found
 
 
 def _from_row(row: list[Any]) -> Candle:

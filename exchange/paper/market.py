@@ -153,8 +153,10 @@ class Market:
             "askQty": text(ask_quantity),
         }
 
-    def klines(self, interval: str, start_ms: int | None, end_ms: int | None, limit: int) -> list[list[Any]]:
-        return self.candles.rows(interval, start_ms, end_ms, limit)
+    def klines(
+        self, interval: str, start_ms: int | None, end_ms: int | None, limit: int, east: int = 0
+    ) -> list[list[Any]]:
+        return self.candles.rows(interval, start_ms, end_ms, limit, east)
 
     def average(self) -> Decimal:
         """The volume-weighted price of the last five minutes, as the filters use it."""

@@ -1,5 +1,6 @@
 """Public market data by REST."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,8 @@ from exchange.paper.routes import (
     span,
 )
 from exchange.paper.venue import Venue
+
+_ZONE = re.compile(r"([+-]?)([0-9]{1,2})(?::([0-5][0-9]))?")
 
 
 @route("GET", "/api/v3/ping")
@@ -81,7 +84,18 @@ def klines(venue: Venue, params: Params) -> Any:
         raise errors.BAD_INTERVAL
     span(params)
     limit = max(1, number(params, "limit", 500, 1000))
-    return market.klines(interval, moment(params, "startTime"), moment(params, "endTime"), limit)
+    start, end = moment(params, "startTime"), moment(params, "endTime")
+    return market.klines(interval, start, end, limit, time_zone(params))
+
+
+def time_zone(params: Params) -> int:
+    """`timeZone` as seconds east of UTC: "0", "8", "-1:00", "05:45"."""
+    found = _ZONE.fullmatch(params.get("timeZone") or "0")
+    hours, minutes = (int(part or 0) for part in found.group(2, 3)) if found else (99, 0)
+    east = (hours * 60 + minutes) * (-60 if found and found[1] == "-" else 60)
+    if not -12 * 3600 <= east <= 14 * 3600:
+        raise errors.illegal("timeZone", "-12:00 to +14:00")
+    return east
 
 
 @route("GET", "/api/v3/avgPrice")

@@ -63,7 +63,9 @@ class RecordedMarket:
     def average(self) -> Decimal:
         return self.last
 
-    def klines(self, interval: str, start_ms: int | None, end_ms: int | None, limit: int) -> list[list[Any]]:
+    def klines(
+        self, interval: str, start_ms: int | None, end_ms: int | None, limit: int, east: int = 0
+    ) -> list[list[Any]]:
         return []
 
     def ticker(self) -> dict[str, Any]:

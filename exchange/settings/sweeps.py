@@ -50,6 +50,7 @@ CELERY_BEAT_SCHEDULE = {
     "synchronise first networks": every("ledger.tasks.synchronise_first_networks", SWEEP_SECONDS),
     "synchronise networks": every("ledger.tasks.synchronise_networks", 6 * POLL_SECONDS),
     "synchronise catalogue": every("markets.tasks.synchronise_catalogue", 30 * POLL_SECONDS),
+    "keep hours": every("markets.tasks.keep_hours", POLL_SECONDS),
     "beat": every("exchange.office.tasks.heartbeat", SWEEP_SECONDS),
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")

@@ -1,9 +1,18 @@
-"""Candles: kept in the database, fetched from the venue where it lacks some."""
+"""Candles of every interval and time zone: kept in the database, fetched from the venue where it lacks some.
 
+Those of a zone are kept beside those of UTC, for the venue alone knows where its three days and weeks begin, and a
+thousand weeks made of hours would be 168,000 rows. The newest ones that nobody streams are made of streamed ones.
+"""
+
+import random
 import threading
-from collections.abc import Iterable, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from decimal import Decimal
+from functools import partial, reduce
+from itertools import pairwise
+from typing import NamedTuple
 
 import structlog
 from django.core.cache import cache
@@ -13,71 +22,200 @@ from redis.exceptions import RedisError
 from exchange.binance.errors import VenueError
 from exchange.binance.models import Kline
 from exchange.gate import services as gate
+from exchange.money import EXACT
 from markets import queries, rules
 from markets.models import Candle
 
 log = structlog.get_logger()
-MOST_CANDLES = 500
+# The venue gives so many at once, and so does a page.
+MOST_CANDLES = 1000
+# History is asked for up to the ends of windows of so many: half of what an answer has.
+WINDOW = 500
+MOST_PARTS = 3000
 FETCHES_A_MINUTE = 240
-NEWEST_SECONDS, HISTORY_SECONDS = 10, 600
+HOURS_A_SWEEP = 20
+# How soon the venue is asked again: for the newest, for history, and for history that it has answered for.
+NEWEST_SECONDS, HISTORY_SECONDS, ANSWERED_SECONDS = 5, 600, 86_400
 # The stream brings a new candle with its first trade or second, and it is stored some seconds later.
 GRACE = timedelta(seconds=15)
+# A candle that was told so lately is right; so is an older one of a market whose line speaks, for nothing traded.
+LATELY = timedelta(seconds=10)
+SPEAKS_SECONDS = 15
 _guard = threading.Lock()
-_locks: dict[tuple[str, str], threading.Lock] = {}
+_locks: dict["Series", threading.Lock] = {}
 
 
-def candles(symbol: str, interval: str, *, before: datetime | None = None, limit: int = 500) -> list[Candle]:
+class Series(NamedTuple):
+    symbol: str
+    interval: str
+    zone: int = 0
+
+    def next(self, candle: Candle) -> datetime:
+        return rules.next_open(self.interval, candle.open_at, self.zone)
+
+
+def candles(
+    symbol: str, interval: str, *, before: datetime | None = None, limit: int = 500, zone: int = 0
+) -> list[Candle]:
     """Candles oldest first; what the database lacks is fetched from the venue once and kept.
 
-    When the venue cannot or should not be asked again so soon, what is stored is the answer.
+    `zone`: minutes east of UTC in which days, weeks and months begin. When the venue cannot or should not be asked
+    again so soon, what is stored is the answer. Raises UnknownInterval.
     """
-    if before is not None and before >= timezone.now():
+    queries.require_interval(interval)
+    now = timezone.now()
+    if before is not None and before >= now:
         before = None
-    stored = queries.stored_candles(symbol, interval, before=before, limit=limit)
-    if _is_whole(stored, interval, before, limit):
-        return stored
-    end = None if before is None else _window_end(interval, before)
-    with _fetching(symbol, interval):
-        if _may_ask(symbol, interval, end):
-            _fetch_candles(symbol, interval, end)
-    return queries.stored_candles(symbol, interval, before=before, limit=limit)
+    series = Series(symbol, interval, rules.zone_of(interval, zone))
+    found, is_whole = _kept(series, before, limit, now)
+    for end in _windows(interval, before, limit, now):
+        if is_whole:
+            break
+        with _fetching(series):
+            if _may_ask(series, end):
+                _fetch(series, end)
+        found, is_whole = _kept(series, before, limit, now)
+    return found
 
 
-def _window_end(interval: str, before: datetime) -> int:
-    """History is fetched in windows of fixed places, so that nobody can make us ask again for nearly the same."""
-    width = rules.INTERVALS[interval] * MOST_CANDLES
-    return (int(before.timestamp()) // width + 1) * width
+def keep_hours() -> None:
+    """Listed markets that trade have the hourly candles of the last day, so that lists can draw them."""
+    known = queries.hourly_closes()
+    lacking = [
+        market.symbol
+        for market in queries.listed()
+        if market.is_trading and len(known.get(market.symbol, ())) < queries.HOURS
+    ]
+    # By lot: a market whose hours the venue itself lacks keeps no other waiting for ever.
+    for symbol in random.sample(lacking, min(len(lacking), HOURS_A_SWEEP)):
+        candles(symbol, "1h", limit=queries.HOURS)
 
 
-def _is_whole(stored: list[Candle], interval: str, before: datetime | None, limit: int) -> bool:
-    """True when nothing is missing: as many as asked, without a hole, up to now or to `before`."""
-    if len(stored) < limit or not all(candle.is_closed for candle in stored[:-1]):
+# ------------------------------------------------------------------ what is kept
+def _kept(series: Series, before: datetime | None, limit: int, now: datetime) -> tuple[list[Candle], bool]:
+    """What can be answered without the venue, and whether it is all there is."""
+    stored = queries.stored_candles(*series, before=before, limit=limit)
+    if before is not None:
+        return stored, _is_whole(series, stored, limit, before, now)
+    found, is_newest = _up_to_now(series, stored, now)
+    return found[-limit:], is_newest and _is_whole(series, found, limit, now - GRACE, now)
+
+
+def _is_whole(series: Series, found: Sequence[Candle], limit: int, end: datetime, now: datetime) -> bool:
+    """True when nothing is missing: as many as asked or all there are, each closed if it is over, no hole, to the end.
+
+    Markets without a trade still have candles at the venue: a hole is always one of ours, or of the venue's own.
+    """
+    if not found or (len(found) < limit and not found[0].is_first):
         return False
-    if before is None and interval not in rules.LIVE_INTERVALS:
-        return False  # nobody keeps the newest candle of these up to date
-    step = timedelta(seconds=rules.INTERVALS[interval])
-    end = before if before is not None else timezone.now() - GRACE
-    if end - stored[-1].open_at > step:
-        return False
-    # Markets without a trade still have a candle at the venue: the span tells whether one is missing here.
-    return interval == "1M" or stored[-1].open_at - stored[0].open_at == step * (len(stored) - 1)
+    last = found[-1]
+    return (
+        series.next(last) >= end
+        and (last.is_closed or series.next(last) > now - GRACE)
+        and all(older.is_closed and series.next(older) >= newer.open_at for older, newer in pairwise(found))
+    )
 
 
-def _fetching(symbol: str, interval: str) -> threading.Lock:
+def _up_to_now(series: Series, stored: list[Candle], now: datetime) -> tuple[list[Candle], bool]:
+    """The candles with the newest ones as the stream has them, and whether they are as new as can be."""
+    if not stored:
+        return stored, False
+    if rules.is_live(series.interval, series.zone):
+        return stored, _is_right(stored[-1], now)
+    name, last = rules.finer(series.interval, series.zone), stored[-1]
+    if name is None:
+        return stored, False
+    begin = series.next(last) if last.is_closed else last.open_at
+    if last.is_closed and begin > now - GRACE:
+        return stored, True
+    parts = queries.candles_from(series.symbol, name, begin, MOST_PARTS)
+    if not parts or parts[0].open_at != begin or not _is_right(parts[-1], now):
+        return stored, False
+    part = Series(series.symbol, name)
+    if not _is_whole(part, parts, len(parts), now - GRACE, now):
+        return stored, False
+    closed = stored if last.is_closed else stored[:-1]
+    return [*closed, *_made(series, begin, part, parts)], True
+
+
+def _is_right(newest: Candle, now: datetime) -> bool:
+    if newest.seen_at is not None and newest.seen_at >= now - LATELY:
+        return True
+    ticker = queries.ticker(newest.market_id)
+    return ticker is not None and ticker.is_fresh(int(now.timestamp() * 1000), SPEAKS_SECONDS)
+
+
+def _made(series: Series, opened: datetime, part: Series, parts: Iterable[Candle]) -> Iterator[Candle]:
+    """Whole candles of the series from finer ones without a hole, the first of which opens with it."""
+    left = deque(parts)
+    while left:
+        edge = rules.next_open(series.interval, opened, series.zone)
+        inside = []
+        while left and left[0].open_at < edge:
+            inside.append(left.popleft())
+        is_closed = inside[-1].is_closed and part.next(inside[-1]) >= edge
+        yield _merged(series, opened, inside, is_closed=is_closed)
+        opened = edge
+
+
+def _merged(series: Series, opened: datetime, parts: list[Candle], *, is_closed: bool) -> Candle:
+    """One candle of several; what stood still while nothing traded has no part in its prices."""
+    traded = [part for part in parts if part.trades] or parts
+    return Candle(
+        market_id=series.symbol,
+        interval=series.interval,
+        zone=series.zone,
+        open_at=opened,
+        open=traded[0].open,
+        high=max(part.high for part in traded),
+        low=min(part.low for part in traded),
+        close=traded[-1].close,
+        volume=_sum(part.volume for part in parts),
+        quote_volume=_sum(part.quote_volume for part in parts),
+        trades=sum(part.trades for part in parts),
+        is_closed=is_closed,
+        seen_at=parts[-1].seen_at,
+    )
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return reduce(EXACT.add, amounts)
+
+
+# ------------------------------------------------------------------ asking the venue
+def _windows(interval: str, before: datetime | None, limit: int, now: datetime) -> list[int | None]:
+    """Up to which seconds to ask, newest first; None: for the newest.
+
+    History is fetched in windows of fixed places, so that nobody can make us ask again for nearly the same. An answer
+    reaches over two of them: half a page needs one, a page two.
+    """
+    if before is None:
+        return [None]
+    width = rules.INTERVALS[interval] * WINDOW
+    first = (int(before.timestamp()) // width + 1) * width
+    ends = [first - number * 2 * width for number in range(-(-limit // WINDOW))]
+    return [None if end > now.timestamp() else end for end in ends if end > 0]
+
+
+def _fetching(series: Series) -> threading.Lock:
     """Who asks for the same candles meanwhile waits, and finds them stored."""
     with _guard:
-        return _locks.setdefault((symbol, interval), threading.Lock())
+        return _locks.setdefault(series, threading.Lock())
 
 
-def _may_ask(symbol: str, interval: str, end: int | None) -> bool:
+def _asked(series: Series, end: int | None) -> str:
+    return f"candles:asked:{series.symbol}:{series.interval}:{series.zone}:{end or 'now'}"
+
+
+def _may_ask(series: Series, end: int | None) -> bool:
     """False when the venue was asked for these just now, or for very much within the last minute.
 
     Anybody may ask us for candles; the venue's weight is for customers' orders.
     """
-    asked = f"candles:asked:{symbol}:{interval}:{end or 'now'}"
     minute = f"candles:fetched:{int(timezone.now().timestamp()) // 60}"
+    seconds = NEWEST_SECONDS if end is None else HISTORY_SECONDS
     try:
-        if not cache.add(asked, 1, timeout=NEWEST_SECONDS if end is None else HISTORY_SECONDS):
+        if not cache.add(_asked(series, end), 1, timeout=seconds):
             return False
         cache.add(minute, 0, timeout=120)
         return cache.incr(minute) <= FETCHES_A_MINUTE
@@ -85,31 +223,37 @@ def _may_ask(symbol: str, interval: str, end: int | None) -> bool:
         return False  # Redis away: the database alone answers
 
 
-def _fetch_candles(symbol: str, interval: str, end: int | None) -> None:
+def _fetch(series: Series, end: int | None) -> None:
     """Nobody waits longer than a moment for the venue; what comes later is stored for who asks next."""
     try:
-        gate.candles().carry(partial(_fetch_and_store, symbol, interval, end))
-    except VenueError as error:
-        log.warning("candles.not_fetched", symbol=symbol, interval=interval, reason=str(error)[:100])
+        gate.candles().carry(partial(_fetch_and_store, series, end))
+    except (VenueError, RedisError) as error:
+        log.warning("candles.not_fetched", **series._asdict(), reason=str(error)[:100])
 
 
-def _fetch_and_store(symbol: str, interval: str, end: int | None) -> None:
-    """Twice as many as anybody may have at once: enough for every question within the window."""
+def _fetch_and_store(series: Series, end: int | None) -> None:
+    """As many as the venue gives; fewer than that begin with the first it has."""
+    symbol, interval, zone = series
     end_ms = None if end is None else end * 1000 - 1
     fetched = gate.call(
         None,
         gate.Kind.MARKET_DATA,
         None,
-        lambda rest: rest.klines(symbol, interval, end_ms=end_ms, limit=2 * MOST_CANDLES),
+        lambda rest: rest.klines(symbol, interval, end_ms=end_ms, limit=MOST_CANDLES, zone_minutes=zone),
     )
-    store_candles({(symbol, interval): fetched})
+    store_candles({(symbol, interval): fetched}, zone=zone)
+    if 0 < len(fetched) < MOST_CANDLES:
+        queries.series(symbol, interval, zone).filter(open_at=_at(fetched[0].open_ms)).update(is_first=True)
+    if end is not None:
+        cache.touch(_asked(series, end), ANSWERED_SECONDS)
 
 
-def store_candles(series: Mapping[tuple[str, str], Iterable[Kline]]) -> None:
+# ------------------------------------------------------------------ storing
+def store_candles(series: Mapping[tuple[str, str], Iterable[Kline]], *, zone: int = 0) -> None:
     """The candles, by market and interval, are in the database; one that was open is overwritten by its later self."""
-    now_ms = int(timezone.now().timestamp() * 1000)
+    now = timezone.now()
     rows = [
-        _candle(symbol, interval, kline, now_ms)
+        _candle(symbol, interval, zone, kline, now)
         for (symbol, interval), klines in series.items()
         for kline in klines
     ]
@@ -117,16 +261,19 @@ def store_candles(series: Mapping[tuple[str, str], Iterable[Kline]]) -> None:
         rows,
         batch_size=1000,
         update_conflicts=True,
-        unique_fields=["market", "interval", "open_at"],
-        update_fields=["open", "high", "low", "close", "volume", "quote_volume", "trades", "is_closed"],
-    )
+        unique_fields=["market", "interval", "zone", "open_at"],
+        update_fields=[
+            "open", "high", "low", "close", "volume", "quote_volume", "trades", "is_closed", "seen_at",
+        ],
+    )  # fmt: skip
 
 
-def _candle(symbol: str, interval: str, kline: Kline, now_ms: int) -> Candle:
+def _candle(symbol: str, interval: str, zone: int, kline: Kline, now: datetime) -> Candle:
     return Candle(
         market_id=symbol,
         interval=interval,
-        open_at=datetime.fromtimestamp(kline.open_ms // 1000, tz=UTC),
+        zone=zone,
+        open_at=_at(kline.open_ms),
         open=kline.open,
         high=kline.high,
         low=kline.low,
@@ -134,5 +281,10 @@ def _candle(symbol: str, interval: str, kline: Kline, now_ms: int) -> Candle:
         volume=kline.volume,
         quote_volume=kline.quote_volume,
         trades=kline.trades,
-        is_closed=kline.is_closed and kline.close_ms <= now_ms,
+        is_closed=kline.is_closed and kline.close_ms <= int(now.timestamp() * 1000),
+        seen_at=now,
     )
+
+
+def _at(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds // 1000, tz=UTC)

@@ -105,7 +105,7 @@ def test_history_is_asked_for_by_windows_that_do_not_move_with_the_question(
 ) -> None:
     venue.get(URL, json=hours(2000, 1001))
     base = timezone.now() - timedelta(hours=1500)
-    width = rules.INTERVALS["1h"] * services.MOST_CANDLES
+    width = rules.INTERVALS["1h"] * services.WINDOW
     start = datetime.fromtimestamp(int(base.timestamp()) // width * width, UTC)
     for minutes in (1, 61, 60 * 400):
         services.candles("BTCUSDT", "1h", before=start + timedelta(minutes=minutes), limit=500)
@@ -162,7 +162,7 @@ def test_the_api_gives_candles_as_text_and_by_limit_and_end(
     [
         ({"interval": "7m"}, "interval"),
         ({"limit": "0"}, "limit"),
-        ({"limit": "501"}, "limit"),
+        ({"limit": "1001"}, "limit"),
         ({"limit": "x"}, "limit"),
         ({"limit": "٣"}, None),
         ({"before": "yesterday"}, "before"),

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.paper.candles import INTERVALS, open_second
+from exchange.paper.errors import ApiError
 from exchange.paper.history import BEGINS, Past
 from exchange.paper.market import Market, now_ms
+from exchange.paper.marketapi import time_zone
 from exchange.paper.venue import Venue
 from tests.exchange.paper.people import KEYS
 
@@ -104,3 +106,30 @@ def test_a_start_later_goes_on_with_the_same_candles(tmp_path: Path) -> None:
             again.klines(interval, None, now_ms(), 3)[:-1] == market.klines(interval, None, now_ms(), 3)[:-1]
         )
     assert again.klines("1d", None, None, 1)[0][4] == "83770.00000000"
+
+
+@pytest.mark.parametrize("interval", ["1d", "3d", "1w", "1M"])
+@pytest.mark.parametrize("east", [8 * 3600, -9 * 1800, 20_700])
+def test_candles_of_another_time_zone_are_made_of_the_same_trades(
+    market: Market, interval: str, east: int
+) -> None:
+    market.trade(D("83770"), D("0.5"), buyer_takes=True, taker=object())
+    rows = market.klines(interval, None, None, 2, east)
+    assert all(open_second(interval, row[0] // 1000 + east) == row[0] // 1000 + east for row in rows)
+    assert rows[0][6] + 1 == rows[1][0]
+    for row in rows:
+        assert joined(market.klines("15m", row[0], row[6], 3000)) == joined([row])
+
+
+@pytest.mark.parametrize(
+    ("given", "east"),
+    [("0", 0), ("8", 28_800), ("-1:00", -3600), ("05:45", 20_700), ("-12:00", -43_200), ("14", 50_400)],
+)
+def test_a_time_zone_is_hours_and_minutes(given: str, east: int) -> None:
+    assert time_zone({"timeZone": given}) == east
+
+
+@pytest.mark.parametrize("given", ["14:15", "-13", "x", "8:60", "٣"])
+def test_a_time_zone_nobody_lives_in_is_refused(given: str) -> None:
+    with pytest.raises(ApiError):
+        time_zone({"timeZone": given})
