@@ -1,5 +1,6 @@
 """The open pages: home and markets, and what every page posts to."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -24,13 +25,20 @@ class MarketRow:
     market: Market
     ticker: object | None
     tick: Decimal
+    closes: list[Decimal]
 
 
-def rows_of(found: list[Market]) -> list[MarketRow]:
-    """Each market with its ticker and the digits its prices have."""
+def rows_of(found: list[Market], closes: Mapping[str, list[Decimal]]) -> list[MarketRow]:
+    """Each market with its ticker, the digits its prices have, and its last day by the hour."""
     tickers = queries.tickers()
     return [
-        MarketRow(market, tickers.get(market.symbol), rules.tick_size(market.filters)) for market in found
+        MarketRow(
+            market,
+            tickers.get(market.symbol),
+            rules.tick_size(market.filters),
+            closes.get(market.symbol, []),
+        )
+        for market in found
     ]
 
 
@@ -50,7 +58,7 @@ def home(request: HttpRequest) -> HttpResponse:
     shown = queries.shown()
     fees = {market.fee_bps for market in shown} or {settings.PLATFORM_FEE_BPS}
     context = {
-        "rows": rows_of(shown[:6]),
+        "rows": rows_of(shown[:6], {}),
         "least_fee_bps": min(fees),
         "most_fee_bps": max(fees),
         "texts": texts(),
@@ -62,7 +70,8 @@ def home(request: HttpRequest) -> HttpResponse:
 def market_list(request: HttpRequest) -> HttpResponse:
     sought = request.GET.get("q", "").strip()[:40]
     found = [market for market in queries.shown() if sought.upper().replace("/", "") in market.symbol]
-    return render(request, "markets/list.html", {"rows": rows_of(found), "sought": sought, "texts": texts()})
+    rows = rows_of(found, queries.hourly_closes())
+    return render(request, "markets/list.html", {"rows": rows, "sought": sought, "texts": texts()})
 
 
 @require_POST

@@ -1,5 +1,6 @@
 """Amounts, prices and changes as people read them: grouped by thousands, never rounded silently."""
 
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 from django import template
@@ -10,6 +11,7 @@ from exchange.money import decimals, plain
 
 register = template.Library()
 NOTHING = "–"
+SPARK_WIDTH, SPARK_HEIGHT = 230, 60
 
 
 def number(value: object) -> Decimal | None:
@@ -104,3 +106,23 @@ def bps(value: object) -> str:
     """Basis points as per cent: 10 is 0.1%."""
     found = number(value)
     return NOTHING if found is None else f"{plain(found.scaleb(-2))}%"
+
+
+@register.filter
+def spark(closes: Sequence[Decimal], percent: object = None) -> SafeString:
+    """Prices as a line in the colour of their change, for the eye alone: the figures stand beside it."""
+    if len(closes) < 2:
+        return format_html('<span class="muted">{}</span>', NOTHING)
+    low, span = min(closes), max(closes) - min(closes)
+    heights = [(close - low) * SPARK_HEIGHT / span if span else Decimal(SPARK_HEIGHT) / 2 for close in closes]
+    step = Decimal(SPARK_WIDTH) / (len(closes) - 1)
+    points = " ".join(
+        f"{index * step:.0f},{SPARK_HEIGHT - height:.0f}" for index, height in enumerate(heights)
+    )
+    moved = closes[-1] - closes[0] if percent is None else number(percent) or Decimal(0)
+    kind = "up" if moved > 0 else "down" if moved < 0 else "muted"
+    return format_html(
+        '<svg class="spark {}" viewBox="0 0 {} {}" preserveAspectRatio="none" aria-hidden="true">'
+        '<polyline points="{}" vector-effect="non-scaling-stroke"/></svg>',
+        kind, SPARK_WIDTH, SPARK_HEIGHT, points,
+    )  # fmt: skip

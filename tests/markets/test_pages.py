@@ -1,9 +1,14 @@
 """The open pages, as a visitor without script gets them."""
 
+from datetime import timedelta
+from decimal import Decimal
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
-from markets.models import Asset, Market
+from markets.models import Asset, Candle, Market
+from markets.templatetags.figures import spark
 
 FILTERS = [
     {
@@ -97,3 +102,36 @@ def test_a_page_that_is_not_there_looks_like_the_site(client: Client, db: None) 
     answer = client.get("/nope/")
     assert answer.status_code == 404
     assert "Back to the start page" in answer.text
+
+
+def test_the_list_draws_the_last_day_of_each_market(client: Client, market: Market) -> None:
+    start = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for back, close in ((2, "1"), (1, "3"), (0, "2")):
+        amounts = dict.fromkeys(("open", "high", "low", "close", "volume", "quote_volume"), close)
+        at = start - timedelta(hours=back)
+        Candle.objects.create(market=market, interval="1h", open_at=at, trades=1, is_closed=True, **amounts)
+    page = client.get("/markets/").text
+    assert '<svg class="spark up"' in page
+    assert 'points="0,60 115,0 230,30"' in page
+    assert "spark" not in client.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("closes", "kind", "points"),
+    [
+        (["2", "2"], "muted", "0,30 230,30"),
+        (["2", "1"], "down", "0,0 230,60"),
+        (["0.1", "0.1", "9"], "up", "0,60 115,60 230,0"),
+    ],
+)
+def test_a_line_goes_from_the_first_price_to_the_last(closes: list[str], kind: str, points: str) -> None:
+    line = spark([Decimal(close) for close in closes])
+    assert (f'class="spark {kind}"' in line, f'points="{points}"' in line) == (True, True)
+
+
+def test_a_line_has_the_colour_of_the_change_that_stands_beside_it() -> None:
+    assert 'class="spark down"' in spark([Decimal(1), Decimal(2)], "-0.16")
+
+
+def test_one_price_makes_no_line() -> None:
+    assert "svg" not in spark([Decimal(1)])

@@ -20,6 +20,7 @@ function show(row, ticker) {
   span.className = moved.kind;
   span.textContent = moved.text;
   $('[data-cell="change"]', row).replaceChildren(span);
+  $(".spark", row)?.setAttribute("class", `spark ${moved.kind}`);
 }
 
 new Socket("/ws/tickers/", {
