@@ -91,7 +91,7 @@ class Door:
         self.venue.feed.silent_until = now_ms() + int(asked.get("ms", 10_000))
 
     async def _gap(self, asked: Asked) -> None:
-        self.venue.feed.gaps.add(self.venue.live[asked["symbol"]].symbol)
+        self.venue.feed.disturbances.add(asked | {"do": "drop"}, [self.venue.live[asked["symbol"]].symbol])
 
     async def _announce(self, asked: Asked) -> None:
         self.venue.feed.announce_shutdown()
@@ -141,7 +141,7 @@ class Door:
         self.venue.arrivals.bursts.clear()
         self.venue.wallet.shown_after_ms = 0
         self.venue.feed.silent_until = 0
-        self.venue.feed.gaps.clear()
+        self.venue.feed.disturbances.clear()
 
 
 async def _asked(incoming: web.Request) -> Asked:

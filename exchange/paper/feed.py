@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from exchange.paper.accounts import text
+from exchange.paper.disturbances import Disturbances
 from exchange.paper.market import Market, now_ms
 
 Event = dict[str, Any]
@@ -13,25 +14,34 @@ Changes = dict[tuple[str, Any], Any]
 MOST_STREAMS = 1024
 QUEUE = 5000
 SHUTDOWN = "!serverShutdown"
+ALL_TICKERS = "!miniTicker@arr"
 
 
 class Listener:
     """One socket: the streams it follows, and what waits to be written to it."""
 
-    def __init__(self, *, wrapped: bool) -> None:
-        self.wrapped = wrapped
+    def __init__(self, *, wrapped: bool, cut: Callable[[], object] = lambda: None) -> None:
+        """`cut` ends the connection without a word."""
+        self.wrapped, self.cut = wrapped, cut
         self.streams: set[str] = set()
         self.queue: asyncio.Queue[str] = asyncio.Queue(maxsize=QUEUE)
         self.is_lost = False
+        self.muted_until = 0
 
-    def send(self, stream: str, payload: str) -> None:
-        self.put(f'{{"stream":"{stream}","data":{payload}}}' if self.wrapped else payload)
+    def send(self, frame: str) -> None:
+        """A frame of a stream; a muted socket stays open and gets none."""
+        if not self.muted_until or now_ms() >= self.muted_until:
+            self.put(frame)
 
     def put(self, frame: str) -> None:
         try:
             self.queue.put_nowait(frame)
         except asyncio.QueueFull:
             self.is_lost = True
+
+    def follows(self, symbol: str) -> bool:
+        """True when one of its streams is the market's; each follows the market without a name."""
+        return not symbol or any(stream.startswith(f"{symbol.lower()}@") for stream in self.streams)
 
 
 class Depth:
@@ -65,38 +75,60 @@ class Depth:
 class Feed:
     """Events by stream name; each is encoded once."""
 
-    def __init__(self, markets: Mapping[str, Market]) -> None:
-        self._markets = markets
+    def __init__(
+        self, markets: Mapping[str, Market], more_tickers: Callable[[], Iterable[str]] = tuple
+    ) -> None:
+        """`more_tickers`: mini tickers of markets that are not ours, encoded, for the stream of all."""
+        self._markets, self._more_tickers = markets, more_tickers
         self.listeners: set[Listener] = set()
+        self.followed: dict[str, set[Listener]] = {}
+        self.disturbances = Disturbances()
         self._trades: list[tuple[str, Event]] = []
         self._best: dict[str, dict[str, str]] = {}
         self._fast = {symbol: Depth(market.book.update_id) for symbol, market in markets.items()}
         self._slow = {symbol: Depth(market.book.update_id) for symbol, market in markets.items()}
         self.silent_until = 0
-        self.gaps: set[str] = set()
 
-    def is_wanted(self, streams: set[str]) -> bool:
-        return any(not listener.streams.isdisjoint(streams) for listener in self.listeners)
+    # ------------------------------------------------------------------ who listens
+    def follow(self, listener: Listener, streams: Iterable[str]) -> None:
+        for stream in streams:
+            listener.streams.add(stream)
+            self.followed.setdefault(stream, set()).add(listener)
 
+    def leave(self, listener: Listener, streams: Iterable[str]) -> None:
+        for stream in list(streams):
+            listener.streams.discard(stream)
+            if followers := self.followed.get(stream):
+                followers.discard(listener)
+                if not followers:
+                    del self.followed[stream]
+
+    @property
+    def is_silent(self) -> bool:
+        return now_ms() < self.silent_until
+
+    @property
+    def is_behind(self) -> bool:
+        """True while somebody has not yet been sent half of what can wait."""
+        return any(listener.queue.qsize() > QUEUE // 2 for listener in self.listeners)
+
+    # ------------------------------------------------------------------ what they are sent
     def publish(self, stream: str, event: Any) -> None:
-        listeners = [listener for listener in self.listeners if stream in listener.streams]
-        if listeners:
-            payload = json.dumps(event, separators=(",", ":"))
-            for listener in listeners:
-                listener.send(stream, payload)
+        if stream in self.followed:
+            self.send(stream, json.dumps(event, separators=(",", ":")))
 
-    def publish_frame(self, stream: str, frame: str) -> None:
-        """A recorded frame of a combined stream: sent as it was, or what is in it on a raw stream."""
-        raw = frame[frame.index('"data":') + len('"data":') : -1]
-        for listener in self.listeners:
-            if stream in listener.streams:
-                listener.put(frame if listener.wrapped else raw)
+    def send(self, stream: str, payload: str) -> None:
+        """An encoded event to all who follow the stream; what is set against the stream strikes here."""
+        for text_sent in self.disturbances.struck(stream, payload):
+            wrapped = f'{{"stream":"{stream}","data":{text_sent}}}'
+            for listener in self.followed.get(stream, ()):
+                listener.send(wrapped if listener.wrapped else text_sent)
 
     def announce_shutdown(self) -> None:
         """Everybody is told to connect anew."""
         payload = json.dumps({"e": "serverShutdown", "E": now_ms()}, separators=(",", ":"))
         for listener in self.listeners:
-            listener.send(SHUTDOWN, payload)
+            listener.put(f'{{"stream":"{SHUTDOWN}","data":{payload}}}' if listener.wrapped else payload)
 
     def trade(self, symbol: str, row: Event) -> None:
         """A trade goes out with the next tick."""
@@ -104,56 +136,49 @@ class Feed:
 
     def tick(self, *, each_second: bool) -> None:
         """A tenth of a second is over: changed levels, trades; each second also slow books, candles and tickers."""
-        wanted = {stream for listener in self.listeners for stream in listener.streams}
-        is_silent = now_ms() < self.silent_until
+        is_silent = self.is_silent
         trades, self._trades = self._trades, []
         for market in self._markets.values():
-            self._books(market, wanted, each_second=each_second, is_silent=is_silent)
+            self._books(market, each_second=each_second, is_silent=is_silent)
             if not is_silent:
-                self._aggregates(market, wanted)
+                self._aggregates(market)
                 if each_second:
-                    self._candles_and_tickers(market, wanted)
+                    self._candles_and_tickers(market)
         if is_silent:
             return
         for symbol, row in trades:
-            if (stream := f"{symbol.lower()}@trade") in wanted:
-                self.publish(stream, _trade(symbol, row))
-        if each_second and "!miniTicker@arr" in wanted:
-            self.publish("!miniTicker@arr", [mini_ticker(m.ticker()) for m in self._markets.values()])
+            if (stream := f"{symbol.lower()}@trade") in self.followed:
+                self.publish(stream, trade_event(symbol, row))
+        if each_second and ALL_TICKERS in self.followed:
+            rows = [
+                json.dumps(mini_ticker(m.ticker()), separators=(",", ":")) for m in self._markets.values()
+            ]
+            self.send(ALL_TICKERS, f"[{','.join([*rows, *self._more_tickers()])}]")
 
-    def _books(self, market: Market, wanted: set[str], *, each_second: bool, is_silent: bool) -> None:
+    def _books(self, market: Market, *, each_second: bool, is_silent: bool) -> None:
         name, changes = market.symbol.lower(), market.book.take_changes()
         for depth, suffix in ((self._fast, "@100ms"), (self._slow, "")):
             depth[market.symbol].add(changes)
             if is_silent or (not suffix and not each_second):
                 continue
             event = depth[market.symbol].take(market)
-            if event is None or self._skips(market.symbol, suffix):
+            if event is None:
                 continue
             self.publish(f"{name}@depth{suffix}", event)
             for count in (5, 10, 20):
-                if (stream := f"{name}@depth{count}{suffix}") in wanted:
+                if (stream := f"{name}@depth{count}{suffix}") in self.followed:
                     self.publish(stream, market.depth(count))
         if changes and not is_silent:
-            self._book_ticker(market, wanted)
+            self._book_ticker(market)
 
-    def _skips(self, symbol: str, suffix: str) -> bool:
-        """A fault: one depth event of the fast stream is lost."""
-        if suffix and symbol in self.gaps:
-            self.gaps.discard(symbol)
-            return True
-        return False
-
-    def _book_ticker(self, market: Market, wanted: set[str]) -> None:
+    def _book_ticker(self, market: Market) -> None:
         stream, best = f"{market.symbol.lower()}@bookTicker", market.best()
-        if stream not in wanted or self._best.get(market.symbol) == best:
+        if stream not in self.followed or self._best.get(market.symbol) == best:
             return
         self._best[market.symbol] = best
-        names = {"b": "bidPrice", "B": "bidQty", "a": "askPrice", "A": "askQty"}
-        body = {key: best[name] for key, name in names.items()}
-        self.publish(stream, {"u": market.book.update_id, "s": market.symbol, **body})
+        self.publish(stream, book_ticker(market.symbol, market.book.update_id, best))
 
-    def _aggregates(self, market: Market, wanted: set[str]) -> None:
+    def _aggregates(self, market: Market) -> None:
         stream = f"{market.symbol.lower()}@aggTrade"
         untold = []
         for aggregate in reversed(market.aggregates):
@@ -161,26 +186,26 @@ class Feed:
                 break
             aggregate.is_told = True
             untold.append(aggregate)
-        if stream in wanted:
+        if stream in self.followed:
             for aggregate in reversed(untold):
                 self.publish(stream, {"e": "aggTrade", "E": now_ms(), "s": market.symbol, **aggregate.row()})
 
-    def _candles_and_tickers(self, market: Market, wanted: set[str]) -> None:
+    def _candles_and_tickers(self, market: Market) -> None:
         name, at = market.symbol.lower(), now_ms()
         market.candles.roll(at)
         for interval, candle in [*market.candles.take_closed(), *market.candles.open.items()]:
-            if (stream := f"{name}@kline_{interval}") in wanted:
+            if (stream := f"{name}@kline_{interval}") in self.followed:
                 self.publish(stream, candle.event(market.symbol, interval, at))
-        if f"{name}@miniTicker" in wanted or f"{name}@ticker" in wanted:
+        if f"{name}@miniTicker" in self.followed or f"{name}@ticker" in self.followed:
             ticker = market.ticker()
             self.publish(f"{name}@miniTicker", mini_ticker(ticker))
             self.publish(f"{name}@ticker", full_ticker(ticker))
-        if (stream := f"{name}@avgPrice") in wanted:
+        if (stream := f"{name}@avgPrice") in self.followed:
             average = {"i": "5m", "w": text(market.average()), "T": at}
             self.publish(stream, {"e": "avgPrice", "E": at, "s": market.symbol, **average})
 
 
-def _trade(symbol: str, row: Event) -> Event:
+def trade_event(symbol: str, row: Event) -> Event:
     return {
         "e": "trade",
         "E": now_ms(),
@@ -192,6 +217,11 @@ def _trade(symbol: str, row: Event) -> Event:
         "m": row["isBuyerMaker"],
         "M": True,
     }
+
+
+def book_ticker(symbol: str, update_id: int, best: dict[str, str]) -> Event:
+    names = {"b": "bidPrice", "B": "bidQty", "a": "askPrice", "A": "askQty"}
+    return {"u": update_id, "s": symbol, **{key: best[name] for key, name in names.items()}}
 
 
 def mini_ticker(row: Event) -> Event:

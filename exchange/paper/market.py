@@ -2,9 +2,10 @@
 
 import time
 from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from exchange.paper.accounts import down, text
 from exchange.paper.book import Book, Side
@@ -18,6 +19,8 @@ TAPE = 1000
 BLOCK = 10_000
 FIRST_ID = 1000
 NOTHING = "0.00000000"
+DEEPEST = 5000
+Frozen = Callable[[int], dict[str, Any]]  # a book as it was, to so many levels a side
 
 
 def now_ms() -> int:
@@ -49,6 +52,33 @@ class Aggregate:
             "m": self.buyer_is_maker,
             "M": True,
         }
+
+
+class Listed(Protocol):
+    """What the venue shows of each of its markets; some are shown and cannot be traded on."""
+
+    info: dict[str, Any]
+    symbol: str
+    base: str
+    quote: str
+    filters: Filters
+
+    @property
+    def is_open(self) -> bool: ...
+    @property
+    def last(self) -> Decimal: ...
+    @property
+    def tape(self) -> Iterable[dict[str, Any]]: ...
+    @property
+    def aggregates(self) -> Iterable[Aggregate]: ...
+    def depth(self, limit: int) -> dict[str, Any]: ...
+    def frozen(self) -> Frozen: ...
+    def best(self) -> dict[str, str]: ...
+    def klines(
+        self, interval: str, start_ms: int | None, end_ms: int | None, limit: int
+    ) -> list[list[Any]]: ...
+    def average(self) -> Decimal: ...
+    def ticker(self) -> dict[str, Any]: ...
 
 
 class Ids:
@@ -141,6 +171,11 @@ class Market:
             name: [[text(price), text(total)] for price, total in found] for name, found in rows.items()
         }
         return {"lastUpdateId": self.book.update_id, **levels}
+
+    def frozen(self) -> Frozen:
+        """The book as it is now, for later."""
+        body = self.depth(DEEPEST)
+        return lambda limit: body | {side: body[side][:limit] for side in ("bids", "asks")}
 
     def best(self) -> dict[str, str]:
         (bid, bid_quantity), (ask, ask_quantity) = (

@@ -8,8 +8,7 @@ from exchange.paper import errors
 from exchange.paper.accounts import text
 from exchange.paper.candles import INTERVALS
 from exchange.paper.errors import ApiError, mandatory
-from exchange.paper.market import Market, now_ms
-from exchange.paper.replay import RecordedMarket
+from exchange.paper.market import Listed, now_ms
 from exchange.paper.routes import (
     Params,
     market_of,
@@ -103,7 +102,7 @@ def avg_price(venue: Venue, params: Params) -> Any:
     return {"mins": 5, "price": text(market_of(venue, params).average()), "closeTime": now_ms()}
 
 
-def _one_or_all(venue: Venue, params: Params, row: Callable[[Market | RecordedMarket], Any]) -> Any:
+def _one_or_all(venue: Venue, params: Params, row: Callable[[Listed], Any]) -> Any:
     rows = [row(market) for market in markets_of(venue, params)]
     return rows[0] if params.get("symbol") else rows
 

@@ -5,8 +5,7 @@ from typing import Any
 from exchange.paper import errors, wire
 from exchange.paper.accounts import Account, Order
 from exchange.paper.errors import ApiError
-from exchange.paper.market import Market
-from exchange.paper.replay import RecordedMarket
+from exchange.paper.market import Listed
 from exchange.paper.routes import Params, market_of, newest_or_from, number, route, span
 from exchange.paper.venue import Venue
 
@@ -29,9 +28,7 @@ def place_test(venue: Venue, params: Params, account: Account) -> Any:
     return wire.commission_rates() if params.get("computeCommissionRates") == "true" else {}
 
 
-def find_order(
-    venue: Venue, params: Params, account: Account, unknown: ApiError
-) -> tuple[Market | RecordedMarket, Order]:
+def find_order(venue: Venue, params: Params, account: Account, unknown: ApiError) -> tuple[Listed, Order]:
     """By `orderId` when given, else by the client's id; both have to belong together."""
     market = market_of(venue, params)
     client_id = params.get("origClientOrderId") or ""

@@ -1,146 +1,211 @@
-"""Markets that are recordings: frames of the real venue sent again byte by byte, at the pace they came in."""
+"""Markets that are recordings: frames of the real venue sent again as they came, at their pace, faster, or all at once.
+
+A recording is read as it is played, never held whole. What is listed is what its beginning shows: snapshots and streams
+of its first minute. Lines are `{"ts", "t": "connect" | "http" | "recv", "url"?, "data"?}`, `ts` in seconds.
+"""
 
 import asyncio
 import gzip
 import json
-from collections import deque
-from decimal import Decimal
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, urlsplit
 
-from exchange.paper.book import Side
-from exchange.paper.catalogue import ABILITIES, recorded_symbols
-from exchange.paper.filters import Filters
-from exchange.paper.market import Aggregate, now_ms
+from exchange.paper.candles import INTERVALS
+from exchange.paper.feed import ALL_TICKERS
+from exchange.paper.market import now_ms
+from exchange.paper.recorded import RecordedMarket, info_of, is_snapshot
 
 LONGEST_PAUSE = 5.0
 SETTLE_SECONDS = 0.3
-QUOTES = ("BUSD", "USDT", "USDC", "TRY", "BTC", "ETH", "BNB", "RUB", "EUR", "USD")
+BEGINNING_SECONDS = 60.0
+BREATH = 50  # frames sent without letting anybody else act
+LONGEST_WAIT = 10.0  # for listeners that do not read, in seconds
+Line = dict[str, Any]
+_STREAM = re.compile(r'\{ *\\?"stream\\?": *\\?"([^"\\]+)')
+_DATA = re.compile(r'"data": *')
+_AT = re.compile(r'"ts": ?([0-9.]+)')
+_TIME = re.compile(r'"([ETOC])": ?(\d{13,16})\b')
+_CANDLE = re.compile(r'"([tT])": ?(\d{13,16})\b')
 
 
 class Sink(Protocol):
     """What takes frames: the feed."""
 
-    def is_wanted(self, streams: set[str]) -> bool: ...
-
-    def publish_frame(self, stream: str, frame: str) -> None: ...
-
-
-class RecordedMarket:
-    """A market of a recording: its book is what was recorded, and nobody can trade on it."""
-
-    is_open = False
-
-    def __init__(self, info: dict[str, Any], snapshots: list[str]) -> None:
-        self.info = info
-        self.symbol: str = info["symbol"]
-        self.base: str = info["baseAsset"]
-        self.quote: str = info["quoteAsset"]
-        self.filters = Filters(info["filters"])
-        self.tape: deque[dict[str, Any]] = deque()
-        self.aggregates: deque[Aggregate] = deque()
-        self._snapshots = deque(snapshots)
-
-    def depth(self, limit: int) -> dict[str, Any]:
-        """The recorded snapshots in their order; the last one stays. Their depth is what was recorded."""
-        raw = self._snapshots.popleft() if len(self._snapshots) > 1 else self._snapshots[0]
-        found: dict[str, Any] = json.loads(raw)
-        return found
-
-    def _best(self, side: Side) -> tuple[str, str]:
-        rows = json.loads(self._snapshots[0])["bids" if side == "BUY" else "asks"]
-        return (rows[0][0], rows[0][1]) if rows else ("0.00000000", "0.00000000")
+    followed: dict[str, Any]
 
     @property
-    def last(self) -> Decimal:
-        return Decimal(self._best("BUY")[0])
-
-    def best(self) -> dict[str, str]:
-        (bid, bid_quantity), (ask, ask_quantity) = self._best("BUY"), self._best("SELL")
-        return {"bidPrice": bid, "bidQty": bid_quantity, "askPrice": ask, "askQty": ask_quantity}
-
-    def average(self) -> Decimal:
-        return self.last
-
-    def klines(
-        self, interval: str, start_ms: int | None, end_ms: int | None, limit: int, east: int = 0
-    ) -> list[list[Any]]:
-        return []
-
-    def ticker(self) -> dict[str, Any]:
-        """No trades are known but the recorded frames': prices of the snapshot, no volume."""
-        price, nothing, at = f"{self.last:.8f}", "0.00000000", now_ms()
-        prices = dict.fromkeys(("weightedAvgPrice", "prevClosePrice", "lastPrice"), price)
-        return {
-            "symbol": self.symbol, "priceChange": nothing, "priceChangePercent": "0.000", **prices, "lastQty": nothing,
-            **self.best(), "openPrice": price, "highPrice": price, "lowPrice": price, "volume": nothing,
-            "quoteVolume": nothing, "openTime": at - 86_400_000, "closeTime": at, "firstId": -1, "lastId": -1,
-            "count": 0,
-        }  # fmt: skip
+    def is_silent(self) -> bool: ...
+    @property
+    def is_behind(self) -> bool: ...
+    def send(self, stream: str, payload: str) -> None: ...
 
 
 class Replay:
     """A recorded session. It begins when somebody listens to one of its streams, so that nothing is missed."""
 
-    def __init__(self, file: Path, speed: float = 1.0) -> None:
-        self.speed = speed
-        self._frames: list[tuple[float, str, str]] = []
-        snapshots: dict[str, list[str]] = {}
-        for line in _lines(file):
-            symbol = _symbol(line)
-            if line["t"] == "recv" and "stream" in (frame := json.loads(line["data"])):
-                self._frames.append((line["ts"], frame["stream"], line["data"]))
-            elif line["t"] == "http" and symbol:
-                snapshots.setdefault(symbol, []).append(line["data"])
-        if not self._frames or not snapshots:
-            raise ValueError("it holds no frames of a combined stream, or no depth snapshots")
-        self.markets = {symbol: RecordedMarket(_info(symbol), rows) for symbol, rows in snapshots.items()}
+    def __init__(self, *files: Path, speed: float = 1.0, is_now: bool = False) -> None:
+        """Files in their order, or folders of them; `speed` 0: as fast as it can be sent; `is_now`: with our times."""
+        self.files, self.speed, self._is_now = list(_files(files)), speed, is_now
+        self.streams: set[str] = set()
+        self.skipped = 0
         self.is_over = False
+        first: dict[str, str] = {}
+        infos: dict[str, dict[str, Any]] = {}
+        for line in self._beginning():
+            door, symbol = _door(line)
+            if door == "depth" and is_snapshot(line["data"]):
+                first.setdefault(symbol, line["data"])
+            elif door == "exchangeInfo":
+                infos |= {row["symbol"]: row for row in json.loads(line["data"])["symbols"]}
+        if not self.streams or not first:
+            raise ValueError("it holds no frames of a combined stream, or no depth snapshots")
+        self.markets = {
+            symbol: RecordedMarket(info_of(symbol, infos.get(symbol)), raw) for symbol, raw in first.items()
+        }
 
-    @property
-    def streams(self) -> set[str]:
-        return {stream for _at, stream, _frame in self._frames}
+    def _beginning(self) -> Iterator[Line]:
+        """The answers of the first minute; the streams of its frames are noted on the way."""
+        end: float | None = None
+        for raw in _raw_lines(self.files):
+            at = _AT.search(raw, 0, 64)
+            end = float(at[1]) + BEGINNING_SECONDS if at and end is None else end
+            if at and end is not None and float(at[1]) > end:
+                return
+            if '"recv"' not in raw[:64]:
+                if (line := _read(raw)) is not None:
+                    yield line
+            elif found := _STREAM.search(raw):
+                self.streams.add(found[1])
 
+    # ------------------------------------------------------------------ playing it
     async def run(self, sink: Sink) -> None:
         """At its own pace or faster; with speed 0 as fast as they can be sent."""
-        while not sink.is_wanted(self.streams):
+        while self.streams.isdisjoint(sink.followed):
             await asyncio.sleep(0.02)
-        await asyncio.sleep(
-            SETTLE_SECONDS
-        )  # a client that subscribes stream by stream gets to the end of its list
-        before = self._frames[0][0]
-        for at, stream, frame in self._frames:
-            pause = min(max(0.0, at - before), LONGEST_PAUSE) / self.speed if self.speed else 0
-            before = max(before, at)
-            await asyncio.sleep(pause)
-            sink.publish_frame(stream, frame)
+        # A client that subscribes stream by stream gets to the end of its list.
+        await asyncio.sleep(SETTLE_SECONDS)
+        clock, moved = Clock(self.speed), Moved() if self._is_now else None
+        for number, raw in enumerate(_raw_lines(self.files)):
+            line = _read(raw)
+            if line is None:
+                self.skipped += 1
+                continue
+            await clock.reach(line["ts"])
+            if number % BREATH == 0:
+                await self._breathe(sink)
+            if line["t"] == "recv":
+                self._play(sink, line["data"], moved)
+            elif _door(line)[0] == "depth" and (market := self.markets.get(_door(line)[1])):
+                market.snapshot(line["data"])
         self.is_over = True
 
+    def _play(self, sink: Sink, frame: str, moved: "Moved | None") -> None:
+        """One frame of a combined stream; others, answers to requests say, are not sent."""
+        stream, payload = _parts(frame)
+        if not stream:
+            self.skipped += 1
+            return
+        if moved is not None:
+            payload = moved.to_now(stream, payload)
+        if stream == ALL_TICKERS:
+            self._hear_tickers(payload)
+        elif market := self.markets.get(stream.partition("@")[0].upper()):
+            market.hear(payload)
+        sink.send(stream, payload)
 
-def _info(symbol: str) -> dict[str, Any]:
-    """The symbol as exchangeInfo showed it; one that we have no record of has no filters."""
-    known = recorded_symbols().get(symbol)
-    if known:
-        return known
-    quote = next((name for name in QUOTES if symbol.endswith(name)), symbol[-3:])
-    names = {
-        "symbol": symbol,
-        "status": "TRADING",
-        "baseAsset": symbol.removesuffix(quote),
-        "quoteAsset": quote,
-    }
-    kinds = ("baseAssetPrecision", "quotePrecision", "quoteAssetPrecision")
-    more = ("baseCommissionPrecision", "quoteCommissionPrecision")
-    return names | dict.fromkeys((*kinds, *more), 8) | {"filters": []} | ABILITIES
+    def _hear_tickers(self, payload: str) -> None:
+        for row in json.loads(payload):
+            if market := self.markets.get(row["s"]):
+                market.day = row
+
+    @staticmethod
+    async def _breathe(sink: Sink) -> None:
+        """Others act, and whoever is behind catches up, unless they do not read at all."""
+        await asyncio.sleep(0)
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + LONGEST_WAIT
+        while sink.is_silent or (sink.is_behind and loop.time() < give_up):
+            await asyncio.sleep(0.005)
 
 
-def _lines(file: Path) -> list[dict[str, Any]]:
-    opener = gzip.open if file.suffix == ".gz" else open
-    with opener(file, "rt", encoding="utf-8") as source:
-        return [json.loads(line) for line in source]
+class Clock:
+    """When each line is due; long pauses of a recording are cut short."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed, self._loop = speed, asyncio.get_running_loop()
+        self._due = self._loop.time()
+        self._before: float | None = None
+
+    async def reach(self, at: float) -> None:
+        if not self._speed:
+            return
+        before = at if self._before is None else self._before
+        self._before = max(before, at)
+        self._due += min(max(0.0, at - before), LONGEST_PAUSE) / self._speed
+        if (left := self._due - self._loop.time()) > 0.001:
+            await asyncio.sleep(left)
 
 
-def _symbol(line: dict[str, Any]) -> str:
+class Moved:
+    """Times of events become those at which they are sent; candles move by whole intervals, so they stay whole."""
+
+    def __init__(self) -> None:
+        self._candles: dict[str, int] = {}
+
+    def to_now(self, stream: str, payload: str) -> str:
+        told = _TIME.search(payload)
+        if told is None:
+            return payload
+        unit = 1000 if len(told[2]) > 13 else 1
+        by = now_ms() * unit - int(told[2])
+        interval = stream.partition("@kline_")[2].partition("@")[0]
+        if not interval:
+            return _TIME.sub(lambda found: f'"{found[1]}":{int(found[2]) + by}', payload)
+        length = (INTERVALS.get(interval) or INTERVALS["1w"]) * 1000 * unit
+        steps = self._candles.setdefault(interval, round(by / length) * length)
+        head, candle, rest = payload.partition('"k":')
+        moved = _CANDLE.sub(lambda found: f'"{found[1]}":{int(found[2]) + steps}', rest)
+        return _TIME.sub(lambda found: f'"{found[1]}":{int(found[2]) + by}', head) + candle + moved
+
+
+# ------------------------------------------------------------------ reading it
+def _files(given: Sequence[Path]) -> Iterator[Path]:
+    for path in given:
+        yield from sorted(path.glob("*.jsonl*")) if path.is_dir() else [path]
+
+
+def _raw_lines(files: Iterable[Path]) -> Iterator[str]:
+    """Line by line; a file that was not closed, because its writer was killed, ends where it ends."""
+    for file in files:
+        opener = gzip.open if file.suffix == ".gz" else open
+        with opener(file, "rt", encoding="utf-8") as source:
+            try:
+                yield from source
+            except EOFError:
+                continue
+
+
+def _read(raw: str) -> Line | None:
+    """The line; None when it is none, such as the half one that a killed writer leaves."""
+    try:
+        line: Line = json.loads(raw)
+        return line if isinstance(line["ts"], (int, float)) and isinstance(line["t"], str) else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _door(line: Line) -> tuple[str, str]:
+    """What was asked, and of which symbol: ("depth", "BTCUSDT")."""
+    if line["t"] != "http":
+        return "", ""
     parts = urlsplit(line.get("url", ""))
-    return parse_qs(parts.query).get("symbol", [""])[0] if parts.path.endswith("/depth") else ""
+    return parts.path.rpartition("/")[2], parse_qs(parts.query).get("symbol", [""])[0]
+
+
+def _parts(frame: str) -> tuple[str, str]:
+    """The stream's name and the event's text; empty for a frame that is no event of a combined stream."""
+    stream, mark = _STREAM.match(frame), _DATA.search(frame)
+    return (stream[1], frame[mark.end() : -1]) if stream and mark else ("", "")

@@ -11,8 +11,7 @@ from exchange.paper.accounts import ApiKey
 from exchange.paper.errors import ApiError, mandatory
 
 if TYPE_CHECKING:
-    from exchange.paper.market import Market
-    from exchange.paper.replay import RecordedMarket
+    from exchange.paper.market import Listed
     from exchange.paper.venue import Venue
 
 Params = dict[str, str]
@@ -43,7 +42,7 @@ def is_allowed(key: ApiKey, needs: str) -> bool:
     return {"": True, "read": True, "trade": key.can_trade, "withdraw": key.can_withdraw}[needs]
 
 
-def market_of(venue: "Venue", params: Params) -> "Market | RecordedMarket":
+def market_of(venue: "Venue", params: Params) -> "Listed":
     symbol = params.get("symbol")
     if not symbol:
         raise mandatory("symbol")
@@ -54,7 +53,7 @@ def market_of(venue: "Venue", params: Params) -> "Market | RecordedMarket":
     return venue.markets[symbol]
 
 
-def markets_of(venue: "Venue", params: Params) -> "list[Market | RecordedMarket]":
+def markets_of(venue: "Venue", params: Params) -> "list[Listed]":
     """The markets that `symbol` or `symbols` names; all without them."""
     if params.get("symbol") and params.get("symbols"):
         raise errors.BAD_COMBINATION

@@ -14,7 +14,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from exchange.paper import control, marketapi, orderapi, walletapi  # noqa: F401 - they fill the table of routes
 from exchange.paper.errors import BAD_KEY, ApiError
 from exchange.paper.faults import Fault, refuse, strike
-from exchange.paper.feed import MOST_STREAMS, Listener, split
+from exchange.paper.feed import MOST_STREAMS, Feed, Listener, split
 from exchange.paper.limits import FREE_WHEN_TAKEN, weight_of
 from exchange.paper.request import Request, authenticate, known_key
 from exchange.paper.routes import ROUTES, is_allowed
@@ -130,15 +130,16 @@ class Server:
         is_wrapped = incoming.path.startswith("/stream")
         names = incoming.query.get("streams", "") if is_wrapped else incoming.match_info.get("names", "")
         listener = Listener(wrapped=is_wrapped)
-        listener.streams.update(split(names))
-        self.venue.feed.listeners.add(listener)
+        feed = self.venue.feed
+        feed.listeners.add(listener)
+        feed.follow(listener, split(names))
         try:
             return await self._serve(incoming, listener, self._control(listener))
         finally:
-            self.venue.feed.listeners.discard(listener)
+            feed.listeners.discard(listener)
+            feed.leave(listener, listener.streams)
 
-    @staticmethod
-    def _control(listener: Listener) -> Callable[[str], bool]:
+    def _control(self, listener: Listener) -> Callable[[str], bool]:
         """SUBSCRIBE and its kind; more than five messages a second end the connection."""
         window: list[float] = []
 
@@ -147,7 +148,7 @@ class Server:
             window[:] = [at for at in window if now - at < 1] + [now]
             if len(window) > MESSAGES_PER_SECOND:
                 return False
-            listener.put(_dumps(_obey(listener, raw)))
+            listener.put(_dumps(_obey(self.venue.feed, listener, raw)))
             return True
 
         return receive
@@ -184,7 +185,7 @@ class Server:
         return channel
 
 
-def _obey(listener: Listener, raw: str) -> dict[str, Any]:
+def _obey(feed: Feed, listener: Listener, raw: str) -> dict[str, Any]:
     try:
         asked = json.loads(raw)
         method, params, request_id = asked["method"], asked.get("params") or [], asked.get("id")
@@ -194,9 +195,9 @@ def _obey(listener: Listener, raw: str) -> dict[str, Any]:
     if method == "SUBSCRIBE":
         if len(listener.streams | names) > MOST_STREAMS:
             return {"code": 2, "msg": "Invalid request: too many streams", "id": request_id}
-        listener.streams.update(names)
+        feed.follow(listener, names)
     elif method == "UNSUBSCRIBE":
-        listener.streams.difference_update(names)
+        feed.leave(listener, names)
     elif method == "LIST_SUBSCRIPTIONS":
         return {"result": sorted(listener.streams), "id": request_id}
     elif method == "SET_PROPERTY" and params[:1] == ["combined"] and isinstance(params[-1], bool):

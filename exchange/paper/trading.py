@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from exchange.paper import errors, wire
 from exchange.paper.accounts import ZERO, Account, Order, down, text, up
 from exchange.paper.book import Match, Resting, Side
-from exchange.paper.market import Market, now_ms
-from exchange.paper.replay import RecordedMarket
+from exchange.paper.market import Listed, Market, now_ms
 from exchange.paper.ticket import Params, client_id_of, read_ticket
 
 if TYPE_CHECKING:
@@ -26,13 +25,13 @@ class Trading:
     def place(
         self,
         account: Account,
-        market: Market | RecordedMarket,
+        market: Listed,
         params: Params,
         *,
         is_test: bool = False,
     ) -> tuple[Order, list[Any]]:
         """The order after its first moment, with its trades."""
-        if isinstance(market, RecordedMarket) or not market.is_open:
+        if not isinstance(market, Market) or not market.is_open:
             raise errors.CLOSED
         order = read_ticket(market, params)
         self._check(account, market, order)
@@ -252,11 +251,9 @@ class Trading:
                 Resting(order.order_id, order.side, order.price, order.remaining, account.account_id)
             )
 
-    def cancel(
-        self, account: Account, market: Market | RecordedMarket, order: Order, cancel_id: str = ""
-    ) -> dict[str, Any]:
+    def cancel(self, account: Account, market: Listed, order: Order, cancel_id: str = "") -> dict[str, Any]:
         """The open order ends; gives the answer to the cancel."""
-        if isinstance(market, RecordedMarket):
+        if not isinstance(market, Market):
             raise errors.CLOSED
         cancel_id = client_id_of({"newClientOrderId": cancel_id})
         market.book.cancel(order.order_id)

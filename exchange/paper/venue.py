@@ -17,8 +17,8 @@ from exchange.paper.faults import Faults
 from exchange.paper.feed import Feed
 from exchange.paper.limits import Limits
 from exchange.paper.maker import Maker
-from exchange.paper.market import Ids, Market, now_ms
-from exchange.paper.replay import RecordedMarket, Replay
+from exchange.paper.market import Ids, Listed, Market, now_ms
+from exchange.paper.replay import Replay
 from exchange.paper.store import Store
 from exchange.paper.trading import Trading
 from exchange.paper.transfers import Transfers
@@ -44,7 +44,7 @@ class Venue:
         levels: int = 500,
         deepest: int = 5000,
     ) -> None:
-        """`pace` in seconds a confirmation; `levels` of a book's side, `deepest` of BTCUSDT's."""
+        """`levels` of a book's side, `deepest` of BTCUSDT's; `pace`: seconds a confirmation."""
         self.store = Store(data_dir / "paper.sqlite3" if data_dir else None)
         self.seed: str = self._fact("seed", lambda: secrets.token_hex(8))
         self._ids = Ids(self.store, "counter", 10_000)
@@ -58,7 +58,7 @@ class Venue:
         recorded = replay.markets if replay else {}
         rows = [row for row in live_symbols() if row["symbol"] not in recorded]
         self.live = {row["symbol"]: Market(row, self.store) for row in rows}
-        self.markets: dict[str, Market | RecordedMarket] = {**self.live, **recorded}
+        self.markets: dict[str, Listed] = {**self.live, **recorded}
         self.feed = Feed(self.live)
         self.trading, self.wallet, self.transfers = Trading(self), Wallet(self, pace), Transfers(self)
         self.arrivals = Arrivals(self)

@@ -23,12 +23,23 @@ class Command(BaseCommand):
         parser.add_argument("--data-dir", type=Path, default=None, help="default: DATA_DIR/paper")
         parser.add_argument("--keys", type=Path, default=None, help="JSON with a trade and a withdraw key")
         parser.add_argument(
-            "--replay", default="", help="FILE or FILE:SPEED, a recorded session to send again"
+            "--replay",
+            nargs="+",
+            default=[],
+            metavar="FILE",
+            help="a recorded session to send again: its files, or their folder; FILE:SPEED at the end for another pace,"
+            " 0 for as fast as it can be sent",
+        )
+        parser.add_argument(
+            "--replay-now",
+            action="store_true",
+            help="times of its events become those at which they are sent",
         )
         parser.add_argument("--pace", type=float, default=1.0, help="seconds between confirmations")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        keys, replay = read_keys(options["keys"]), read_replay(options["replay"])
+        keys = read_keys(options["keys"])
+        replay = read_replay(options["replay"], is_now=options["replay_now"])
         listening = listen(options["port"])
         folder = options["data_dir"] or Path(settings.DATA_DIR) / "paper"
         venue = Venue(folder, keys, replay=replay, pace=options["pace"])
@@ -65,13 +76,14 @@ def read_keys(file: Path | None) -> dict[str, dict[str, str]] | None:
         raise CommandError(f"the keys in {file} cannot be used: {error}.", returncode=2) from error
 
 
-def read_replay(wanted: str) -> Replay | None:
+def read_replay(wanted: list[str], *, is_now: bool = False) -> Replay | None:
     if not wanted:
         return None
-    name, colon, speed = wanted.rpartition(":")
+    name, colon, speed = wanted[-1].rpartition(":")
     if not colon or not speed.replace(".", "", 1).isdigit():
-        name, speed = wanted, "1"
+        name, speed = wanted[-1], "1"
+    files = [*map(Path, wanted[:-1]), Path(name)]
     try:
-        return Replay(Path(name), float(speed))
+        return Replay(*files, speed=float(speed), is_now=is_now)
     except (OSError, ValueError, KeyError) as error:
         raise CommandError(f"the recording {name} cannot be used: {error}.", returncode=2) from error

@@ -39,7 +39,7 @@ class Socket:
             for frame in self.frames
             if isinstance(frame, dict)
         ]
-        return [event for event in events if event.get("e") == kind]
+        return [event for event in events if isinstance(event, dict) and event.get("e") == kind]
 
     def close(self) -> None:
         self._socket.close()

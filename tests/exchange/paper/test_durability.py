@@ -191,5 +191,5 @@ def test_a_file_of_keys_that_cannot_be_used_is_refused_in_a_sentence(tmp_path: P
 
 def test_a_recording_that_is_not_there_is_refused_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="cannot be used") as refused:
-        read_replay(f"{tmp_path}/none.jsonl.gz:10")
+        read_replay([f"{tmp_path}/none.jsonl.gz:10"])
     assert refused.value.returncode == 2
