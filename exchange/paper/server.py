@@ -48,6 +48,8 @@ class Server:
 
     async def _start(self, app: web.Application) -> None:
         self._tasks = [asyncio.create_task(self.venue.run())]
+        if self.venue.crowd.markets:
+            self._tasks.append(asyncio.create_task(self.venue.crowd.run(self.venue.feed)))
         if self.venue.replay:
             self._tasks.append(asyncio.create_task(self.venue.replay.run(self.venue.feed)))
         for task in self._tasks:

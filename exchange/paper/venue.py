@@ -13,6 +13,7 @@ from exchange.paper.accounts import MAIN, Account, ApiKey, Order, read_public_ke
 from exchange.paper.arrivals import Arrivals
 from exchange.paper.book import Match, Resting, Side
 from exchange.paper.catalogue import FIRST_PRICES, RATE_LIMITS, live_symbols, recorded_book, recorded_shape
+from exchange.paper.crowd import Crowd
 from exchange.paper.faults import Faults
 from exchange.paper.feed import Feed
 from exchange.paper.limits import Limits
@@ -40,11 +41,12 @@ class Venue:
         keys: dict[str, dict[str, str]] | None = None,
         *,
         replay: Replay | None = None,
+        crowd: int = 0,
         pace: float = 1.0,
         levels: int = 500,
         deepest: int = 5000,
     ) -> None:
-        """`levels` of a book's side, `deepest` of BTCUSDT's; `pace`: seconds a confirmation."""
+        """`levels` of a book's side, `deepest` of BTCUSDT's; `crowd` of so many; `pace`: seconds a confirmation."""
         self.store = Store(data_dir / "paper.sqlite3" if data_dir else None)
         self.seed: str = self._fact("seed", lambda: secrets.token_hex(8))
         self._ids = Ids(self.store, "counter", 10_000)
@@ -54,12 +56,12 @@ class Venue:
         self.keys = _api_keys(keys or self._fact("keys", _new_keys))
         self.accounts = self._load_accounts()
         self.info: dict[str, Any] = {"rateLimits": RATE_LIMITS}
-        self.replay = replay
+        self.replay, self.crowd = replay, Crowd(crowd)
         recorded = replay.markets if replay else {}
         rows = [row for row in live_symbols() if row["symbol"] not in recorded]
         self.live = {row["symbol"]: Market(row, self.store) for row in rows}
-        self.markets: dict[str, Listed] = {**self.live, **recorded}
-        self.feed = Feed(self.live)
+        self.markets: dict[str, Listed] = {**self.live, **self.crowd.markets, **recorded}
+        self.feed = Feed(self.live, self.crowd.tickers)
         self.trading, self.wallet, self.transfers = Trading(self), Wallet(self, pace), Transfers(self)
         self.arrivals = Arrivals(self)
         self._resume_orders()

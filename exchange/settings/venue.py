@@ -63,6 +63,8 @@ venue_key(
     file=BINANCE_WITHDRAW_PRIVATE_KEY_FILE,
 )
 
+# Markets of the simulated venue that are only looked at: a crowd as busy as the real one's.
+PAPER_CROWD = number("PAPER_CROWD", 0, low=0, high=999)
 RECV_WINDOW_MS = number("BINANCE_RECV_WINDOW_MS", 5000, low=100, high=60000)
 GATE_MAX_RELAYS = number("GATE_MAX_RELAYS", 6, low=1, high=64)
 # Of these threads of a web process two never wait for the venue.

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from exchange.paper.crowd import MOST_MARKETS
 from exchange.paper.replay import Replay
 from exchange.paper.server import serve
 from exchange.paper.venue import Venue, keys_from
@@ -35,14 +36,25 @@ class Command(BaseCommand):
             action="store_true",
             help="times of its events become those at which they are sent",
         )
+        parser.add_argument(
+            "--crowd",
+            type=int,
+            metavar="N",
+            default=settings.PAPER_CROWD,
+            help="so many markets more, as busy as real ones, on which nobody can trade; default: PAPER_CROWD",
+        )
         parser.add_argument("--pace", type=float, default=1.0, help="seconds between confirmations")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not 0 <= options["crowd"] <= MOST_MARKETS:
+            raise CommandError(
+                f"--crowd is {options['crowd']}; it must be from 0 to {MOST_MARKETS}.", returncode=2
+            )
         keys = read_keys(options["keys"])
         replay = read_replay(options["replay"], is_now=options["replay_now"])
         listening = listen(options["port"])
         folder = options["data_dir"] or Path(settings.DATA_DIR) / "paper"
-        venue = Venue(folder, keys, replay=replay, pace=options["pace"])
+        venue = Venue(folder, keys, replay=replay, crowd=options["crowd"], pace=options["pace"])
         if keys is None:
             for key in venue.keys.values():
                 rights = "withdraw" if key.can_withdraw else "trade"
