@@ -5,15 +5,22 @@ POST /paper/deposit {coin, network, amount, address?, tag?, txId?} - a transfer 
                     pays several in one transaction; {count} many at once, {count, each} so many after every page of
                     the history that is read; {msAgo, spreadMs} when; {transferType: 1} from inside the venue; {shown}
                     what the history calls its amount
-POST /paper/fault   {on, do, count?, ms?} - see `faults`; {do: "silence", ms} mutes the market streams; {do: "gap",
-                    symbol} loses one depth event; {do: "shutdown"} announces one; {do: "disconnect"} cuts every
-                    socket; {do: "status", symbol, status} opens or closes a market; {do: "fail", id, info} fails a
-                    withdrawal; {do: "deposit", id, status, confirmations?, shown?} moves a deposit to any status and
-                    {do: "vanish", id} out of the history, its money with it; {do: "transfer", status} lets the next
-                    transfer end so, {do: "finish transfer", clientTranId} lets one that is under way arrive; {do:
-                    "charge", id, fee} has the network of a withdrawal take another fee, {do: "replace", id} carries it
-                    by another transaction; {do: "delay", ms} shows withdrawals so much later; {do: "clear"} forgets all
-                    faults
+POST /paper/fault   {on, do, count?, ms?, symbol?} - see `faults`; of depth snapshots also {do: "older"} (the book of
+                    now, told later), "without bids", "empty asks" and so on; {on: "depth", do: "slow", ms} and "429".
+                    Of sockets, all or those that follow a symbol: {do: "cut", symbol?} ends them without a word,
+                    {do: "disconnect", symbol?} with one (private ones too without a symbol), {do: "mute", ms, symbol?}
+                    leaves them open and silent, {do: "lifetime", ms} is what new ones live (a day); {do: "shutdown"}
+                    announces one. {do: "silence", ms} holds all market streams still. Of depth events, the next `count`
+                    of a symbol or of each: {do, symbol?, count?} with do one of "drop", "duplicate", "swap", "crossed",
+                    "broken" (JSON cut in half), "missing field" ({field}, else u), "no number", "foreign symbol" and
+                    "unknown kind" ({text}), "backwards" (ids), "zero" ({text}, "0", of what is removed), "unknown
+                    removal"; "gap" is another word for "drop". {do: "status", symbol, status} opens or closes a market;
+                    {do: "fail", id, info} fails a withdrawal; {do: "deposit", id, status, confirmations?, shown?} moves
+                    a deposit to any status and {do: "vanish", id} out of the history, its money with it; {do:
+                    "transfer", status} lets the next transfer end so, {do: "finish transfer", clientTranId} lets one
+                    that is under way arrive; {do: "charge", id, fee} has the network of a withdrawal take another fee,
+                    {do: "replace", id} carries it by another transaction; {do: "delay", ms} shows withdrawals so much
+                    later; {do: "clear"} forgets all faults
 GET  /paper/state   every balance and open order as it really is
 """
 
@@ -23,12 +30,13 @@ from typing import Any
 from aiohttp import WSCloseCode, web
 
 from exchange.paper import walletapi
+from exchange.paper.disturbances import ACTS
 from exchange.paper.errors import ApiError
 from exchange.paper.feed import Listener
 from exchange.paper.market import now_ms
 from exchange.paper.socketapi import Session
 from exchange.paper.transfers import FAILURE, PROCESS
-from exchange.paper.venue import Venue
+from exchange.paper.venue import DAY_SECONDS, Venue
 from exchange.paper.wallet import shown
 
 Asked = dict[str, Any]
@@ -40,8 +48,13 @@ class Door:
         self._acts = {
             "silence": self._silence,
             "gap": self._gap,
+            "older": self._older,
             "shutdown": self._announce,
             "disconnect": self._disconnect,
+            "cut": self._cut,
+            "mute": self._mute,
+            "lifetime": self._lifetime,
+            **dict.fromkeys(ACTS, self._disturb),
             "status": self._status,
             "fail": self._fail,
             "deposit": self._deposit_status,
@@ -90,8 +103,37 @@ class Door:
     async def _silence(self, asked: Asked) -> None:
         self.venue.feed.silent_until = now_ms() + int(asked.get("ms", 10_000))
 
+    def _symbols(self, asked: Asked) -> list[str]:
+        """The symbol that is named, or all of them."""
+        return (
+            [self.venue.markets[asked["symbol"]].symbol] if asked.get("symbol") else list(self.venue.markets)
+        )
+
+    async def _disturb(self, asked: Asked) -> None:
+        self.venue.feed.disturbances.add(asked, self._symbols(asked))
+
     async def _gap(self, asked: Asked) -> None:
-        self.venue.feed.disturbances.add(asked | {"do": "drop"}, [self.venue.live[asked["symbol"]].symbol])
+        await self._disturb(asked | {"do": "drop"})
+
+    async def _older(self, asked: Asked) -> None:
+        older = {symbol: self.venue.markets[symbol].frozen() for symbol in self._symbols(asked)}
+        self.venue.faults.add(asked).older = older
+
+    def _followers(self, asked: Asked) -> list[Listener]:
+        """Sockets of market streams, of the symbol that is named."""
+        symbol = str(asked.get("symbol", ""))
+        return [listener for listener in self.venue.feed.listeners if listener.follows(symbol)]
+
+    async def _cut(self, asked: Asked) -> None:
+        for listener in self._followers(asked):
+            listener.cut()
+
+    async def _mute(self, asked: Asked) -> None:
+        for listener in self._followers(asked):
+            listener.muted_until = now_ms() + int(asked.get("ms", 10_000))
+
+    async def _lifetime(self, asked: Asked) -> None:
+        self.venue.life_seconds = int(asked["ms"]) / 1000
 
     async def _announce(self, asked: Asked) -> None:
         self.venue.feed.announce_shutdown()
@@ -100,8 +142,10 @@ class Door:
                 queued.announce_shutdown()
 
     async def _disconnect(self, asked: Asked) -> None:
-        for channel in list(self._sockets):
-            await channel.close(code=WSCloseCode.GOING_AWAY)
+        followers = self._followers(asked) if asked.get("symbol") else list(self._sockets.values())
+        for channel, queued in list(self._sockets.items()):
+            if queued in followers:
+                await channel.close(code=WSCloseCode.GOING_AWAY)
 
     async def _status(self, asked: Asked) -> None:
         self.venue.live[asked["symbol"]].info["status"] = str(asked["status"])
@@ -142,6 +186,9 @@ class Door:
         self.venue.wallet.shown_after_ms = 0
         self.venue.feed.silent_until = 0
         self.venue.feed.disturbances.clear()
+        self.venue.life_seconds = DAY_SECONDS
+        for listener in self.venue.feed.listeners:
+            listener.muted_until = 0
 
 
 async def _asked(incoming: web.Request) -> Asked:

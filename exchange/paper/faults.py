@@ -8,7 +8,7 @@ from aiohttp import web
 
 from exchange.paper.errors import ApiError
 from exchange.paper.limits import too_much
-from exchange.paper.market import now_ms
+from exchange.paper.market import Frozen, now_ms
 
 DOORS = {
     "place": ("POST", "/api/v3/order"),
@@ -25,18 +25,23 @@ DOORS = {
     "transfer": ("POST", "/sapi/v1/sub-account/universalTransfer"),
 }
 BEFORE = ("429", "418", "refuse", "503 before", "reset before", "hang before")
-AFTER = ("504 after", "-1007 after", "garbage after", "hang after", "reset after", "hide")
+AFTER = ("504 after", "-1007 after", "garbage after", "hang after", "reset after", "hide", "slow")
+# Of a depth snapshot alone: a side is not in it, or has no levels, or it is one from before.
+SNAPSHOT = ("without bids", "without asks", "empty bids", "empty asks", "older")
 LATE = "Timeout waiting for response from backend server. Send status unknown; execution status unknown."
 
 
 @dataclass
 class Fault:
-    """`do` strikes the next `count` calls at the door `on`; `ms` is how long it hangs or hides."""
+    """`do` strikes the next `count` calls at the door `on`, of one symbol when it is named; `ms` is how long it hangs,
+    hides or is slow."""
 
     on: str
     do: str
     count: int = 1
     ms: int = 3000
+    symbol: str = ""
+    older: dict[str, Frozen] = field(default_factory=dict)
 
     @property
     def is_before(self) -> bool:
@@ -50,19 +55,19 @@ class Faults:
 
     def add(self, asked: dict[str, Any]) -> Fault:
         """Sets a fault; says in a sentence what there is when it is not known."""
-        on, do = asked.get("on", "place"), asked.get("do", "")
-        if on not in DOORS or do not in BEFORE + AFTER:
-            raise ApiError(
-                -1100, f"`on` is one of {', '.join(DOORS)}; `do` one of {', '.join(BEFORE + AFTER)}."
-            )
-        fault = Fault(on, do, int(asked.get("count", 1)), int(asked.get("ms", 3000)))
+        on, do = asked.get("on", "depth" if asked.get("do") in SNAPSHOT else "place"), asked.get("do", "")
+        known = BEFORE + AFTER + (SNAPSHOT if on == "depth" else ())
+        if on not in DOORS or do not in known:
+            raise ApiError(-1100, f"`on` is one of {', '.join(DOORS)}; `do` one of {', '.join(known)}.")
+        count, ms = int(asked.get("count", 1)), int(asked.get("ms", 3000))
+        fault = Fault(on, do, count, ms, str(asked.get("symbol", "")))
         self.waiting.append(fault)
         return fault
 
-    def take(self, method: str, path: str) -> Fault | None:
+    def take(self, method: str, path: str, symbol: str = "") -> Fault | None:
         """The first fault set for this door, used up by one."""
         for fault in self.waiting:
-            if DOORS[fault.on] == (method, path):
+            if DOORS[fault.on] == (method, path) and fault.symbol in ("", symbol):
                 fault.count -= 1
                 if fault.count <= 0:
                     self.waiting.remove(fault)
@@ -78,6 +83,18 @@ class Faults:
         return self.hidden_until.get(client_id, 0) > now_ms()
 
 
+def spoiled(fault: Fault, body: dict[str, Any], params: dict[str, str]) -> dict[str, Any]:
+    """The snapshot as the fault shows it."""
+    how, _space, side = fault.do.partition(" ")
+    if how == "older":
+        return fault.older[params["symbol"]](int(params.get("limit") or 100))
+    return {
+        name: [] if how == "empty" else rows
+        for name, rows in body.items()
+        if (how, name) != ("without", side)
+    }
+
+
 async def strike(fault: Fault, incoming: web.Request) -> web.StreamResponse:
     """The answer, or the silence, that the fault gives instead of the right one."""
     if fault.do in ("hang before", "hang after"):
@@ -91,7 +108,7 @@ async def strike(fault: Fault, incoming: web.Request) -> web.StreamResponse:
         return web.json_response({"code": -1007, "msg": LATE}, status=504)
     if fault.do == "garbage after":
         return web.Response(text='{"symbol":"BTC', content_type="application/json")
-    return _cut(incoming)
+    return cut(incoming)
 
 
 def refuse(fault: Fault, ban: Any) -> None:
@@ -104,7 +121,7 @@ def refuse(fault: Fault, ban: Any) -> None:
         ban(max(1, fault.ms // 1000))
 
 
-def _cut(incoming: web.Request) -> web.Response:
+def cut(incoming: web.Request) -> web.Response:
     """Cuts the connection without an answer."""
     if incoming.transport is not None:
         incoming.transport.abort()

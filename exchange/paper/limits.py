@@ -24,6 +24,7 @@ COUNTED_BY_ACCOUNT = {
     "/sapi/v1/capital/withdraw/apply", "/sapi/v1/capital/withdraw/history", "/sapi/v4/sub-account/assets",
 }  # fmt: skip
 HISTORY_PER_SECOND = 10
+CONNECTS, CONNECT_SECONDS = 300, 300
 
 
 def weight_of(method: str, path: str, params: dict[str, str]) -> int:
@@ -67,6 +68,11 @@ class Limits:
             raise too_much(60 - int(now % 60))
         self._warned.pop(address, None)
         return used
+
+    def connect(self, address: str) -> None:
+        """Counts an attempt to open a socket of market streams; 429 for too many in five minutes."""
+        if self._count((address, "sockets"), 1, CONNECT_SECONDS) > CONNECTS:
+            raise ApiError(-1003, "Too many connection attempts.", 429, 60)
 
     def _count(self, name: object, weight: int, seconds: int) -> int:
         """The sum in the window of that length, which begins at a whole multiple of it."""

@@ -13,7 +13,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from exchange.paper import control, marketapi, orderapi, walletapi  # noqa: F401 - they fill the table of routes
 from exchange.paper.errors import BAD_KEY, ApiError
-from exchange.paper.faults import Fault, refuse, strike
+from exchange.paper.faults import SNAPSHOT, Fault, cut, refuse, spoiled, strike
 from exchange.paper.feed import MOST_STREAMS, Feed, Listener, split
 from exchange.paper.limits import FREE_WHEN_TAKEN, weight_of
 from exchange.paper.request import Request, authenticate, known_key
@@ -27,6 +27,7 @@ RESTRICTIONS = ("GET", "/sapi/v1/account/apiRestrictions")
 PING_SECONDS = 20
 MESSAGES_PER_SECOND = 5
 Queued = Listener | Session
+Receive = Callable[[str | None], bool]
 
 
 class Server:
@@ -74,8 +75,9 @@ class Server:
             address=incoming.remote or "",
         )
         headers: dict[str, str] = {}
-        fault = self.venue.faults.take(request.method, request.path)
         try:
+            symbol = request.params.get("symbol", "")
+            fault = self.venue.faults.take(request.method, request.path, symbol)
             if fault and fault.is_before:
                 refuse(fault, lambda seconds: self.venue.limits.ban(request.address, seconds))
                 if fault.do not in ("429", "418", "refuse"):
@@ -85,14 +87,21 @@ class Server:
             self.venue.settle()
             return _refusal(error, headers)
         self.venue.settle()
-        if fault and not fault.is_before and not self._hides(fault, body):
-            return await strike(fault, incoming)
+        if fault and not fault.is_before:
+            if fault.do not in ("hide", "slow", *SNAPSHOT):
+                return await strike(fault, incoming)
+            body = await self._bent(fault, request, body)
         return web.json_response(body, headers=headers, dumps=_dumps)
 
-    def _hides(self, fault: Fault, body: Any) -> bool:
-        if fault.do == "hide" and isinstance(body, dict) and "clientOrderId" in body:
+    async def _bent(self, fault: Fault, request: Request, body: Any) -> Any:
+        """The answer of a fault that gives one in the right form."""
+        if fault.do == "slow":
+            await asyncio.sleep(fault.ms / 1000)
+        elif fault.do in SNAPSHOT:
+            return spoiled(fault, body, request.params)
+        elif isinstance(body, dict) and "clientOrderId" in body:
             self.venue.faults.hide(body["clientOrderId"], fault.ms)
-        return fault.do == "hide"
+        return body
 
     def _answer(self, request: Request, headers: dict[str, str]) -> Any:
         door, is_wallet = (request.method, request.path), request.path.startswith("/sapi/")
@@ -131,26 +140,34 @@ class Server:
     async def streams(self, incoming: web.Request) -> web.StreamResponse:
         is_wrapped = incoming.path.startswith("/stream")
         names = incoming.query.get("streams", "") if is_wrapped else incoming.match_info.get("names", "")
-        listener = Listener(wrapped=is_wrapped)
+        wanted = list(split(names))
+        try:
+            self.venue.limits.connect(incoming.remote or "")
+            if len(wanted) > MOST_STREAMS:
+                raise ApiError(-1100, f"Too many streams; a connection has at most {MOST_STREAMS}.")
+        except ApiError as error:
+            return _refusal(error, {})
+        listener = Listener(wrapped=is_wrapped, cut=lambda: cut(incoming))
         feed = self.venue.feed
         feed.listeners.add(listener)
-        feed.follow(listener, split(names))
+        feed.follow(listener, wanted)
         try:
             return await self._serve(incoming, listener, self._control(listener))
         finally:
             feed.listeners.discard(listener)
             feed.leave(listener, listener.streams)
 
-    def _control(self, listener: Listener) -> Callable[[str], bool]:
-        """SUBSCRIBE and its kind; more than five messages a second end the connection."""
+    def _control(self, listener: Listener) -> Receive:
+        """SUBSCRIBE and its kind; more than five messages a second, pings and pongs too, end the connection."""
         window: list[float] = []
 
-        def receive(raw: str) -> bool:
+        def receive(raw: str | None) -> bool:
             now = time.monotonic()
             window[:] = [at for at in window if now - at < 1] + [now]
             if len(window) > MESSAGES_PER_SECOND:
                 return False
-            listener.put(_dumps(_obey(self.venue.feed, listener, raw)))
+            if raw is not None:
+                listener.put(_dumps(_obey(self.venue.feed, listener, raw)))
             return True
 
         return receive
@@ -159,9 +176,10 @@ class Server:
     async def socket_api(self, incoming: web.Request) -> web.StreamResponse:
         session = Session(self.venue, incoming.remote or "")
 
-        def receive(raw: str) -> bool:
-            session.receive(raw)
-            self.venue.settle()
+        def receive(raw: str | None) -> bool:
+            if raw is not None:
+                session.receive(raw)
+                self.venue.settle()
             return True
 
         try:
@@ -169,18 +187,17 @@ class Server:
         finally:
             session.close()
 
-    async def _serve(
-        self, incoming: web.Request, queued: Queued, receive: Callable[[str], bool]
-    ) -> web.WebSocketResponse:
-        """Reads until the client or a rule ends it, and writes what is queued meanwhile."""
-        channel = web.WebSocketResponse(heartbeat=PING_SECONDS, compress=False)
+    async def _serve(self, incoming: web.Request, queued: Queued, receive: Receive) -> web.WebSocketResponse:
+        """Reads until the client, a rule or a day's end ends it, and writes what is queued meanwhile."""
+        channel = web.WebSocketResponse(heartbeat=PING_SECONDS, compress=False, autoping=False)
         await channel.prepare(incoming)
         self.sockets[channel] = queued
         writer = asyncio.create_task(_write(channel, queued))
         try:
-            async for message in channel:
-                if message.type == WSMsgType.TEXT and not receive(message.data):
-                    await channel.close(code=WSCloseCode.POLICY_VIOLATION, message=b"Too many requests")
+            async with asyncio.timeout(self.venue.life_seconds):
+                await _read(channel, receive)
+        except TimeoutError:
+            await channel.close(code=WSCloseCode.GOING_AWAY, message=b"the day is over")
         finally:
             self.sockets.pop(channel, None)
             writer.cancel()
@@ -209,6 +226,16 @@ def _obey(feed: Feed, listener: Listener, raw: str) -> dict[str, Any]:
     else:
         return {"code": 2, "msg": f"Invalid request: unknown variant {method}", "id": request_id}
     return {"result": None, "id": request_id}
+
+
+async def _read(channel: web.WebSocketResponse, receive: Receive) -> None:
+    """Messages and pings until the client ends the connection, or broke a rule."""
+    with contextlib.suppress(ConnectionError):
+        async for message in channel:
+            if message.type == WSMsgType.PING:
+                await channel.pong(message.data)
+            if not receive(message.data if message.type == WSMsgType.TEXT else None):
+                await channel.close(code=WSCloseCode.POLICY_VIOLATION, message=b"Too many requests")
 
 
 async def _write(channel: web.WebSocketResponse, queued: Queued) -> None:

@@ -28,6 +28,7 @@ from exchange.paper.wire import account_position
 
 TICK_SECONDS = 0.1
 NOTE_EVERY = 50
+DAY_SECONDS = 86_400.0  # what a socket lives
 ACTS_PER_TICK = 5
 BUSY = {"BTCUSDT": 4, "ETHUSDT": 3, "SOLUSDT": 2, "XRPUSDT": 2}  # acts for every one of another market
 RIGHTS = {"trade": {"can_trade": True}, "withdraw": {"can_withdraw": True}}
@@ -49,6 +50,7 @@ class Venue:
         """`levels` of a book's side, `deepest` of BTCUSDT's; `crowd` of so many; `pace`: seconds a confirmation."""
         self.store = Store(data_dir / "paper.sqlite3" if data_dir else None)
         self.seed: str = self._fact("seed", lambda: secrets.token_hex(8))
+        self.life_seconds = DAY_SECONDS
         self._ids = Ids(self.store, "counter", 10_000)
         self.limits, self.faults = Limits(), Faults()
         self.listening: dict[int, list[Listen]] = {}
