@@ -34,6 +34,14 @@ REFERENCE_ASSET = asset("REFERENCE_ASSET", text("REFERENCE_ASSET", "USDT"))
 # What customers are owed is proven anew after so many hours.
 PROOF_HOURS = number("PROOF_HOURS", 24, low=1, high=720)
 
+# ------------------------------------------------------------------ recordings of the market streams
+# Where what the venue sends is recorded (nowhere unless it is named); a file is closed at that size or age, and so many
+# are kept.
+RECORD_DIR = text("RECORD_DIR")
+RECORD_ROTATE_MB = number("RECORD_ROTATE_MB", 256, low=1, high=100_000)
+RECORD_ROTATE_MINUTES = number("RECORD_ROTATE_MINUTES", 60, low=1, high=10_080)
+RECORD_KEEP = number("RECORD_KEEP", 48, low=1, high=100_000)
+
 # ------------------------------------------------------------------ evidence
 # How often the books are sealed, and how many transfers a block has at most.
 SEAL_SECONDS = number("SEAL_SECONDS", 5, low=1, high=3600)
