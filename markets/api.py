@@ -61,6 +61,10 @@ class BookOut(serializers.Serializer[Any]):
     published_ms = serializers.IntegerField()
     state = serializers.CharField()
     age_ms = serializers.IntegerField()
+    known = serializers.IntegerField(
+        allow_null=True,
+        help_text="So many of the best levels of both sides are known without a hole; null: all.",
+    )
     bids = serializers.ListField(child=LevelOut())
     asks = serializers.ListField(child=LevelOut())
 
@@ -159,7 +163,10 @@ class Book(Public):
     @method_decorator(cache_control(public=True, max_age=0))
     def get(self, request: Request, symbol: str) -> Response:
         limit = limit_of(request, 100, DEEPEST)
-        book = queries.published_book(queries.market(symbol).symbol)
+        shown = queries.market(symbol).symbol
+        book = queries.published_book(shown)
+        if book is not None and limit > len(book.bids) and limit > len(book.asks):
+            book = queries.whole_book(shown)
         if book is None:
             raise Unavailable(_("The book of this market is not there yet."))
         sides = {"bids": book.bids[:limit], "asks": book.asks[:limit]}

@@ -11,7 +11,7 @@ from exchange.inbox import TOO_MUCH, Inbox
 from exchange.origin import is_foreign
 from markets import queries
 from markets.errors import UnknownMarket
-from markets.rules import INTERVALS
+from markets.rules import INTERVALS, group_steps
 
 FOREIGN, UNKNOWN = 4403, 4404
 
@@ -65,12 +65,16 @@ class _Public(AsyncWebsocketConsumer):
 class MarketSocket(_Public):
     """`/ws/market/<SYMBOL>/`: book, trades, candles and ticker of one market."""
 
+    steps: tuple[str, ...] = ()
+
     async def symbol(self) -> str | None:
         wanted = self.scope["url_route"]["kwargs"]["symbol"]
         try:
-            return (await database_sync_to_async(queries.market)(wanted)).symbol
+            market = await database_sync_to_async(queries.market)(wanted)
         except UnknownMarket:
             return None
+        self.steps = group_steps(market.filters)
+        return market.symbol
 
     async def heard(self, socket: Socket, message: dict[str, Any]) -> None:
         kind = message.get("type")
@@ -80,6 +84,8 @@ class MarketSocket(_Public):
             await hub.resync(socket)
         elif kind == "interval" and str(message.get("interval")) in INTERVALS:
             await hub.change_interval(socket, message["interval"])
+        elif kind == "group" and (step := str(message.get("step", ""))) in ("", *self.steps):
+            await hub.change_step(socket, step)
 
 
 class TickersSocket(_Public):

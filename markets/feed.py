@@ -1,7 +1,14 @@
-"""What the `markets` process publishes and everybody else reads: keys and one channel in Redis, all of it JSON.
+"""What the `markets` process writes and everybody else reads: keys and channels in Redis, all of it JSON.
 
-`{prefix}:book:{SYMBOL}` the published book; `{prefix}:trades:{SYMBOL}` the newest trades; `{prefix}:tickers` a hash;
-`{prefix}:feed` the channel on which the web processes hear of changes.
+| key | what | channel of the same name |
+|---|---|---|
+| `{prefix}:alive` | the writer's epoch and its last sign of life | yes |
+| `{prefix}:book:{SYMBOL}` | the best levels, on every change | while somebody looks at the market |
+| `{prefix}:whole:{SYMBOL}` | all kept levels, four times a second while somebody looks; gone soon after | no |
+| `{prefix}:book:{SYMBOL}#{STEP}` | no key | the book grouped by `STEP`, ten times a second while looked at |
+| `{prefix}:trades:{SYMBOL}` | a list, newest first | while somebody looks |
+| `{prefix}:candle:{SYMBOL}:{INTERVAL}` | no key | each change of a streamed candle |
+| `{prefix}:tickers` | a hash by symbol | those that moved, once a second |
 """
 
 import json
@@ -11,12 +18,26 @@ from typing import Any
 import redis
 from django.conf import settings
 
-from exchange.broadcast import CHANNEL, book_key, trades_key
+from exchange.broadcast import ALIVE, TICKERS, book_key, candle_channel, group_channel, trades_key
 
-__all__ = ["CHANNEL", "TICKERS", "TRADES_KEPT", "book_key", "client", "load", "trades_key"]
+__all__ = [
+    "ALIVE",
+    "TICKERS",
+    "TRADES_KEPT",
+    "book_key",
+    "candle_channel",
+    "client",
+    "group_channel",
+    "load",
+    "trades_key",
+    "whole_key",
+]
 
-TICKERS = f"{settings.REDIS_PREFIX}:tickers"
 TRADES_KEPT = 100
+
+
+def whole_key(symbol: str) -> str:
+    return f"{settings.REDIS_PREFIX}:whole:{symbol}"
 
 
 @cache

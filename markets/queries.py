@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Any
 
 import structlog
 from django.contrib.postgres.aggregates import ArrayAgg
@@ -15,12 +16,12 @@ from redis.exceptions import RedisError
 from exchange.binance.models import SOR
 from exchange.errors import OUTAGES
 from exchange.money import EXACT, multiply
-from markets import feed, rules
+from markets import feed, interest, rules
 from markets.errors import UnknownInterval, UnknownMarket
 from markets.models import Candle, Market
 
 log = structlog.get_logger()
-PUBLISHED_LEVELS = 1000
+WHOLE_WAIT_MS, WHOLE_POLL_MS = 800, 50
 _WIDE = Context(prec=40, rounding=ROUND_HALF_EVEN)
 ZERO, BPS = Decimal(0), Decimal(10_000)
 
@@ -97,7 +98,11 @@ def has_market(*, base: str, quote: str) -> bool:
 # ------------------------------------------------------------------ books
 @dataclass(frozen=True)
 class PublishedBook:
-    """The top of a local book as it was last published; prices and quantities are the venue's exact texts."""
+    """A local book as it was last published; prices and quantities are the venue's exact texts.
+
+    `published_ms` is when the markets process last said that it still is so. `known` is how many of the best levels of
+    both sides are known without a hole, None when all there are.
+    """
 
     symbol: str
     epoch: int
@@ -105,6 +110,7 @@ class PublishedBook:
     event_ms: int
     published_ms: int
     state: str
+    known: int | None
     bids: Sequence[tuple[str, str]]
     asks: Sequence[tuple[str, str]]
 
@@ -132,14 +138,42 @@ class PublishedBook:
 
 
 def published_book(symbol: str) -> PublishedBook | None:
-    """The market's book, None before the first one is published or while Redis is away."""
+    """The market's best levels, None before the first are published or while Redis is away."""
+    interest.watch(symbol)
+    return _book(feed.book_key(symbol))
+
+
+def whole_book(symbol: str) -> PublishedBook | None:
+    """All kept levels of the market's book.
+
+    They are published while somebody looks: who comes first waits a moment for them, or has the best levels alone.
+    """
+    interest.watch(symbol)
+    give_up = time.monotonic() + WHOLE_WAIT_MS / 1000
+    while (found := _book(feed.whole_key(symbol))) is None and time.monotonic() < give_up:
+        time.sleep(WHOLE_POLL_MS / 1000)
+    best = _book(feed.book_key(symbol))
+    return found if found is not None and (best is None or best.state == found.state) else best
+
+
+def _book(key: str) -> PublishedBook | None:
     try:
-        body = feed.load(feed.client().get(feed.book_key(symbol)))  # type: ignore[arg-type]
+        raw, alive = feed.client().mget(key, feed.ALIVE)  # type: ignore[misc]
     except (OSError, RedisError) as error:
         log.warning("feed.away", error=type(error).__name__)
         return None
-    if body is None:
+    if raw is None:
         return None
+    return _as_of_now(feed.load(raw), feed.load(alive))
+
+
+def _as_of_now(body: dict[str, Any], alive: dict[str, Any] | None) -> PublishedBook:
+    """A quiet book is as old as its writer's last sign of life; what another writer left is stale."""
+    body.pop("type", None)
+    if alive is None or alive["epoch"] != body["epoch"]:
+        body["state"] = "STALE"
+    elif body["state"] == "LIVE":
+        body["published_ms"] = max(alive["at"], body["published_ms"])
     sides = {side: [(row[0], row[1]) for row in body[side]] for side in ("bids", "asks")}
     return PublishedBook(**{**body, **sides})
 
@@ -175,6 +209,17 @@ def walk(
         return Walk(got, spent, None, None, None, not left)
     average, best = divide(spent, got), Decimal(levels[0][0])
     return Walk(got, spent, average, worst, divide(abs(average - best) * BPS, best), not left)
+
+
+def walk_of(
+    book: PublishedBook, side: str, *, quantity: Decimal | None = None, quote: Decimal | None = None
+) -> Walk:
+    """The walk through this book, or through the whole of the market's when its best levels do not reach."""
+    found = walk(book, side, quantity=quantity, quote=quote)
+    if found.is_complete:
+        return found
+    whole = whole_book(book.symbol)
+    return found if whole is None else walk(whole, side, quantity=quantity, quote=quote)
 
 
 def _take(price: Decimal, offered: Decimal, left: Decimal, *, is_total: bool) -> tuple[Decimal, Decimal]:
@@ -297,7 +342,7 @@ def status() -> dict[str, dict[str, object]]:
     """State and age in milliseconds of every listed market's book."""
     found: dict[str, dict[str, object]] = {}
     for symbol in listed().values_list("symbol", flat=True):
-        book = published_book(symbol)
+        book = _book(feed.book_key(symbol))
         found[symbol] = (
             {"state": book.state, "age_ms": book.age_ms, "u": book.u}
             if book

@@ -11,7 +11,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from enum import StrEnum
 from typing import Any
 
-from exchange.money import MAX_DECIMALS, ceil_to_step, decimals, floor_to_step, is_multiple, multiply
+from exchange.money import MAX_DECIMALS, ceil_to_step, decimals, floor_to_step, is_multiple, multiply, plain
 from markets.errors import (
     AboveMaxNotional,
     BelowMinNotional,
@@ -221,6 +221,12 @@ def _value(filters: Sequence[Filter], filter_type: str, name: str) -> Decimal:
 def tick_size(filters: Sequence[Filter]) -> Decimal:
     """The smallest change of a price; zero when there is no rule."""
     return _value(filters, "PRICE_FILTER", "tickSize")
+
+
+def group_steps(filters: Sequence[Filter]) -> tuple[str, ...]:
+    """How much of the quote one row of a grouped book may be, as plain text."""
+    tick = tick_size(filters)
+    return tuple(plain(tick * multiple) for multiple in (10, 100, 1000)) if tick else ()
 
 
 def step_size(filters: Sequence[Filter]) -> Decimal:

@@ -16,6 +16,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from exchange.gate import limits
 from exchange.gate import services as gate
 from exchange.local import suite
+from markets import interest
 from tests.venue import REST, Venue
 
 
@@ -92,6 +93,7 @@ def empty_redis() -> Iterator[None]:
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         for key in client.scan_iter(match=f"*{settings.REDIS_PREFIX}*", count=1000):
             client.delete(key)
+    interest.forget()
 
 
 @pytest.fixture(scope="session", autouse=True)

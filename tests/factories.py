@@ -73,8 +73,10 @@ def publish_book(
 ) -> None:
     """The markets process says so."""
     now = time.time_ns() // 1_000_000 - age_ms
-    body = {"symbol": symbol, "epoch": 1, "u": 1, "event_ms": now, "published_ms": now, "state": state}
-    feed.client().set(feed.book_key(symbol), json.dumps({**body, "bids": list(bids), "asks": list(asks)}))
+    head = {"symbol": symbol, "epoch": 1, "u": 1, "event_ms": now, "published_ms": now, "state": state}
+    body = json.dumps({**head, "known": None, "bids": list(bids), "asks": list(asks)})
+    alive = json.dumps({"type": "alive", "epoch": 1, "at": now})
+    feed.client().mset({feed.book_key(symbol): body, feed.whole_key(symbol): body, feed.ALIVE: alive})
 
 
 def publish_ticker(symbol: str, last: str, *, age_s: int = 0) -> None:

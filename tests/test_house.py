@@ -16,7 +16,7 @@ CODE = [
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 # Where binary floats are right: clocks and waits, sort keys of books, plausible noise of the simulated market.
 FLOATS_ALLOWED = re.compile(
-    r"exchange/(local/|binance/(transport|streams|rest)|gate/|paper/|management/|broadcast|database|desk/)"
+    r"exchange/(local/|binance/(transport|streams|market_streams|rest)|gate/|paper/|management/|broadcast|database|desk/)"
     r"|markets/(book|stream|consumers)"
 )
 

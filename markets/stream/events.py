@@ -1,27 +1,21 @@
 """The venue's market events as they come in, and what we say of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
 from exchange.money import plain
-from markets.rules import LIVE_INTERVALS
+from markets.book import Diff
+from markets.rules import INTERVALS
 
-KINDS = ("depth@100ms", "trade", "miniTicker", *(f"kline_{interval}" for interval in LIVE_INTERVALS))
-STREAMS_A_MARKET = len(KINDS)
-
-
-class DepthEvent(msgspec.Struct):
-    s: str
-    E: int
-    U: int
-    u: int
-    b: list[tuple[str, str]]
-    a: list[tuple[str, str]]
+KINDS = ("depth@100ms", "trade", "kline_1m")
+# The last 24 hours of all markets come in one stream.
+TICKERS_STREAM = "!miniTicker@arr"
 
 
-class TradeEvent(msgspec.Struct):
+class TradeEvent(msgspec.Struct, tag_field="e", tag="trade", gc=False):
     s: str
     t: int
     p: str
@@ -30,7 +24,7 @@ class TradeEvent(msgspec.Struct):
     m: bool
 
 
-class TickerEvent(msgspec.Struct):
+class TickerEvent(msgspec.Struct, tag_field="e", tag="24hrMiniTicker", gc=False):
     s: str
     c: str
     o: str
@@ -40,19 +34,40 @@ class TickerEvent(msgspec.Struct):
     q: str
 
 
-class KlineEvent(msgspec.Struct):
+class KlineEvent(msgspec.Struct, tag_field="e", tag="kline", gc=False):
     k: dict[str, str | int | bool]
 
 
-depth_event = msgspec.json.Decoder(DepthEvent).decode
-trade_event = msgspec.json.Decoder(TradeEvent).decode
-ticker_event = msgspec.json.Decoder(TickerEvent).decode
-kline_event = msgspec.json.Decoder(KlineEvent).decode
+class Frame(msgspec.Struct, gc=False):
+    """A frame of a combined stream; one of a kind that is not in the list does not decode."""
+
+    stream: str
+    data: Diff | TradeEvent | KlineEvent | list[TickerEvent]
 
 
-def streams_of(symbols: Sequence[str]) -> list[str]:
-    """The combined stream's names for these markets."""
-    return [f"{symbol.lower()}@{kind}" for symbol in symbols for kind in KINDS]
+class Unknown(msgspec.Struct):
+    """What any frame says of itself."""
+
+    class Data(msgspec.Struct):
+        e: str = ""
+
+    stream: str = ""
+    data: Data | list[Any] | None = None
+
+
+frame_of = msgspec.json.Decoder(Frame).decode
+unknown_of = msgspec.json.Decoder(Unknown).decode
+
+
+def streams_of(symbols: Iterable[str], watched: Iterable[str] = ()) -> list[str]:
+    """The combined streams' names for these markets, and for the watched candle series of them."""
+    found = [f"{symbol.lower()}@{kind}" for symbol in symbols for kind in KINDS]
+    listed = set(symbols)
+    for name in watched:
+        symbol, _at, kind = name.partition("@")
+        if symbol in listed and kind.removeprefix("kline_") in INTERVALS and kind != "kline_1m":
+            found.append(f"{symbol.lower()}@{kind}")
+    return [TICKERS_STREAM, *found] if found else []
 
 
 def trade_of(event: TradeEvent) -> dict[str, object]:

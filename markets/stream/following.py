@@ -1,38 +1,34 @@
-"""All listed markets' books, and what happened since it was last published. One writer for all symbols.
+"""All followed markets' books, and what happened since it was last published. One writer for all symbols.
 
-The receiving thread applies frames, a snapshot thread fetches what books ask for, a publisher takes the changes away.
+Frames, ticks and finished snapshots are all handled in one thread, so nothing is locked on the way of a frame; a few
+threads fetch what books ask for and put it into a queue.
 """
 
-import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Event
 
 import msgspec
 import structlog
 
 from exchange.binance.models import DepthSnapshot, Kline
 from markets.book import Diff, LocalBook, State
-from markets.stream.events import (
-    TickerEvent,
-    TradeEvent,
-    depth_event,
-    kline_event,
-    ticker_event,
-    trade_event,
-)
+from markets.stream.events import TICKERS_STREAM, KlineEvent, TickerEvent, TradeEvent, frame_of, unknown_of
 from markets.stream.snapshots import Snapshots, Want
 
 log = structlog.get_logger()
 
-# Of many markets each is live after a small snapshot, and deepened afterwards if they are not too many for that.
+# Of many markets each is live after a small snapshot, and deepened in the background, watched ones first.
 SHALLOW, DEEP = 100, 1000
-DEEP_AT_ONCE, DEEP_LATER = 20, 60
+DEEP_AT_ONCE = 20
 # A book that knows fewer levels than are shown wants a fresh snapshot.
 LEAST_KNOWN = 50
-SILENT_SECONDS = 8.0
 IDLE_SECONDS = 0.05
 Series = tuple[str, str]
+DEPTH = "@depth"
 
 
 @dataclass
@@ -43,6 +39,14 @@ class Changes:
     trades: list[TradeEvent] = field(default_factory=list)
     tickers: dict[str, TickerEvent] = field(default_factory=dict)
     candles: dict[tuple[str, str, int], dict[str, str | int | bool]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What came of a wish: no snapshot when the venue could not be asked."""
+
+    want: Want
+    snapshot: DepthSnapshot | None
 
 
 class Following:
@@ -56,94 +60,118 @@ class Following:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.books: dict[str, LocalBook] = {}
-        self.lock = threading.RLock()
-        self._fetch, self._clock = fetch_snapshot, clock
+        self.unreadable: Counter[str] = Counter()
+        # Prices that stand still are known to, while their stream has a line.
+        self.has_tickers = False
+        self._fetch = fetch_snapshot
         self._snapshots = snapshots or Snapshots(clock=clock)
+        self._fetched: SimpleQueue[Fetched] = SimpleQueue()
         self._deeper: dict[str, LocalBook] = {}
         self._changes = Changes()
         self._unstored: dict[tuple[str, str, int], Kline] = {}
-        self._heard_at = clock()
 
-    # ------------------------------------------------------------------ the connection
-    def follow(self, symbols: Sequence[str]) -> None:
-        """Books exist for these markets and for no others."""
-        with self.lock:
-            for symbol in symbols:
-                self.books.setdefault(symbol, LocalBook(symbol))
-            for symbol in set(self.books) - set(symbols):
-                del self.books[symbol]
-                self._snapshots.drop(symbol)
+    # ------------------------------------------------------------------ which, and whether there is a line
+    def follow(self, symbols: Sequence[str], watched: Collection[str] = ()) -> None:
+        """Books exist for these markets, given in the order of their rank, and for no others."""
+        for symbol in symbols:
+            if symbol not in self.books:
+                self.books[symbol] = LocalBook(symbol, state=State.STALE)
+        for symbol in set(self.books) - set(symbols):
+            del self.books[symbol]
+            self._deeper.pop(symbol, None)
+            self._snapshots.drop(symbol)
+        self._snapshots.rank(symbols, watched)
 
-    def opened(self) -> None:
-        """A new connection: every book starts over."""
-        with self.lock:
-            self._heard_at = self._clock()
-            self._snapshots.clear()
-            self._deeper.clear()
-            epoch = time.time_ns() // 1_000_000
-            for book in self.books.values():
-                book.restart(epoch)
+    def on_up(self, streams: Iterable[str]) -> None:
+        """There is a line for these streams: their books join on to what they know, or start from a snapshot."""
+        streams = list(streams)
+        self.has_tickers |= TICKERS_STREAM in streams
+        for book in self._books_of(streams):
+            if book.state == State.STALE:
+                book.expect()
                 self._snapshots.ask(book.symbol, self._first)
-            self._changes.books.update(self.books)
+                self._changes.books.add(book.symbol)
 
-    def down(self, reason: str) -> None:
-        """No connection: every book says so."""
-        with self.lock:
-            self._snapshots.clear()
-            for book in self.books.values():
-                book.mark_stale()
-            self._changes.books.update(self.books)
+    def on_down(self, streams: Iterable[str], reason: str) -> None:
+        """No line carries these streams any more: their books say so."""
+        streams = list(streams)
+        self.has_tickers &= TICKERS_STREAM not in streams
+        for book in self._books_of(streams):
+            book.mark_stale()
+            self._deeper.pop(book.symbol, None)
+            self._snapshots.drop(book.symbol)
+            self._changes.books.add(book.symbol)
+
+    def _books_of(self, streams: Iterable[str]) -> list[LocalBook]:
+        names = (name.partition(DEPTH) for name in streams)
+        found = (self.books.get(symbol.upper()) for symbol, is_depth, _speed in names if is_depth)
+        return [book for book in found if book is not None]
 
     @property
     def _first(self) -> int:
         """How deep a book's first snapshot is."""
         return DEEP if len(self.books) <= DEEP_AT_ONCE else SHALLOW
 
-    @property
-    def is_silent(self) -> bool:
-        """A line that is open but says nothing at all is as good as down."""
-        return self._clock() - self._heard_at > SILENT_SECONDS
+    # ------------------------------------------------------------------ frames
+    def on_frame(self, raw: bytes) -> None:
+        """One event of a combined stream; one that cannot be read harms its own market alone."""
+        try:
+            data = frame_of(raw).data
+            kind = type(data)
+            if kind is Diff:
+                self._on_diff(data)  # type: ignore[arg-type]
+            elif kind is TradeEvent:
+                self._changes.trades.append(data)  # type: ignore[arg-type]
+            elif kind is KlineEvent:
+                self._on_kline(data.k)  # type: ignore[union-attr]
+            else:
+                self._changes.tickers.update((ticker.s, ticker) for ticker in data)  # type: ignore[union-attr]
+        except (msgspec.MsgspecError, ValueError, ArithmeticError, KeyError, TypeError) as error:
+            self._on_unreadable(raw, error)
 
-    # ------------------------------------------------------------------ the receiving thread
-    def frame(self, stream: str, payload: msgspec.Raw) -> None:
-        """One event of the combined stream; one that cannot be read harms its own market alone."""
-        name, _at, kind = stream.partition("@")
-        with self.lock:
-            self._heard_at = self._clock()
-            try:
-                self._event(kind, payload)
-            except (msgspec.MsgspecError, ValueError, ArithmeticError, KeyError) as error:
-                log.warning("feed.unreadable", stream=stream, error=type(error).__name__)
-                if kind.startswith("depth") and (book := self.books.get(name.upper())):
-                    book.start_over()
-                    self._start_over(book)
-
-    def _event(self, kind: str, payload: msgspec.Raw) -> None:
-        if kind.startswith("depth"):
-            event = depth_event(payload)
-            self._on_diff(event.s, Diff(event.U, event.u, event.E, event.b, event.a))
-        elif kind == "trade":
-            self._changes.trades.append(trade_event(payload))
-        elif kind == "miniTicker":
-            ticker = ticker_event(payload)
-            self._changes.tickers[ticker.s] = ticker
-        elif kind.startswith("kline_"):
-            k = kline_event(payload).k
-            kline = Kline.from_event(k)
-            key = (str(k["s"]), str(k["i"]), kline.open_ms)
-            self._unstored[key], self._changes.candles[key] = kline, k
-
-    def _on_diff(self, symbol: str, diff: Diff) -> None:
-        book, deeper = self.books.get(symbol), self._deeper.get(symbol)
+    def _on_diff(self, diff: Diff) -> None:
+        symbol = diff.symbol
+        book = self.books.get(symbol)
         if book is None:
             return
-        self._changes.books.add(symbol)
-        if deeper is not None:
+        if self._deeper and (deeper := self._deeper.get(symbol)) is not None:
             deeper.on_diff(diff)
+        before = book.state
         if book.on_diff(diff):
             self._start_over(book)
-        elif book.state == State.LIVE and not book.knows(LEAST_KNOWN):
-            self._deepen(symbol)
+        elif book.state == State.LIVE:
+            if before != State.LIVE:
+                self._snapshots.drop(symbol)
+                log.info("book.joined", symbol=symbol)
+            if book.is_shallower_than(LEAST_KNOWN):
+                self._deepen(symbol)
+        self._changes.books.add(symbol)
+
+    def _on_kline(self, k: dict[str, str | int | bool]) -> None:
+        kline = Kline.from_event(k)
+        key = (str(k["s"]), str(k["i"]), kline.open_ms)
+        self._unstored[key], self._changes.candles[key] = kline, k
+
+    def _on_unreadable(self, raw: bytes, error: Exception) -> None:
+        """Said once for each stream and kind of trouble, counted always; a book that may lack an event starts over."""
+        try:
+            told = unknown_of(raw)
+        except msgspec.MsgspecError:
+            told = None
+        stream = told.stream if told else ""
+        name = f"{stream or 'no stream'}: {type(error).__name__}"
+        self.unreadable[name] += 1
+        if self.unreadable[name] == 1:
+            log.warning("feed.unreadable", stream=stream[:80], error=str(error)[:120], frame=repr(raw[:120]))
+        symbol, is_depth, _speed = stream.partition(DEPTH)
+        if is_depth and (book := self.books.get(symbol.upper())):
+            self.start_over(book.symbol)
+
+    def start_over(self, symbol: str) -> None:
+        """The market's book may be wrong: only a new snapshot makes it live again."""
+        book = self.books[symbol]
+        book.start_over()
+        self._start_over(book)
 
     def _start_over(self, book: LocalBook) -> None:
         log.warning("book.gap", symbol=book.symbol, resyncs=book.resyncs)
@@ -156,46 +184,52 @@ class Following:
             self._deeper[symbol] = LocalBook(symbol)
             self._snapshots.ask(symbol, DEEP, is_luxury=True)
 
-    # ------------------------------------------------------------------ the snapshot thread
-    def fetch_for_ever(self, stopped: threading.Event) -> None:
+    # ------------------------------------------------------------------ snapshots
+    def fetch_for_ever(self, stopped: Event) -> None:
+        """For a thread of its own; several may do it."""
         while not stopped.is_set():
             if not self.fetch_one():
                 stopped.wait(IDLE_SECONDS)
 
     def fetch_one(self) -> bool:
         """Fetches the next snapshot that a book asks for; False when none does."""
-        with self.lock:
-            want = self._snapshots.take()
-            book = self._wanting(want) if want is not None else None
+        want = self._snapshots.take()
         if want is None:
             return False
-        if book is not None:
-            self._fetch_for(book, book.epoch, want)
-        return True
-
-    def _wanting(self, want: Want) -> LocalBook | None:
-        """The book that a snapshot of this depth is for, None when it needs it no more."""
-        book = (self._deeper if want.is_luxury else self.books).get(want.symbol)
-        return book if book is not None and book.state == State.SYNCING else None
-
-    def _fetch_for(self, book: LocalBook, epoch: int, want: Want) -> None:
-        snapshot: DepthSnapshot | None = None
+        snapshot = None
         try:
             snapshot = self._fetch(want.symbol, want.limit)
         except Exception as error:  # whatever the road outside says: the book stays SYNCING and asks again
             log.warning("book.no_snapshot", symbol=want.symbol, reason=str(error)[:120])
-        with self.lock:
-            if self._wanting(want) is not book or book.epoch != epoch:
+        self._fetched.put(Fetched(want, snapshot))
+        return True
+
+    def take_snapshots(self) -> None:
+        """What was fetched since the last call meets the books that wait for it."""
+        while True:
+            try:
+                fetched = self._fetched.get_nowait()
+            except Empty:
                 return
-            self._changes.books.add(want.symbol)
-            if snapshot is None or not self._is_live(book, snapshot, want):
-                self._snapshots.ask(want.symbol, want.limit, is_luxury=want.is_luxury)
+            self._take(fetched.want, fetched.snapshot)
+
+    def _take(self, want: Want, snapshot: DepthSnapshot | None) -> None:
+        book = (self._deeper if want.is_luxury else self.books).get(want.symbol)
+        if book is None or book.state != State.SYNCING:
+            return
+        self._changes.books.add(want.symbol)
+        if snapshot is None or not self._is_live(book, snapshot, want):
+            self._snapshots.ask(want.symbol, want.limit, is_luxury=want.is_luxury)
 
     def _is_live(self, book: LocalBook, snapshot: DepthSnapshot, want: Want) -> bool:
-        met = book.on_snapshot(snapshot.last_update_id, snapshot.bids, snapshot.asks, limit=want.limit)
+        try:
+            met = book.on_snapshot(snapshot.last_update_id, snapshot.bids, snapshot.asks, limit=want.limit)
+        except (ValueError, TypeError) as error:
+            log.warning("book.bad_snapshot", symbol=want.symbol, error=str(error)[:120])
+            return False
         if want.is_luxury:
             return met and self._adopt(want.symbol, book)
-        if met and want.limit < DEEP and len(self.books) <= DEEP_LATER and not book.knows(want.limit + 1):
+        if met and want.limit < DEEP and book.is_shallower_than(want.limit + 1):
             self._deepen(want.symbol)
         return met
 
@@ -211,21 +245,13 @@ class Following:
     # ------------------------------------------------------------------ what others take
     def changes(self) -> Changes:
         """What happened since the last call."""
-        with self.lock:
-            taken, self._changes = self._changes, Changes()
-            return taken
+        taken, self._changes = self._changes, Changes()
+        return taken
 
     def unstored(self) -> dict[Series, list[Kline]]:
         """Every candle that moved since the last call, by market and interval."""
-        with self.lock:
-            moved, self._unstored = self._unstored, {}
+        moved, self._unstored = self._unstored, {}
         series: dict[Series, list[Kline]] = {}
         for (symbol, interval, _open_ms), kline in moved.items():
             series.setdefault((symbol, interval), []).append(kline)
         return series
-
-    def not_stored(self, symbol: str, interval: str, klines: Sequence[Kline]) -> None:
-        """The database was away: these come with the next batch, unless a newer state of them has come by then."""
-        with self.lock:
-            for kline in klines:
-                self._unstored.setdefault((symbol, interval, kline.open_ms), kline)

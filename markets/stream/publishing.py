@@ -1,140 +1,225 @@
-"""Writes to Redis what changed, a few times a second and in one round trip."""
+"""Writes to Redis what changed, forty times a second and in one step each; never slower than the venue speaks."""
 
-import threading
+import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import msgspec
 import structlog
+from redis.exceptions import RedisError
 
 from markets import feed
 from markets.book import LocalBook, State
 from markets.stream.events import TickerEvent, TradeEvent, candle_of, ticker_of, trade_of
 from markets.stream.following import Changes, Following
+from markets.stream.grouping import grouped
+from markets.writer import Command, Writer
 
 log = structlog.get_logger()
 
-TICK_SECONDS = 0.1
 AWAY_SECONDS = 1.0
-# Pages get the best levels each tick; the whole book, for walks and for who asks, is written less often.
-TOP_LEVELS = 50
-WHOLE_SECONDS = 0.25
-# What did not change is said again, so that its age can be told from silence.
-AGAIN_SECONDS = 1.0
+# Everybody may read the best levels at any time; the whole book is written less often, for markets that are looked at.
+TOP_LEVELS = 20
+WHOLE_SECONDS, WHOLE_KEPT_SECONDS = 0.25, 10
+GROUPS_SECONDS = 0.1
+# A book's age is that of the last sign of life: a quiet book is not said again.
+ALIVE_SECONDS = 0.1
 TICKERS_SECONDS = 1.0
-# Last prices that did not move are said to be still the last ones, while the line speaks: else they grow old.
+# Kept while Redis is away.
+MOST_TRADES = 5000
+# Limits and stops are counted with prices: one that stands still is said to stand as of now, so often.
 PRICES_SECONDS = 10.0
 _encode = msgspec.json.Encoder().encode
+_is_plain = re.compile(r"(?:[0-9]+(?:\.[0-9]+)? )*").fullmatch
 
 
 class Publisher:
     """The one who tells others what the followed markets do."""
 
-    def __init__(self, following: Following, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._following, self._clock = following, clock
-        self._whole_at: dict[str, float] = {}
+    def __init__(
+        self, following: Following, writer: Writer, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._following, self._writer, self._clock = following, writer, clock
+        self._epoch = 0
+        self._watched: frozenset[str] = frozenset()
+        self._groups: dict[str, list[str]] = {}
+        self._due: set[str] = set()
         self._not_whole: set[str] = set()
-        self._again_at = clock()
+        self._not_grouped: set[str] = set()
+        self._whole_at = self._grouped_at = self._alive_at = self._away_until = clock() - 60
+        self._trades: list[TradeEvent] = []
+        self._last_trade: dict[str, int] = {}
         self._tickers: dict[str, TickerEvent] = {}
-        self._tickers_at = clock() - TICKERS_SECONDS
         self._prices: dict[str, TickerEvent] = {}
+        self._tickers_at = clock() - TICKERS_SECONDS
         self._prices_at = clock()
-        self._silent = False
 
-    def run(self, stopped: threading.Event) -> None:
-        while not stopped.wait(TICK_SECONDS):
-            try:
-                self.publish()
-            except Exception as error:  # the outermost loop: Redis away, all is said again when it is back
-                log.warning("feed.not_published", error=type(error).__name__)
-                self._again_at = self._clock() - AGAIN_SECONDS
-                stopped.wait(AWAY_SECONDS)
+    def serve(self, watched: Collection[str]) -> None:
+        """These names are looked at: their markets' whole books, trades and groups are told as well."""
+        names = frozenset(watched)
+        fresh, self._groups = names - self._watched, {}
+        self._watched = names
+        for name in names:
+            symbol, is_group, step = name.partition("#")
+            if is_group:
+                self._groups.setdefault(symbol, []).append(step)
+        symbols = {name.partition("#")[0] for name in fresh}
+        self._not_whole |= symbols
+        self._not_grouped |= symbols & set(self._groups)
 
     def publish(self) -> None:
-        """Everything that changed since the last time."""
+        """Everything that changed since the last time; while Redis is away it is kept and said later."""
+        now = self._clock()
         changes = self._following.changes()
-        pipe = feed.client().pipeline(transaction=False)
-        self._add_books(pipe, self._due(changes))
-        self._add_trades(pipe, changes.trades)
-        self._add_tickers(pipe, self._ripe_tickers(changes), self._standing_tickers())
-        for k in changes.candles.values():
-            pipe.publish(feed.CHANNEL, _encode(candle_of(k)))
-        if len(pipe):
-            pipe.execute()
-
-    def _ripe_tickers(self, changes: Changes) -> list[TickerEvent]:
-        """The newest of every market that moved, once a second: each arrives at a moment of its own."""
+        self._due |= changes.books
         self._tickers |= changes.tickers
-        self._prices |= changes.tickers
-        now = self._clock()
-        if now - self._tickers_at < TICKERS_SECONDS:
-            return []
-        ripe, self._tickers, self._tickers_at = list(self._tickers.values()), {}, now
-        return ripe
+        self._trades.extend(event for event in changes.trades if self._is_new(event))
+        del self._trades[:-MOST_TRADES]
+        if now < self._away_until:
+            return
+        try:
+            self._writer.keep()
+            if self._epoch != self._writer.epoch:
+                self._begin()
+            if self._writer.write(self._commands(changes, now)):
+                self._trades = []
+            else:
+                self._begin()
+        except (OSError, RedisError) as error:
+            log.warning("feed.not_published", error=type(error).__name__)
+            self._away_until = now + AWAY_SECONDS
+            self._epoch = 0
 
-    def _standing_tickers(self) -> list[TickerEvent]:
-        """The newest of every followed market, now and then and only while the line speaks."""
-        now = self._clock()
-        if self._following.is_silent or now - self._prices_at < PRICES_SECONDS:
-            return []
-        self._prices = {
-            symbol: self._prices[symbol] for symbol in self._following.books if symbol in self._prices
-        }
-        self._prices_at = now
-        return list(self._prices.values())
+    def _begin(self) -> None:
+        """Under a new epoch everything is said again."""
+        self._epoch = self._writer.epoch
+        self._due |= set(self._following.books)
+        self._not_whole |= set(self._following.books)
+        self._alive_at -= ALIVE_SECONDS
 
-    def _due(self, changes: Changes) -> set[str]:
-        """The markets to speak of: those that changed; once a second, or when the line fell silent, all."""
-        now, silent = self._clock(), self._following.is_silent
-        if now - self._again_at >= AGAIN_SECONDS or silent != self._silent:
-            self._again_at, self._silent = now, silent
-            return set(self._following.books)
-        return changes.books
+    def _commands(self, changes: Changes, now: float) -> list[Command]:
+        commands: list[Command] = []
+        now_ms = time.time_ns() // 1_000_000
+        self._add_books(commands, now_ms)
+        self._add_wholes(commands, now, now_ms)
+        self._add_groups(commands, now, now_ms)
+        self._add_trades(commands, self._trades)
+        self._add_tickers(commands, now, now_ms)
+        for k in changes.candles.values():
+            self._tell(commands, feed.candle_channel(str(k["s"]), str(k["i"])), candle_of(k))
+        if now - self._alive_at >= ALIVE_SECONDS:
+            self._alive_at = now
+            alive = _encode({"type": "alive", "epoch": self._epoch, "at": now_ms})
+            commands.append((b"SET", feed.ALIVE.encode(), alive))
+            commands.append((b"PUBLISH", feed.ALIVE.encode(), alive))
+        return commands
 
-    def _add_books(self, pipe: Any, symbols: set[str]) -> None:
-        now = self._clock()
-        self._not_whole |= symbols
-        with self._following.lock:
-            books = {s: book for s in self._not_whole if (book := self._following.books.get(s))}
-            tops = [self._body(books[s], TOP_LEVELS) for s in symbols if s in books]
-            ripe = [s for s in books if now - self._whole_at.get(s, 0.0) >= WHOLE_SECONDS]
-            wholes = {s: self._body(books[s]) for s in ripe}
-        for symbol, body in wholes.items():
-            pipe.set(feed.book_key(symbol), _encode(body))
-            self._whole_at[symbol] = now
-        for body in tops:
-            pipe.publish(feed.CHANNEL, _encode({"type": "book", **body}))
-        self._not_whole = set(books) - set(wholes)
+    def _tell(self, commands: list[Command], channel: str, body: dict[str, Any]) -> None:
+        commands.append((b"PUBLISH", channel.encode(), _encode(body)))
 
-    def _body(self, book: LocalBook, *count: int) -> dict[str, Any]:
+    # ------------------------------------------------------------------ books
+    def _add_books(self, commands: list[Command], now_ms: int) -> None:
+        due, self._due = self._due, set()
+        books, watched = self._following.books, self._watched
+        for symbol in due:
+            book = books.get(symbol)
+            if book is None:
+                continue
+            body = self._body(book, TOP_LEVELS, now_ms)
+            key, value = feed.book_key(symbol).encode(), _encode(body)
+            commands.append((b"SET", key, value))
+            if symbol in watched:
+                commands.append((b"PUBLISH", key, value))
+                self._not_whole.add(symbol)
+                if symbol in self._groups:
+                    self._not_grouped.add(symbol)
+
+    def _add_wholes(self, commands: list[Command], now: float, now_ms: int) -> None:
+        if not self._not_whole or now - self._whole_at < WHOLE_SECONDS:
+            return
+        self._whole_at = now
+        symbols, self._not_whole = self._not_whole & self._watched, set()
+        seconds = b"%d" % WHOLE_KEPT_SECONDS
+        for symbol in symbols:
+            book = self._following.books.get(symbol)
+            if book is not None:
+                key = feed.whole_key(symbol).encode()
+                commands.append((b"SET", key, _encode(self._body(book, None, now_ms)), b"EX", seconds))
+
+    def _add_groups(self, commands: list[Command], now: float, now_ms: int) -> None:
+        if not self._not_grouped or now - self._grouped_at < GROUPS_SECONDS:
+            return
+        self._grouped_at = now
+        symbols, self._not_grouped = self._not_grouped, set()
+        for symbol in symbols:
+            book = self._following.books.get(symbol)
+            if book is None:
+                continue
+            body = self._body(book, None, now_ms)
+            for step in self._groups.get(symbol, ()):
+                self._tell(commands, feed.group_channel(symbol, step), grouped(body, step))
+
+    def _body(self, book: LocalBook, count: int | None, now_ms: int) -> dict[str, Any]:
+        """What is said of the book; of one with a text that is no number nothing is shown, and it starts over."""
+        bids, asks = (side.top(count) if count else side.top() for side in (book.bids, book.asks))
+        if not _is_plain(" ".join([text for level in (*bids, *asks) for text in level]) + " "):
+            bids, asks = [], []
+            if book.state == State.LIVE:
+                self._following.start_over(book.symbol)
         return {
+            "type": "book",
             "symbol": book.symbol,
-            "epoch": book.epoch,
+            "epoch": self._epoch,
             "u": book.last_update_id,
             "event_ms": book.event_ms,
-            "published_ms": time.time_ns() // 1_000_000,
-            "state": str(State.STALE if self._silent else book.state),
-            "bids": book.bids.top(*count),
-            "asks": book.asks.top(*count),
+            "published_ms": now_ms,
+            "state": book.state,
+            "known": book.known,
+            "bids": bids,
+            "asks": asks,
         }
 
-    @staticmethod
-    def _add_trades(pipe: Any, trades: Iterable[TradeEvent]) -> None:
-        by_symbol: dict[str, list[dict[str, object]]] = {}
-        for event in trades:
-            by_symbol.setdefault(event.s, []).append(trade_of(event))
-        for symbol, rows in by_symbol.items():
-            pipe.lpush(feed.trades_key(symbol), *(_encode(row) for row in rows[-feed.TRADES_KEPT :]))
-            pipe.ltrim(feed.trades_key(symbol), 0, feed.TRADES_KEPT - 1)
-            pipe.publish(feed.CHANNEL, _encode({"type": "trades", "symbol": symbol, "trades": rows}))
+    # ------------------------------------------------------------------ trades, tickers
+    def _is_new(self, event: TradeEvent) -> bool:
+        """Two lines that overlap tell every trade twice."""
+        is_new = event.t > self._last_trade.get(event.s, -1)
+        if is_new:
+            self._last_trade[event.s] = event.t
+        return is_new
 
-    @staticmethod
-    def _add_tickers(pipe: Any, moved: Iterable[TickerEvent], standing: Iterable[TickerEvent]) -> None:
-        now_ms = time.time_ns() // 1_000_000
-        tickers = {event.s: ticker_of(event, now_ms) for event in moved}
-        known = {event.s: ticker_of(event, now_ms) for event in standing} | tickers
+    def _add_trades(self, commands: list[Command], trades: Iterable[TradeEvent]) -> None:
+        by_symbol: dict[str, list[TradeEvent]] = {}
+        for event in trades:
+            by_symbol.setdefault(event.s, []).append(event)
+        for symbol, events in by_symbol.items():
+            rows = [trade_of(event) for event in events]
+            key = feed.trades_key(symbol).encode()
+            commands.append((b"LPUSH", key, *(_encode(row) for row in rows[-feed.TRADES_KEPT :])))
+            commands.append((b"LTRIM", key, b"0", b"%d" % (feed.TRADES_KEPT - 1)))
+            if symbol in self._watched:
+                self._tell(
+                    commands,
+                    feed.trades_key(symbol),
+                    {"type": "trades", "symbol": symbol, "trades": rows},
+                )
+
+    def _add_tickers(self, commands: list[Command], now: float, now_ms: int) -> None:
+        """The newest of every market that moved, once a second; those that stand still, now and then."""
+        if now - self._tickers_at < TICKERS_SECONDS:
+            return
+        self._tickers_at = now
+        books, moved = self._following.books, self._tickers
+        self._tickers = {}
+        told = {symbol: ticker_of(event, now_ms) for symbol, event in moved.items() if symbol in books}
+        self._prices |= {symbol: moved[symbol] for symbol in told}
+        known = dict(told)
+        if self._following.has_tickers and now - self._prices_at >= PRICES_SECONDS:
+            self._prices_at = now
+            self._prices = {symbol: event for symbol, event in self._prices.items() if symbol in books}
+            known = {symbol: ticker_of(event, now_ms) for symbol, event in self._prices.items()} | told
         if known:
-            pipe.hset(feed.TICKERS, mapping={symbol: _encode(ticker) for symbol, ticker in known.items()})
-        if tickers:
-            pipe.publish(feed.CHANNEL, _encode({"type": "tickers", "tickers": tickers}))
+            pairs = (word for symbol, ticker in known.items() for word in (symbol.encode(), _encode(ticker)))
+            commands.append((b"HSET", feed.TICKERS.encode(), *pairs))
+        if told:
+            self._tell(commands, feed.TICKERS, {"type": "tickers", "tickers": told})

@@ -1,13 +1,15 @@
 """Which books want a snapshot, when and how deep; never more than a fair part of the venue's weight goes there."""
 
 import random
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-# Weights of GET /depth by limit (binance.md 7), and what snapshots may use of the documented 6,000 a minute.
+# Weights of GET /depth by limit (binance.md 7), and what snapshots may use of the documented 6,000 a minute: the
+# bucket and what flows into it within a minute stay below 60 % together.
 WEIGHTS = {100: 5, 500: 25, 1000: 50, 5000: 250}
-WEIGHT_A_MINUTE = 1500
+WEIGHT_A_MINUTE, WEIGHT_AT_ONCE = 1200, 2200
 FIRST_WAIT, LONGEST_WAIT = 0.25, 5.0
 CALM_SECONDS = 60.0
 
@@ -22,55 +24,74 @@ class Want:
 
 
 class Snapshots:
-    """Wishes by market: a market that keeps asking waits longer each time."""
+    """Wishes by market: a market that keeps asking waits longer each time. Books ask, and threads that fetch take."""
 
     def __init__(
-        self, *, weight_a_minute: int = WEIGHT_A_MINUTE, clock: Callable[[], float] = time.monotonic
+        self,
+        *,
+        weight_a_minute: int = WEIGHT_A_MINUTE,
+        weight_at_once: int = WEIGHT_AT_ONCE,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
-        self._a_minute = weight_a_minute
-        self._left: float = weight_a_minute
+        self._lock = threading.Lock()
+        self._a_minute, self._at_once = weight_a_minute, weight_at_once
+        self._left: float = weight_at_once
         self._filled_at = clock()
+        self._ranks: dict[str, int] = {}
+        self._watched: frozenset[str] = frozenset()
         self._wants: dict[str, Want] = {}
         self._tries: dict[str, tuple[int, float]] = {}
 
+    def rank(self, symbols: Sequence[str], watched: Collection[str]) -> None:
+        """Who comes first: a market that somebody looks at, then those of a better rank."""
+        with self._lock:
+            self._ranks = {symbol: rank for rank, symbol in enumerate(symbols)}
+            self._watched = frozenset(watched)
+
     def ask(self, symbol: str, limit: int, *, is_luxury: bool = False) -> None:
         """The market wants a snapshot: at once the first time, later and later when it asks again soon."""
-        known = self._wants.get(symbol)
-        if known is not None and known.is_luxury <= is_luxury:
-            return
-        now = self._clock()
-        tries, asked_at = self._tries.get(symbol, (0, now))
-        tries = 0 if now - asked_at > CALM_SECONDS else tries
-        self._tries[symbol] = (tries + 1, now)
-        wait = min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT) * random.uniform(0.5, 1) if tries else 0.0
-        self._wants[symbol] = Want(symbol, limit, now + wait, is_luxury)
+        with self._lock:
+            known = self._wants.get(symbol)
+            if known is not None and known.is_luxury <= is_luxury:
+                return
+            now = self._clock()
+            tries, asked_at = self._tries.get(symbol, (0, now))
+            tries = 0 if now - asked_at > CALM_SECONDS else tries
+            self._tries[symbol] = (tries + 1, now)
+            wait = min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT) * random.uniform(0.5, 1) if tries else 0.0
+            self._wants[symbol] = Want(symbol, limit, now + wait, is_luxury)
 
     def drop(self, symbol: str) -> None:
-        self._wants.pop(symbol, None)
-
-    def clear(self) -> None:
-        """A new connection asks for all of them afresh."""
-        self._wants.clear()
-        self._tries.clear()
+        """The market needs none any more."""
+        with self._lock:
+            self._wants.pop(symbol, None)
 
     def take(self) -> Want | None:
         """The next wish that is due and can be paid for."""
-        self._fill()
-        now = self._clock()
-        due = [want for want in self._wants.values() if want.due <= now]
-        first = min(due, key=lambda want: (want.is_luxury, want.due), default=None)
-        if first is None or WEIGHTS[first.limit] > self._left - self._kept_back(first):
-            return None
-        self._left -= WEIGHTS[first.limit]
-        return self._wants.pop(first.symbol)
+        with self._lock:
+            self._fill()
+            now = self._clock()
+            due = [want for want in self._wants.values() if want.due <= now]
+            first = min(due, key=self._turn, default=None)
+            if first is None or WEIGHTS[first.limit] > self._left - self._kept_back(first):
+                return None
+            self._left -= WEIGHTS[first.limit]
+            return self._wants.pop(first.symbol)
+
+    def _turn(self, want: Want) -> tuple[bool, bool, int]:
+        return (
+            want.is_luxury,
+            want.symbol not in self._watched,
+            self._ranks.get(want.symbol, len(self._ranks)),
+        )
 
     def _kept_back(self, want: Want) -> float:
         """A luxury leaves something for books that are not live at all."""
-        return self._a_minute / 3 if want.is_luxury else 0.0
+        return self._at_once / 3 if want.is_luxury else 0.0
 
     def _fill(self) -> None:
         now = self._clock()
         earned = (now - self._filled_at) * self._a_minute / 60
-        self._left = min(self._a_minute, self._left + earned)
+        self._left = min(self._at_once, self._left + earned)
         self._filled_at = now

@@ -34,7 +34,9 @@ def preview(ticket: Ticket) -> Preview:
     plan = plan_of(market, ticket)
     book = markets.published_book(ticket.symbol)
     walk = (
-        markets.walk(book, ticket.side, quantity=plan.quantity, quote=plan.quote_quantity) if book else None
+        markets.walk_of(book, ticket.side, quantity=plan.quantity, quote=plan.quote_quantity)
+        if book
+        else None
     )
     average: Decimal | None = None
     quantity, quote = Decimal(0), Decimal(0)

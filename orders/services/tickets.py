@@ -150,7 +150,9 @@ def _quantity_for(market: Market, ticket: Ticket, book: markets.PublishedBook, w
     _check_scale(market, ticket.quote_quantity)
     step = filters.step_size(market.filters)
     if ticket.side == Side.SELL:
-        quantity = floor_to_step(markets.walk(book, ticket.side, quote=ticket.quote_quantity).quantity, step)
+        quantity = floor_to_step(
+            markets.walk_of(book, ticket.side, quote=ticket.quote_quantity).quantity, step
+        )
     else:
         quantity = floor_to_step(markets.divide(ticket.quote_quantity, worst), step)
     filters.check(market.filters, side=ticket.side, type="MARKET", quantity=quantity, reference=worst)

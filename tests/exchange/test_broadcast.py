@@ -12,7 +12,9 @@ import redis
 from django.conf import settings
 
 from exchange import broadcast
-from exchange.broadcast import AWAY_SECONDS, FULL_SECONDS, STUCK, TAPE, WINDOW, Hub, Socket, difference
+from exchange.broadcast import Hub, Socket, difference
+from exchange.broadcast.frames import WINDOW
+from exchange.broadcast.hub import AWAY_SECONDS, FULL_SECONDS, STUCK, TAPE
 
 Found = TypeVar("Found")
 
@@ -78,11 +80,20 @@ def trades(*ids: int) -> dict[str, Any]:
     return {"type": "trades", "symbol": "BTCUSDT", "trades": rows}
 
 
+def alive(epoch: int, at: int = 0) -> dict[str, Any]:
+    return {"type": "alive", "epoch": epoch, "at": at}
+
+
 async def joined(hub: Hub, *, interval: str = "1m") -> Page:
     page = Page(hub)
     page.socket.interval = interval
     await hub.join(page.socket)
     return page
+
+
+@pytest.fixture
+def feed() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL)
 
 
 # ------------------------------------------------------------------ books
@@ -145,7 +156,7 @@ def test_a_page_never_shows_a_wrong_book_however_slowly_it_reads() -> None:
                 truth[str(dice.randrange(80, 120))] = str(dice.randrange(1, 9))
                 truth.pop(str(dice.randrange(80, 120)), None)
             await hub.handle(book(number, truth))
-            told[hub.tops["BTCUSDT"].seq] = dict(truth)
+            told[hub.tops["BTCUSDT", ""].seq] = dict(truth)
             for slowness, page in enumerate(pages):
                 if dice.random() < 0.3 / (1 + slowness * 10):
                     await page.acknowledge()
@@ -202,6 +213,38 @@ def test_a_difference_names_new_changed_and_gone_levels() -> None:
         ["4", "1"],
         ["3", "0"],
     ]
+
+
+def test_a_page_that_looks_from_farther_away_hears_the_grouped_book_and_near_again_the_venues() -> None:
+    async def work() -> Page:
+        hub = Hub()
+        await hub.handle(book(1, {"99": "1", "98": "2"}))
+        page, near = await joined(hub), await joined(hub)
+        await hub.change_step(page.socket, "10")
+        await hub.handle(book(1, {"90": "3"}, step="10", best={"bids": "99"}))
+        await hub.handle(book(2, {"99": "5"}))
+        assert (page.books["bids"], near.books["bids"]) == ({"90": "3"}, {"99": "5"})
+        await hub.handle(book(2, {"90": "8"}, step="10", best={"bids": "99"}))
+        assert (page.books["bids"], page.gaps) == ({"90": "8"}, 0)
+        await hub.change_step(page.socket, "")
+        return page
+
+    page = run(work())
+    assert (page.books["bids"], page.gaps) == ({"99": "5"}, 0)
+
+
+def test_what_is_looked_at_is_known_to_the_markets_process(feed: redis.Redis) -> None:
+    async def work() -> set[str]:
+        hub = Hub()
+        page = await joined(hub, interval="5m")
+        await hub.change_step(page.socket, "10")
+        for _time in range(100):
+            await asyncio.sleep(0.02)
+            if len(found := list(feed.zrange(broadcast.WATCHED, 0, -1))) == 3:  # type: ignore[arg-type]
+                break
+        return {name.decode() for name in found}
+
+    assert run(work()) == {"BTCUSDT", "BTCUSDT@kline_5m", "BTCUSDT#10"}
 
 
 # ------------------------------------------------------------------ tape, candles, tickers
@@ -295,6 +338,21 @@ def test_a_book_nobody_speaks_of_is_called_stale_and_live_again_with_the_next_wo
     assert run(work()) == ["LIVE", "STALE", "STALE", "LIVE"]
 
 
+def test_the_books_of_the_last_writer_are_stale_until_the_next_one_says_them() -> None:
+    async def work() -> list[str]:
+        hub = Hub()
+        await hub.handle(alive(1))
+        await hub.handle(book(1, {"99": "1"}))
+        page = await joined(hub)
+        states = [page.state]
+        await hub.handle(alive(2))
+        states.append(page.state)
+        await hub.handle(book(1, {"99": "2"}, epoch=2))
+        return [*states, page.state]
+
+    assert run(work()) == ["LIVE", "STALE", "LIVE"]
+
+
 def full_for(seconds: float, lag: float) -> Page:
     """A page that reads nothing for so long, while the loop is late by so much."""
 
@@ -328,11 +386,6 @@ def test_nobody_is_closed_while_we_ourselves_are_late() -> None:
 
 
 # ------------------------------------------------------------------ Redis
-@pytest.fixture
-def feed() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL)
-
-
 async def until(page: Page, count: int) -> None:
     for _time in range(200):
         if len(page.heard) >= count:
@@ -344,12 +397,13 @@ def test_a_page_hears_what_is_published(feed: redis.Redis) -> None:
     feed.lpush(broadcast.trades_key("BTCUSDT"), json.dumps(trades(4)["trades"][0]))
     fresh = book(1, {"99": "1"}, published_ms=time.time_ns() // 1_000_000)
     feed.set(broadcast.book_key("BTCUSDT"), json.dumps(fresh))
+    feed.set(broadcast.ALIVE, json.dumps(alive(1, time.time_ns() // 1_000_000)))
 
     async def work() -> Page:
         hub = Hub()
         page = await joined(hub)
         for number in range(2, 200):
-            feed.publish(broadcast.CHANNEL, json.dumps(book(number, {"99": str(number)})))
+            feed.publish(broadcast.book_key("BTCUSDT"), json.dumps(book(number, {"99": str(number)})))
             await asyncio.sleep(0.02)
             if len(page.heard) > 2:
                 break
@@ -360,8 +414,10 @@ def test_a_page_hears_what_is_published(feed: redis.Redis) -> None:
     assert [trade["id"] for trade in page.heard[1]["trades"]] == [4]
 
 
-def test_a_book_that_was_published_long_ago_is_shown_as_stale(feed: redis.Redis) -> None:
+@pytest.mark.parametrize(("epoch", "age_ms"), [(1, 60_000), (2, 0)])
+def test_a_book_whose_writer_is_gone_is_shown_as_stale(feed: redis.Redis, epoch: int, age_ms: int) -> None:
     feed.set(broadcast.book_key("BTCUSDT"), json.dumps(book(1, {"99": "1"})))
+    feed.set(broadcast.ALIVE, json.dumps(alive(epoch, time.time_ns() // 1_000_000 - age_ms)))
 
     async def work() -> Page:
         return await joined(Hub())
@@ -376,7 +432,7 @@ def test_the_reader_comes_back_when_redis_does(feed: redis.Redis) -> None:
         for number in range(400):
             if number == 20:
                 feed.client_kill_filter(_type="pubsub")
-            feed.publish(broadcast.CHANNEL, json.dumps(book(number, {"99": str(number + 1)})))
+            feed.publish(broadcast.book_key("BTCUSDT"), json.dumps(book(number, {"99": str(number + 1)})))
             await asyncio.sleep(0.02)
             if page.books["bids"].get("99", "0") > "0" and number > 20 and int(page.books["bids"]["99"]) > 25:
                 break

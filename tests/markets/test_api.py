@@ -1,24 +1,24 @@
 """Public market data by API: open to all, kept for a moment, plain texts."""
 
 import json
-import time
-from typing import Any
 
 import pytest
 from django.test import Client
 
 from markets import feed
-from tests.factories import make_market
+from tests.factories import make_market, publish_book
 
 pytestmark = pytest.mark.django_db
 
 
-def publish_book(symbol: str = "BTCUSDT", levels: int = 120, **more: Any) -> None:
-    head = {"symbol": symbol, "epoch": 1, "u": 5, "event_ms": 1, "published_ms": time.time_ns() // 1_000_000}
-    bids = [[f"{1000 - n}.00", "1.50"] for n in range(levels)]
-    asks = [[f"{1001 + n}.00", "2.50"] for n in range(levels)]
-    body = {**head, "state": "LIVE", "bids": bids, "asks": asks, **more}
-    feed.client().set(feed.book_key(symbol), json.dumps(body))
+def publish(levels: int = 120) -> None:
+    """As the markets process does: the best levels, and all of them for who looks deeper."""
+    bids = [(f"{1000 - n}.00", "1.50") for n in range(levels)]
+    asks = [(f"{1001 + n}.00", "2.50") for n in range(levels)]
+    publish_book(bids=bids[:20], asks=asks[:20])
+    raw = feed.client().get(feed.book_key("BTCUSDT"))
+    whole = {**feed.load(raw), "bids": bids, "asks": asks}  # type: ignore[arg-type]
+    feed.client().set(feed.whole_key("BTCUSDT"), json.dumps(whole))
 
 
 def test_markets_come_in_the_order_of_staff_with_their_rules(client: Client) -> None:
@@ -59,14 +59,14 @@ def test_an_unknown_market_is_a_404_with_a_sentence(client: Client, symbol: str,
 
 def test_a_book_is_the_published_texts_best_first(client: Client) -> None:
     make_market()
-    publish_book()
+    publish()
     answer = client.get("/api/v1/markets/BTCUSDT/book/", {"limit": 2})
     body = answer.json()
     assert (body["bids"], body["asks"]) == (
         [["1000.00", "1.50"], ["999.00", "1.50"]],
         [["1001.00", "2.50"], ["1002.00", "2.50"]],
     )
-    assert (body["state"], body["u"], body["age_ms"] < 5000) == ("LIVE", 5, True)
+    assert (body["state"], body["u"], body["age_ms"] < 5000) == ("LIVE", 1, True)
     assert answer["Cache-Control"] == "public, max-age=0"
     assert len(client.get("/api/v1/markets/BTCUSDT/book/").json()["bids"]) == 100
 
@@ -81,7 +81,7 @@ def test_a_book_that_is_not_there_yet_is_unavailable(client: Client) -> None:
 @pytest.mark.parametrize("part", ["book", "trades"])
 def test_a_limit_out_of_bounds_is_refused(client: Client, limit: str, part: str) -> None:
     make_market()
-    publish_book()
+    publish()
     answer = client.get(f"/api/v1/markets/BTCUSDT/{part}/", {"limit": limit})
     assert (answer.status_code, answer.json()["field"]) == (400, "limit")
 

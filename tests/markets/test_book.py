@@ -20,7 +20,9 @@ def diffs_of(symbol: str) -> list[Any]:
 
 
 def diff_of(body: Any) -> Diff:
-    return Diff(body["U"], body["u"], body["E"], body["b"], body["a"])
+    return Diff(
+        body["U"], body["u"], body["E"], [tuple(row) for row in body["b"]], [tuple(row) for row in body["a"]]
+    )
 
 
 def give_snapshot(book: LocalBook, body: Any) -> bool:
@@ -202,7 +204,7 @@ def test_levels_below_a_short_snapshot_are_told_apart_from_known_ones() -> None:
     book.on_snapshot(100, [("99", "1"), ("98", "1"), ("97", "1")], [("101", "1")], limit=3)
     book.on_diff(change(101, 101, [["90", "1"], ["98.5", "1"]]))
     assert (book.bids.known, book.asks.known) == (4, None)
-    assert book.knows(4) and not book.knows(5)
+    assert book.is_shallower_than(5) and not book.is_shallower_than(4)
 
 
 def test_a_deeper_book_takes_over_only_when_it_is_as_new() -> None:
@@ -220,6 +222,6 @@ def test_a_stale_book_takes_no_snapshot_until_the_line_is_back() -> None:
     book = live()
     book.mark_stale()
     assert not book.on_snapshot(200, [], [])
-    book.restart(2)
+    book.expect()
     assert (book.state, len(book.bids.top())) == (State.SYNCING, 2)
     assert book.on_snapshot(200, [], [])

@@ -156,7 +156,7 @@ def test_assets_are_only_looked_at(client: Client) -> None:
 
 # ------------------------------------------------------------------ walks
 def book(bids: list[tuple[str, str]], asks: list[tuple[str, str]]) -> queries.PublishedBook:
-    return queries.PublishedBook("BTCUSDT", 1, 1, 1, 1, "LIVE", bids, asks)
+    return queries.PublishedBook("BTCUSDT", 1, 1, 1, 1, "LIVE", None, bids, asks)
 
 
 @pytest.mark.parametrize(

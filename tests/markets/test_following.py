@@ -3,14 +3,13 @@
 import json
 from typing import Any
 
-import msgspec
 import pytest
 
 from exchange.binance.errors import NotSent
 from exchange.binance.models import DepthSnapshot
 from markets.book import State
 from markets.stream import Following, Snapshots, streams_of
-from markets.stream.following import DEEP, DEEP_AT_ONCE, SHALLOW, SILENT_SECONDS
+from markets.stream.following import DEEP, DEEP_AT_ONCE, SHALLOW
 from tests.markets.recording import SNAPSHOT, plain_book, session
 from tests.markets.test_book import SYMBOLS, diffs_of, numbers
 
@@ -57,7 +56,12 @@ def following(venue: Venue, clock: Clock) -> Following:
 
 
 def say(following: Following, stream: str, body: Any) -> None:
-    following.frame(stream, msgspec.Raw(json.dumps(body).encode()))
+    following.on_frame(json.dumps({"stream": stream, "data": body}).encode())
+
+
+def opened(following: Following) -> None:
+    """There is a line for every followed market."""
+    following.on_up(streams_of(list(following.books)))
 
 
 def depth(symbol: str, first: int, last: int, bids: Any = (), asks: Any = ()) -> Any:
@@ -73,7 +77,7 @@ def ladder(last: int, levels: int = 3) -> Any:
 def fetch_all(following: Following, clock: Clock, rounds: int = 20) -> None:
     for _round in range(rounds):
         while following.fetch_one():
-            pass
+            following.take_snapshots()
         clock.now += 1
 
 
@@ -81,7 +85,7 @@ def test_the_recorded_session_ends_in_the_plain_books(
     following: Following, venue: Venue, clock: Clock
 ) -> None:
     following.follow(SYMBOLS)
-    following.opened()
+    opened(following)
     for kind, symbol, body in session():
         clock.now += 0.03
         if kind == SNAPSHOT:
@@ -89,6 +93,7 @@ def test_the_recorded_session_ends_in_the_plain_books(
         elif "@depth" in kind:
             say(following, kind, body)
         following.fetch_one()
+        following.take_snapshots()
     fetch_all(following, clock)
     for symbol in SYMBOLS:
         book = following.books[symbol]
@@ -101,10 +106,11 @@ def test_a_small_snapshot_makes_the_book_live_and_a_deeper_one_of_the_same_event
     following: Following, venue: Venue, clock: Clock
 ) -> None:
     following.follow(["BTCUSDT", *(f"COIN{n}USDT" for n in range(DEEP_AT_ONCE))])
-    following.opened()
+    opened(following)
     venue.books["BTCUSDT"] = ladder(10, levels=700)
     say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, [["999", "5"]]))
     following.fetch_one()
+    following.take_snapshots()
     book = following.books["BTCUSDT"]
     assert (book.state, len(book.bids.top())) == (State.LIVE, SHALLOW)
     venue.books["BTCUSDT"] = {
@@ -128,7 +134,7 @@ def test_a_gap_costs_one_market_a_snapshot_and_no_other_its_state(
 ) -> None:
     following.follow(["BTCUSDT", "ETHUSDT"])
     venue.books = {"BTCUSDT": ladder(10), "ETHUSDT": ladder(10)}
-    following.opened()
+    opened(following)
     fetch_all(following, clock)
     say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 13, 14))
     assert [book.state for book in following.books.values()] == [State.SYNCING, State.LIVE]
@@ -143,7 +149,7 @@ def test_a_frame_that_cannot_be_read_harms_its_own_market_alone(
 ) -> None:
     following.follow(["BTCUSDT", "ETHUSDT"])
     venue.books = {"BTCUSDT": ladder(10), "ETHUSDT": ladder(10)}
-    following.opened()
+    opened(following)
     fetch_all(following, clock)
     say(following, "btcusdt@depth@100ms", {"unexpected": True})
     say(following, "ethusdt@trade", ["nothing"])
@@ -151,50 +157,161 @@ def test_a_frame_that_cannot_be_read_harms_its_own_market_alone(
     assert [book.state for book in following.books.values()] == [State.SYNCING, State.LIVE]
 
 
-def test_a_lost_connection_makes_every_book_stale_and_a_new_one_live_again(
+def lost(following: Following, *symbols: str) -> None:
+    following.on_down(streams_of(symbols), "closed")
+
+
+def test_a_book_without_a_line_is_stale_and_joins_on_when_nothing_was_lost(
     following: Following, venue: Venue, clock: Clock
 ) -> None:
-    following.follow(["BTCUSDT"])
-    venue.books = {"BTCUSDT": ladder(10)}
-    following.opened()
+    following.follow(["BTCUSDT", "ETHUSDT"])
+    venue.books = {"BTCUSDT": ladder(10), "ETHUSDT": ladder(10)}
+    opened(following)
     fetch_all(following, clock)
-    following.down("closed")
+    lost(following, "BTCUSDT")
     book = following.books["BTCUSDT"]
-    assert (book.state, following.fetch_one()) == (State.STALE, False)
-    epoch = book.epoch
-    following.opened()
-    fetch_all(following, clock)
-    assert book.state == State.LIVE
-    assert book.epoch >= epoch
+    assert (book.state, following.books["ETHUSDT"].state) == (State.STALE, State.LIVE)
+    assert not following.fetch_one()
+    opened(following)
+    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 12, [["999", "4"]]))
+    assert (book.state, book.bids.top(1), book.resyncs) == (State.LIVE, [("999", "4")], 0)
+    assert not following.fetch_one(), "no snapshot was needed"
 
 
-def test_a_line_without_a_word_is_silent_until_the_next_one(
+def test_a_book_that_lost_events_while_there_was_no_line_waits_for_a_snapshot(
     following: Following, venue: Venue, clock: Clock
 ) -> None:
     following.follow(["BTCUSDT"])
     venue.books = {"BTCUSDT": ladder(10)}
-    following.opened()
-    fetch_all(following, clock, rounds=2)
-    assert not following.is_silent
-    clock.now += SILENT_SECONDS + 1
-    assert following.is_silent
-    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11))
-    assert (following.is_silent, following.books["BTCUSDT"].state) == (False, State.LIVE)
+    opened(following)
+    fetch_all(following, clock)
+    lost(following, "BTCUSDT")
+    opened(following)
+    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 13, 14, [["999", "4"]]))
+    assert following.books["BTCUSDT"].state == State.SYNCING
+    venue.books["BTCUSDT"] = ladder(13)
+    fetch_all(following, clock)
+    assert (following.books["BTCUSDT"].state, following.books["BTCUSDT"].last_update_id) == (State.LIVE, 14)
+
+
+def test_ids_that_begin_anew_after_a_break_do_not_join_on(
+    following: Following, venue: Venue, clock: Clock
+) -> None:
+    following.follow(["BTCUSDT"])
+    venue.books = {"BTCUSDT": ladder(10)}
+    opened(following)
+    fetch_all(following, clock)
+    lost(following, "BTCUSDT")
+    opened(following)
+    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 3, 4, [["999", "4"]]))
+    assert following.books["BTCUSDT"].state == State.SYNCING
+
+
+def test_ids_that_run_backwards_on_an_open_line_are_not_taken_for_old_ones_for_ever(
+    following: Following, venue: Venue, clock: Clock
+) -> None:
+    following.follow(["BTCUSDT"])
+    venue.books = {"BTCUSDT": ladder(1000)}
+    opened(following)
+    fetch_all(following, clock)
+    for last in range(1, 60):
+        say(following, "btcusdt@depth@100ms", depth("BTCUSDT", last, last))
+    assert following.books["BTCUSDT"].state == State.SYNCING
+
+
+def test_two_lines_that_overlap_tell_everything_twice_and_change_nothing(
+    following: Following, venue: Venue, clock: Clock
+) -> None:
+    following.follow(["BTCUSDT"])
+    venue.books = {"BTCUSDT": ladder(10)}
+    opened(following)
+    fetch_all(following, clock)
+    for last in range(11, 100):
+        for _line in range(2):
+            say(following, "btcusdt@depth@100ms", depth("BTCUSDT", last, last, [["999", str(last)]]))
+    book = following.books["BTCUSDT"]
+    assert (book.state, book.resyncs, book.bids.top(1)) == (State.LIVE, 0, [("999", "99")])
+
+
+def test_the_market_that_is_looked_at_gets_its_snapshot_first_then_by_rank(
+    following: Following, venue: Venue
+) -> None:
+    following.follow(["AUSDT", "BUSDT", "CUSDT", "DUSDT"], watched=["CUSDT"])
+    opened(following)
+    while following.fetch_one():
+        pass
+    assert [symbol for symbol, _limit in venue.asked] == ["CUSDT", "AUSDT", "BUSDT", "DUSDT"]
+
+
+@pytest.mark.parametrize("price", ["", "abc", "nan", "inf", "-5", "0", "1e400"])
+def test_a_price_that_cannot_be_one_costs_its_market_a_snapshot(
+    following: Following, venue: Venue, clock: Clock, price: str
+) -> None:
+    following.follow(["BTCUSDT"])
+    venue.books = {"BTCUSDT": ladder(10)}
+    opened(following)
+    fetch_all(following, clock)
+    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, [[price, "1"]]))
+    assert following.books["BTCUSDT"].state == State.SYNCING
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"text"',
+        b'{"stream":5}',
+        b'{"stream":"btcusdt@depth","data":5}',
+        b"\xff\xfe",
+    ],
+)
+def test_a_frame_that_is_none_is_counted_and_ends_nothing(following: Following, frame: bytes) -> None:
+    following.follow(["BTCUSDT"])
+    following.on_frame(frame)
+    following.on_frame(frame)
+    assert sum(following.unreadable.values()) == 2
+
+
+@pytest.mark.parametrize("zero", ["0", "0.", "0.0", "0.000", "0.00000000", "0.000000000000"])
+def test_zero_in_any_notation_takes_the_level_away(
+    following: Following, venue: Venue, clock: Clock, zero: str
+) -> None:
+    following.follow(["BTCUSDT"])
+    venue.books = {"BTCUSDT": ladder(10)}
+    opened(following)
+    fetch_all(following, clock)
+    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, [["999", zero], ["5", zero]]))
+    book = following.books["BTCUSDT"]
+    assert (book.state, book.bids.top(1)) == (State.LIVE, [("998", "1")])
+
+
+def test_a_snapshot_without_one_side_is_a_book_without_it(
+    following: Following, venue: Venue, clock: Clock
+) -> None:
+    following.follow(["BTCUSDT"])
+    venue.books = {"BTCUSDT": {**ladder(10), "asks": []}}
+    opened(following)
+    fetch_all(following, clock)
+    book = following.books["BTCUSDT"]
+    assert (book.state, book.asks.top(), book.known) == (State.LIVE, [], None)
 
 
 def test_a_market_no_longer_listed_is_forgotten(following: Following, venue: Venue) -> None:
     following.follow(["BTCUSDT", "ETHUSDT"])
-    following.opened()
+    opened(following)
     following.follow(["ETHUSDT"])
     say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11))
     while following.fetch_one():
-        pass
+        following.take_snapshots()
     assert list(following.books) == ["ETHUSDT"]
     assert [symbol for symbol, _limit in venue.asked] == ["ETHUSDT"]
 
 
 def test_snapshots_stay_within_their_part_of_the_venues_weight(clock: Clock) -> None:
-    snapshots = Snapshots(weight_a_minute=100, clock=clock)
+    snapshots = Snapshots(weight_a_minute=100, weight_at_once=100, clock=clock)
     spent = 0
     for _second in range(120):
         for number in range(50):
@@ -207,7 +324,7 @@ def test_snapshots_stay_within_their_part_of_the_venues_weight(clock: Clock) -> 
 
 
 def test_deep_snapshots_leave_weight_for_books_that_are_not_live(clock: Clock) -> None:
-    snapshots = Snapshots(weight_a_minute=120, clock=clock)
+    snapshots = Snapshots(weight_a_minute=120, weight_at_once=120, clock=clock)
     for number in range(5):
         snapshots.ask(f"DEEP{number}", DEEP, is_luxury=True)
     taken = [want.symbol for want in iter(snapshots.take, None)]
@@ -230,5 +347,15 @@ def test_a_market_that_keeps_asking_waits_longer_each_time(clock: Clock) -> None
 
 
 def test_the_names_of_the_streams_are_the_venues() -> None:
-    names = streams_of(["BTCUSDT"])
-    assert {"btcusdt@depth@100ms", "btcusdt@trade", "btcusdt@miniTicker", "btcusdt@kline_1m"} <= set(names)
+    watched = [
+        "BTCUSDT",
+        "BTCUSDT@kline_5m",
+        "BTCUSDT@kline_1m",
+        "BTCUSDT@kline_7m",
+        "ETHUSDT@kline_5m",
+        "BTCUSDT#10",
+    ]
+    assert streams_of(["BTCUSDT"], watched) == [
+        "!miniTicker@arr", "btcusdt@depth@100ms", "btcusdt@trade", "btcusdt@kline_1m", "btcusdt@kline_5m",
+    ]  # fmt: skip
+    assert streams_of([]) == []

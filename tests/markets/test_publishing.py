@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import redis
+from django.conf import settings
+from django.db import OperationalError
 
-from markets import feed, queries
-from markets.stream import Following, Publisher, Snapshots
-from markets.stream.following import SILENT_SECONDS
+from markets import feed, interest, queries
+from markets.stream import CandleKeeper, Following, Publisher, Snapshots
 from markets.stream.publishing import PRICES_SECONDS
-from tests.markets.test_following import Clock, Venue, depth, fetch_all, ladder, say
+from markets.writer import LEASE, Lost, Writer
+from tests.markets.test_following import Clock, Venue, depth, fetch_all, ladder, lost, opened, say
 
 NAMES = ("last", "open", "high", "low", "volume", "quote_volume", "change_percent")
 
@@ -29,22 +31,32 @@ def following(clock: Clock) -> Following:
     venue.books = {"BTCUSDT": ladder(10, levels=80), "ETHUSDT": ladder(10)}
     found = Following(fetch_snapshot=venue.depth, snapshots=Snapshots(clock=clock), clock=clock)
     found.follow(["BTCUSDT", "ETHUSDT"])
-    found.opened()
+    opened(found)
     fetch_all(found, clock, rounds=2)
     return found
 
 
 @pytest.fixture
-def publisher(following: Following, clock: Clock) -> Publisher:
-    publisher = Publisher(following, clock=clock)
+def writer() -> Writer:
+    writer = Writer(settings.REDIS_URL)
+    assert writer.take()
+    return writer
+
+
+@pytest.fixture
+def publisher(following: Following, writer: Writer, clock: Clock) -> Publisher:
+    """Somebody looks at BTCUSDT, nobody at ETHUSDT."""
+    publisher = Publisher(following, writer, clock=clock)
+    publisher.serve({"BTCUSDT"})
     publisher.publish()
     return publisher
 
 
 @pytest.fixture
 def channel() -> Iterator[redis.client.PubSub]:
+    """All there is to hear but the signs of life."""
     with feed.client().pubsub(ignore_subscribe_messages=True) as heard:  # type: ignore[no-untyped-call]
-        heard.subscribe(feed.CHANNEL)
+        heard.psubscribe(f"{settings.REDIS_PREFIX}:[bct]*")
         heard.get_message(timeout=1)
         yield heard
 
@@ -59,58 +71,135 @@ def heard_on(channel: redis.client.PubSub) -> list[dict[str, Any]]:
 def test_a_published_book_is_what_queries_read(publisher: Publisher) -> None:
     book = queries.published_book("BTCUSDT")
     assert book is not None
-    assert (book.state, book.u, len(book.bids)) == ("LIVE", 10, 80)
+    assert (book.state, book.u, len(book.bids), book.known) == ("LIVE", 10, 20, None)
     assert (book.best_bid, book.best_ask, book.middle) == (Decimal(999), Decimal(1001), Decimal(1000))
     assert book.is_fresh(time.time_ns() // 1_000_000, 10)
     assert not book.is_fresh(time.time_ns() // 1_000_000 + 11_000, 10)
 
 
-def test_only_what_changed_is_said_and_only_the_best_levels(
+def test_only_what_changed_is_told_and_only_to_who_looks(
     following: Following, publisher: Publisher, clock: Clock, channel: redis.client.PubSub
 ) -> None:
-    clock.now += 0.1
-    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, [["999", "7"]]))
+    for symbol in ("BTCUSDT", "ETHUSDT"):
+        say(following, f"{symbol.lower()}@depth@100ms", depth(symbol, 11, 11, [["999", "7"]]))
     publisher.publish()
     (message,) = heard_on(channel)
     assert (message["type"], message["symbol"], message["u"]) == ("book", "BTCUSDT", 11)
-    assert (len(message["bids"]), message["bids"][0]) == (50, ["999", "7"])
+    assert (len(message["bids"]), message["bids"][0]) == (20, ["999", "7"])
+    found = queries.published_book("ETHUSDT")
+    assert found is not None and (found.u, found.bids[0]) == (11, ("999", "7"))
 
 
-def test_the_whole_book_follows_a_little_later(
+def test_the_whole_book_is_there_while_somebody_looks(
     following: Following, publisher: Publisher, clock: Clock
 ) -> None:
-    clock.now += 0.1
+    whole = queries.whole_book("BTCUSDT")
+    assert whole is not None and len(whole.bids) == 80
     say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, [["999", "7"]]))
-    publisher.publish()
-    before = queries.published_book("BTCUSDT")
-    clock.now += 0.2
-    publisher.publish()
-    after = queries.published_book("BTCUSDT")
-    assert before is not None and after is not None
-    assert (before.u, after.u, after.bids[0]) == (10, 11, ("999", "7"))
-
-
-def test_books_that_stand_still_are_said_again_each_second(
-    publisher: Publisher, clock: Clock, channel: redis.client.PubSub
-) -> None:
-    clock.now += 0.5
-    publisher.publish()
-    assert heard_on(channel) == []
-    clock.now += 0.5
-    publisher.publish()
-    assert {message["symbol"] for message in heard_on(channel)} == {"BTCUSDT", "ETHUSDT"}
-
-
-def test_a_silent_line_makes_every_book_stale_and_a_word_makes_it_live(
-    following: Following, publisher: Publisher, clock: Clock
-) -> None:
-    clock.now += SILENT_SECONDS + 1
-    publisher.publish()
-    assert states() == {"BTCUSDT": "STALE", "ETHUSDT": "STALE"}
-    say(following, "ethusdt@depth@100ms", depth("ETHUSDT", 11, 11))
     clock.now += 0.3
     publisher.publish()
+    whole = queries.whole_book("BTCUSDT")
+    assert whole is not None and (whole.u, len(whole.bids), whole.bids[0]) == (11, 80, ("999", "7"))
+
+
+def test_who_asks_for_a_whole_book_first_has_the_best_levels_and_is_heard(publisher: Publisher) -> None:
+    book = queries.whole_book("ETHUSDT")
+    assert book is not None and book.state == "LIVE"
+    assert "ETHUSDT" in interest.watched()
+
+
+def test_a_quiet_book_is_as_old_as_the_last_sign_of_life_and_not_told_again(
+    publisher: Publisher, clock: Clock, channel: redis.client.PubSub
+) -> None:
+    before = queries.published_book("ETHUSDT")
+    time.sleep(0.02)
+    clock.now += 0.2
+    publisher.publish()
+    after = queries.published_book("ETHUSDT")
+    assert before is not None and after is not None and after.published_ms > before.published_ms
+    assert heard_on(channel) == []
+
+
+def test_a_book_without_a_line_is_stale_and_keeps_the_age_of_its_last_word(
+    following: Following, publisher: Publisher, clock: Clock
+) -> None:
+    lost(following, "BTCUSDT")
+    publisher.publish()
+    first = queries.published_book("BTCUSDT")
+    time.sleep(0.02)
+    clock.now += 1
+    publisher.publish()
+    later = queries.published_book("BTCUSDT")
+    assert first is not None and later is not None
+    assert (first.state, later.state, later.published_ms) == ("STALE", "STALE", first.published_ms)
+    assert states()["ETHUSDT"] == "LIVE"
+
+
+def test_a_quantity_that_is_no_number_reaches_nobody(
+    following: Following, publisher: Publisher, clock: Clock
+) -> None:
+    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, [["999", "much"]]))
+    publisher.publish()
+    publisher.publish()
+    book = queries.published_book("BTCUSDT")
+    assert book is not None and book.state != "LIVE"
+
+
+def test_a_grouped_book_is_summed_and_rounded_away_from_the_middle(
+    following: Following, publisher: Publisher, clock: Clock, channel: redis.client.PubSub
+) -> None:
+    publisher.serve({"BTCUSDT", "BTCUSDT#10"})
+    clock.now += 0.2
+    publisher.publish()
+    (message,) = heard_on(channel)
+    assert (message["step"], message["bids"][:2], message["asks"][0]) == (
+        "10", [["990", "10"], ["980", "10"]], ["1010", "10"],
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------ one writer
+def test_what_another_writer_left_is_stale(publisher: Publisher, writer: Writer) -> None:
+    feed.client().delete(LEASE)
+    second = Writer(settings.REDIS_URL)
+    assert second.take() and second.epoch > writer.epoch
+    assert second.write([(b"SET", feed.ALIVE.encode(), alive(second.epoch))])
+    assert states() == {"BTCUSDT": "STALE", "ETHUSDT": "STALE"}
+
+
+def test_a_writer_that_slept_through_its_lease_writes_nothing(
+    following: Following, publisher: Publisher, writer: Writer, clock: Clock
+) -> None:
+    feed.client().delete(LEASE)
+    assert Writer(settings.REDIS_URL).take()
+    before = feed.client().get(feed.book_key("BTCUSDT"))
+    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, [["999", "7"]]))
+    with pytest.raises(Lost):
+        publisher.publish()
+    assert feed.client().get(feed.book_key("BTCUSDT")) == before
+
+
+def test_two_at_once_are_one_writer_and_one_that_waits(writer: Writer) -> None:
+    second = Writer(settings.REDIS_URL)
+    assert not second.take()
+    writer.release()
+    assert second.take()
+
+
+def test_when_redis_begins_anew_everything_is_said_again_under_a_new_epoch(
+    following: Following, publisher: Publisher, writer: Writer, clock: Clock
+) -> None:
+    epoch = writer.epoch
+    feed.client().flushdb()
+    feed.client().script_flush()
+    for _time in range(3):
+        clock.now += 2
+        publisher.publish()
     assert states() == {"BTCUSDT": "LIVE", "ETHUSDT": "LIVE"}
+    assert writer.epoch > epoch
+
+
+def alive(epoch: int) -> bytes:
+    return json.dumps({"type": "alive", "epoch": epoch, "at": time.time_ns() // 1_000_000}).encode()
 
 
 def states() -> dict[str, str]:
@@ -125,7 +214,7 @@ def test_trades_are_kept_newest_first_and_only_so_many(
         say(
             following,
             "btcusdt@trade",
-            {"s": "BTCUSDT", "t": number, "p": "1.50", "q": "2", "T": 5, "m": True},
+            {"e": "trade", "s": "BTCUSDT", "t": number, "p": "1.50", "q": "2", "T": 5, "m": True},
         )
     publisher.publish()
     assert [trade.id for trade in queries.recent_trades("BTCUSDT", 3)] == [129, 128, 127]
@@ -135,15 +224,24 @@ def test_trades_are_kept_newest_first_and_only_so_many(
 
 
 def day(symbol: str, last: str) -> dict[str, str]:
-    return {"s": symbol, "c": last, "o": "100.00", "h": "104", "l": "99", "v": "1", "q": "102"}
+    return {
+        "e": "24hrMiniTicker",
+        "s": symbol,
+        "c": last,
+        "o": "100.00",
+        "h": "104",
+        "l": "99",
+        "v": "1",
+        "q": "102",
+    }
 
 
 def test_tickers_are_gathered_for_a_second(
     following: Following, publisher: Publisher, clock: Clock, channel: redis.client.PubSub
 ) -> None:
     for tick in range(5):
-        say(following, "btcusdt@miniTicker", day("BTCUSDT", str(100 + tick)))
-        say(following, "ethusdt@miniTicker", day("ETHUSDT", "7"))
+        say(following, "!miniTicker@arr", [day("BTCUSDT", str(100 + tick))])
+        say(following, "!miniTicker@arr", [day("ETHUSDT", "7")])
         clock.now += 0.25
         publisher.publish()
     (told,) = [message for message in heard_on(channel) if message["type"] == "tickers"]
@@ -156,7 +254,7 @@ def test_tickers_are_gathered_for_a_second(
 def test_a_ticker_tells_the_change_in_percent(
     following: Following, publisher: Publisher, clock: Clock, channel: redis.client.PubSub
 ) -> None:
-    say(following, "btcusdt@miniTicker", day("BTCUSDT", "103.00"))
+    say(following, "!miniTicker@arr", [day("BTCUSDT", "103.00")])
     clock.now += 1
     publisher.publish()
     assert queries.tickers()["BTCUSDT"].change_percent == "3"
@@ -168,7 +266,7 @@ def test_a_candle_is_said_once_a_tick_and_handed_over_to_be_stored(
     following: Following, publisher: Publisher, channel: redis.client.PubSub
 ) -> None:
     for close, is_closed in (("2", False), ("3", True)):
-        say(following, "btcusdt@kline_1m", {"k": kline(close, is_closed)})
+        say(following, "btcusdt@kline_1m", {"e": "kline", "k": kline(close, is_closed)})
     publisher.publish()
     (message,) = heard_on(channel)
     assert (message["type"], message["open_at"], message["close"], message["closed"]) == (
@@ -185,11 +283,25 @@ def test_a_candle_is_said_once_a_tick_and_handed_over_to_be_stored(
 def test_candles_that_could_not_be_stored_come_again_unless_newer_ones_have_come(
     following: Following,
 ) -> None:
-    say(following, "btcusdt@kline_1m", {"k": kline("2", False)})
-    old = following.unstored()[("BTCUSDT", "1m")]
-    say(following, "btcusdt@kline_1m", {"k": kline("3", True)})
-    following.not_stored("BTCUSDT", "1m", old)
-    assert [k.close for k in following.unstored()[("BTCUSDT", "1m")]] == [Decimal(3)]
+    stored: list[Any] = []
+
+    def store(series: Any) -> None:
+        if not stored:
+            stored.append("away")
+            raise OperationalError
+        stored.append(series)
+
+    keeper = CandleKeeper(store)
+    for close in ("2", "3"):
+        say(following, "btcusdt@kline_1m", {"e": "kline", "k": kline(close, close == "3")})
+        keeper.hand_over(following.unstored())
+        if close == "2":
+            with pytest.raises(OperationalError):
+                keeper.store()
+    keeper.store()
+    keeper.store()
+    ((series, klines),) = stored[1].items()
+    assert (len(stored), series, [k.close for k in klines]) == (2, ("BTCUSDT", "1m"), [Decimal(3)])
 
 
 def kline(close: str, is_closed: bool) -> dict[str, Any]:
@@ -211,16 +323,16 @@ def test_nothing_is_known_while_redis_is_away(monkeypatch: pytest.MonkeyPatch) -
 def test_a_price_that_stands_still_is_renewed_while_the_line_speaks_and_grows_old_in_silence(
     following: Following, publisher: Publisher, clock: Clock, channel: redis.client.PubSub
 ) -> None:
-    say(following, "btcusdt@miniTicker", day("BTCUSDT", "103"))
+    say(following, "!miniTicker@arr", [day("BTCUSDT", "103")])
     clock.now += 1
     publisher.publish()
     make_old("BTCUSDT")
-    say(following, "ethusdt@depth@100ms", depth("ETHUSDT", 11, 11))
+    following.on_down(["!miniTicker@arr"], "closed")
     clock.now += PRICES_SECONDS
-    assert following.is_silent
     publisher.publish()
     assert not is_fresh("BTCUSDT")
-    say(following, "ethusdt@depth@100ms", depth("ETHUSDT", 12, 12))
+    following.on_up(["!miniTicker@arr"])
+    clock.now += PRICES_SECONDS
     publisher.publish()
     assert is_fresh("BTCUSDT")
     told = [message for message in heard_on(channel) if message["type"] == "tickers"]
@@ -240,7 +352,7 @@ def test_a_market_that_is_followed_no_more_is_not_renewed(
     following: Following, publisher: Publisher, clock: Clock
 ) -> None:
     for symbol in ("BTCUSDT", "ETHUSDT"):
-        say(following, f"{symbol.lower()}@miniTicker", day(symbol, "103"))
+        say(following, "!miniTicker@arr", [day(symbol, "103")])
     clock.now += 1
     publisher.publish()
     following.follow(["ETHUSDT"])

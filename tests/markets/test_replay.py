@@ -1,12 +1,8 @@
 """The recorded session through the whole market road: venue process, markets process, published books."""
 
 import json
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -14,44 +10,15 @@ from typing import Any
 
 import pytest
 import redis
-from django.conf import settings
 
-from markets import feed, queries
+from markets import feed, interest, queries
+from tests.markets.processes import address_in, addresses, process
 from tests.markets.recording import SESSION, SNAPSHOT, plain_book, session
 from tests.markets.test_book import SYMBOLS, diffs_of, numbers
 
 EVENTS = session()
 SNAPSHOTS = {symbol: body for kind, symbol, body in EVENTS if kind == SNAPSHOT}
 SPEED = 10
-
-
-@contextmanager
-def process(log: Path, *command: str, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A command of ours as a process of its own, its words in a file."""
-    with log.open("wb") as words:
-        child = subprocess.Popen(
-            [sys.executable, "manage.py", *command],
-            cwd=settings.BASE_DIR,
-            env={**os.environ, **environment, "PYTHONUNBUFFERED": "1"},
-            stdout=words,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            yield child
-        finally:
-            child.kill()
-            child.wait()
-
-
-def address_in(log: Path, child: subprocess.Popen[bytes]) -> str:
-    """Where the venue says it listens."""
-    for _time in range(600):
-        for word in log.read_text().split():
-            if word.startswith("http://"):
-                return word
-        assert child.poll() is None, log.read_text()
-        time.sleep(0.1)
-    raise AssertionError(log.read_text())
 
 
 def last_of(symbol: str) -> int:
@@ -65,6 +32,7 @@ class Followed:
 
     books: list[dict[str, Any]] = field(default_factory=list)
     words: str = ""
+    wholes: dict[str, queries.PublishedBook | None] = field(default_factory=dict)
 
     def hear(self, channel: redis.client.PubSub) -> None:
         """What is told within half a second."""
@@ -78,6 +46,7 @@ class Followed:
     def hear_to_the_end(self, channel: redis.client.PubSub) -> None:
         waiting, give_up = set(SYMBOLS), time.monotonic() + 60
         while waiting:
+            interest.watch(*SYMBOLS)
             assert time.monotonic() < give_up, f"never came to the end: {waiting}"
             self.hear(channel)
             known = {symbol: queries.published_book(symbol) for symbol in waiting}
@@ -93,14 +62,13 @@ def replayed(committed_db: str, tmp_path: Path) -> Followed:
         process(venue, "paper", "--port", "0", "--replay", f"{SESSION}:{SPEED}", **folder) as paper,
         feed.client().pubsub(ignore_subscribe_messages=True) as channel,  # type: ignore[no-untyped-call]
     ):
-        channel.subscribe(feed.CHANNEL)
+        channel.psubscribe(feed.book_key("*"))
+        interest.watch(*SYMBOLS)
         at = address_in(venue, paper)
-        stream = at.replace("http", "ws")
-        paths = {"BINANCE_REST_URL": at, "BINANCE_SAPI_URL": at, "BINANCE_STREAM_URL": stream}
-        paths["BINANCE_WS_API_URL"] = f"{stream}/ws-api/v3"
-        with process(markets, "markets", **paths, **folder):
+        with process(markets, "markets", **addresses(at), **folder):
             found.hear_to_the_end(channel)
             found.hear(channel)
+            found.wholes = {symbol: queries.whole_book(symbol) for symbol in SYMBOLS}
     found.words = markets.read_text()
     return found
 
@@ -109,7 +77,7 @@ def test_the_published_books_of_a_replayed_session_are_the_plain_ones_and_never_
     replayed: Followed, figure: Callable[[str], None]
 ) -> None:
     for symbol in SYMBOLS:
-        book = queries.published_book(symbol)
+        book = replayed.wholes[symbol]
         assert book is not None
         bids, asks = plain_book(SNAPSHOTS[symbol], diffs_of(symbol)).best_first()
         assert (numbers(book.bids), numbers(book.asks)) == (bids[:1000], asks[:1000]), symbol

@@ -1,109 +1,108 @@
 """`manage.py markets`: follows the venue's market streams and publishes what they say."""
 
+import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Iterable, Mapping
+from types import FrameType
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
+from redis.exceptions import RedisError
 
 from exchange.binance.errors import VenueError
-from exchange.binance.models import DepthSnapshot
-from exchange.binance.streams import MarketStream
+from exchange.binance.models import DepthSnapshot, Kline
 from exchange.gate import services as gate
-from markets import queries, services
-from markets.stream import STREAMS_A_MARKET, Following, Publisher, streams_of
+from markets import interest, queries, services
+from markets.stream.following import Series
+from markets.stream.session import Session, Wanted
+from markets.writer import Writer
 
 log = structlog.get_logger()
-KEEP_UP_SECONDS = 5
-CATALOGUE_SECONDS = 300
-# The venue allows 1,024 streams on a connection.
-MOST_MARKETS = 1024 // STREAMS_A_MARKET
+CATALOGUE_SECONDS, LISTED_SECONDS, WAIT_SECONDS = 300, 5, 1
 
 
 class Command(BaseCommand):
-    help = "Keep the local order books of all listed markets and publish them."
+    help = "Keep the local order books of all listed markets and publish them; a second process waits for the first."
 
     def handle(self, *args: Any, **options: Any) -> None:
         gate.refuse_unfit_database()
         self.stopped = threading.Event()
-        self.symbols: list[str] = []
-        self.following = Following(fetch_snapshot=self.snapshot)
-        self.publisher = Publisher(self.following)
-        self.stream = MarketStream(
-            base_url=settings.BINANCE_STREAM_URL,
-            streams=self.streams,
-            on_open=self.following.opened,
-            on_frame=self.following.frame,
-            on_down=self.following.down,
-        )
-        for work in (self.publish, self.fetch_snapshots, self.keep_up, self.keep_catalogue):
-            threading.Thread(target=work, name=work.__name__, daemon=True).start()
-        self.stream.run()
+        self.session: Session | None = None
+        self.writer = Writer(settings.REDIS_URL)
+        self.symbols: tuple[str, ...] = ()
+        self.listed_at: float = 0
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.stop)
+        threading.Thread(target=self.keep_catalogue, name="catalogue", daemon=True).start()
+        is_waiting = False
+        while not self.stopped.is_set():
+            if self.may_write():
+                self.write()
+            elif not is_waiting:
+                log.info("writer.waits")
+            is_waiting = not self.stopped.wait(WAIT_SECONDS)
 
-    def streams(self) -> list[str]:
-        """Asked before each connection: the catalogue may be new, or have changed."""
-        close_old_connections()
-        if not self.symbols:
-            self.catalogue()
-            self.symbols = self.listed()
-        self.following.follow(self.symbols)
-        return streams_of(self.symbols)
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        self.stopped.set()
+        if self.session is not None:
+            self.session.stop()
 
-    @staticmethod
-    def catalogue() -> None:
-        """As the venue tells it now; when it cannot be asked, what the database knows is good enough to begin."""
+    def may_write(self) -> bool:
+        """Asked again each second while another process writes, or Redis is away."""
         try:
-            services.synchronise_catalogue()
-        except VenueError as error:
-            log.warning("catalogue.not_read", reason=str(error)[:120])
+            return self.writer.take()
+        except (OSError, RedisError) as error:
+            log.warning("writer.not_asked", error=type(error).__name__)
+            return False
 
-    @staticmethod
-    def listed() -> list[str]:
-        symbols = list(queries.followed().values_list("symbol", flat=True))
-        if len(symbols) > MOST_MARKETS:
-            log.warning("markets.too_many", listed=len(symbols), followed=MOST_MARKETS)
-        return symbols[:MOST_MARKETS]
+    def write(self) -> None:
+        """As the one writer, until the end or until another is."""
+        self.session = Session(
+            self.writer,
+            stream_url=settings.BINANCE_STREAM_URL,
+            wanted=self.wanted,
+            fetch_snapshot=self.snapshot,
+            store=self.store,
+        )
+        if not self.stopped.is_set():
+            self.session.run()
+        self.session = None
+        try:
+            self.writer.release()
+        except (OSError, RedisError) as error:
+            log.warning("writer.not_released", error=type(error).__name__)
+
+    def wanted(self) -> Wanted:
+        """What staff list, read every few seconds, and what anybody looks at."""
+        now = time.monotonic()
+        if not self.symbols or now - self.listed_at >= LISTED_SECONDS:
+            close_old_connections()
+            self.listed_at = now
+            self.symbols = tuple(queries.followed().values_list("symbol", flat=True))
+        return Wanted(self.symbols, interest.watched())
+
+    def keep_catalogue(self) -> None:
+        """What the venue lists anew or halts is known here within minutes, also without the sweeps."""
+        while True:
+            close_old_connections()
+            try:
+                services.synchronise_catalogue()
+            except VenueError as error:
+                log.warning("catalogue.not_read", reason=str(error)[:120])
+            except Exception as error:  # the outermost loop: the database may be away for a while
+                log.warning("catalogue.not_kept", error=type(error).__name__)
+            if self.stopped.wait(CATALOGUE_SECONDS if self.symbols else WAIT_SECONDS):
+                return
 
     @staticmethod
     def snapshot(symbol: str, limit: int) -> DepthSnapshot:
         return gate.call(None, gate.Kind.MARKET_DATA, None, lambda rest: rest.depth(symbol, limit))
 
-    def publish(self) -> None:
-        self.publisher.run(self.stopped)
-
-    def fetch_snapshots(self) -> None:
-        self.following.fetch_for_ever(self.stopped)
-
-    def keep_up(self) -> None:
-        """Candles to the database; a market that staff list or delist is followed within seconds."""
-        self.for_ever(KEEP_UP_SECONDS, self.store_candles, self.follow_listed)
-
-    def keep_catalogue(self) -> None:
-        """What the venue lists anew or halts is known here within minutes, also without the sweeps."""
-        self.for_ever(CATALOGUE_SECONDS, self.catalogue)
-
-    def for_ever(self, seconds: int, *works: Callable[[], None]) -> None:
-        while not self.stopped.wait(seconds):
-            close_old_connections()
-            for work in works:
-                try:
-                    work()
-                except Exception as error:  # the outermost loop: the database may be away for a while
-                    log.warning("markets.not_kept_up", work=work.__name__, error=type(error).__name__)
-
-    def store_candles(self) -> None:
-        series = self.following.unstored()
-        try:
-            services.store_candles(series)
-        except Exception:
-            for (symbol, interval), klines in series.items():
-                self.following.not_stored(symbol, interval, klines)
-            raise
-
-    def follow_listed(self) -> None:
-        if self.symbols and (now := self.listed()) != self.symbols:
-            self.symbols = now
-            self.stream.restart()
+    @staticmethod
+    def store(series: Mapping[Series, Iterable[Kline]]) -> None:
+        close_old_connections()
+        services.store_candles(series)

@@ -17,7 +17,13 @@ function text(value, places) {
 export class Book {
   constructor(tick) {
     this.places = decimals(tick);
-    this.tick = units(tick, this.places) || 1n;
+    this.step = "";
+    this.clear();
+  }
+
+  /** From now on the book has `step` of the quote to a row, or the venue's own levels for ""; the server sums them. */
+  regroup(step) {
+    this.step = step;
     this.clear();
   }
 
@@ -27,10 +33,12 @@ export class Book {
     this.seq = null;
     this.state = "SYNCING";
     this.at = 0;
+    this.nearest = {};
   }
 
   /** Takes a message; false means that one is missing in between and a snapshot is needed. */
   apply(message) {
+    if ((message.step ?? "") !== this.step) return true; // said before the page looked from elsewhere
     if (message.kind === "snapshot") {
       this.bids.clear();
       this.asks.clear();
@@ -43,6 +51,7 @@ export class Book {
     this.seq = message.seq;
     this.state = message.state;
     this.at = message.at;
+    this.nearest = message.best ?? {};
     return true;
   }
 
@@ -54,32 +63,21 @@ export class Book {
     }
   }
 
-  /** The best levels, `multiple` ticks to a row, each with the sum down to it. */
-  levels(name, count, multiple = 1) {
-    const isBid = name === "bids";
+  /** The best levels, each with the sum down to it. */
+  levels(name, count) {
     const side = this[name];
-    const keys = [...side.keys()].sort((a, b) => (a < b ? -1 : 1) * (isBid ? -1 : 1));
-    const width = this.tick * BigInt(multiple);
-    const rows = [];
-    for (const key of keys) {
-      const bucket = isBid ? (key / width) * width : ((key + width - 1n) / width) * width;
-      let row = rows.at(-1);
-      if (!row || row.key !== bucket) {
-        if (rows.length === count) break;
-        row = { key: bucket, price: text(bucket, this.places), quantity: new Big(0) };
-        rows.push(row);
-      }
-      row.quantity = row.quantity.plus(side.get(key));
-    }
+    const keys = [...side.keys()].sort((a, b) => (a < b ? -1 : 1) * (name === "bids" ? -1 : 1)).slice(0, count);
     let total = new Big(0);
-    for (const row of rows) {
-      total = total.plus(row.quantity);
-      row.total = total;
-    }
-    return rows;
+    return keys.map((key) => {
+      const quantity = new Big(side.get(key));
+      total = total.plus(quantity);
+      return { price: text(key, this.places), quantity, total };
+    });
   }
 
+  /** The venue's best price of the side, however the book is grouped. */
   best(name) {
+    if (this.step) return this.nearest[name] ? { price: this.nearest[name] } : null;
     return this.levels(name, 1)[0] ?? null;
   }
 }

@@ -7,17 +7,17 @@ const LEVELS = 15;
 const GROUPS = [1, 10, 100, 1000];
 
 export class BookView {
-  constructor(element, book, config, onPrice) {
+  constructor(element, book, config, { onPrice, onGroup }) {
     this.element = element;
     this.book = book;
     this.config = config;
     this.stepPlaces = decimals(config.step);
-    this.multiple = 1;
     this.chosen = null;
     this.own = new Set();
     this.bodies = { asks: hook("asks", element), bids: hook("bids", element) };
     this.template = hook("level-row", element);
     this.onPrice = onPrice;
+    this.onGroup = onGroup;
     this.offerGroups();
     this.listen();
   }
@@ -26,14 +26,14 @@ export class BookView {
     const select = hook("book-group", this.element);
     for (const multiple of GROUPS) {
       const option = document.createElement("option");
-      option.value = multiple;
       option.textContent = new Big(this.config.tick).times(multiple).toFixed();
+      option.value = multiple === 1 ? "" : option.textContent;
       select.append(option);
     }
     select.hidden = false;
     select.addEventListener("change", () => {
-      this.multiple = Number(select.value);
-      this.draw();
+      this.book.regroup(select.value);
+      this.onGroup(select.value);
     });
   }
 
@@ -69,8 +69,8 @@ export class BookView {
 
   draw() {
     if (this.book.seq === null) return;
-    const asks = this.book.levels("asks", LEVELS, this.multiple);
-    const bids = this.book.levels("bids", LEVELS, this.multiple);
+    const asks = this.book.levels("asks", LEVELS);
+    const bids = this.book.levels("bids", LEVELS);
     const deepest = [asks, bids].map((rows) => rows.at(-1)?.total ?? new Big(0)).reduce((a, b) => (a.gt(b) ? a : b));
     this.write("asks", [...asks].reverse(), deepest);
     this.write("bids", bids, deepest);

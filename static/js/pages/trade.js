@@ -45,7 +45,10 @@ function showOwn(orders) {
 
 // ---------------------------------------------------------------- book
 const book = new Book(config.tick);
-const view = new BookView(hook("book"), book, config, (price) => ticket.price(price));
+const view = new BookView(hook("book"), book, config, {
+  onPrice: (price) => ticket.price(price),
+  onGroup: (step) => socket.send({ type: "group", step }),
+});
 let isDrawing = false;
 
 function drawBook() {
@@ -222,6 +225,7 @@ const socket = new Socket(`/ws/market/${config.symbol}/`, {
   onOpen: (opened) => {
     book.seq = null;
     opened.send({ type: "interval", interval });
+    if (book.step) opened.send({ type: "group", step: book.step });
     loadCandles();
   },
   onState: showState(hook("connection"), texts),

@@ -1,108 +1,35 @@
 """Market feeds to open pages: one reader a web process, each frame encoded once and sent directly to every socket.
 
-A socket acknowledges the book frames it has handled. While too many are unacknowledged it is skipped, and gets a
-fresh snapshot once its window opens again: a slow page is late, never wrong, and never slows the others.
+The reader listens to the channels of what its sockets follow, and tells the markets process what that is. A socket
+acknowledges the book frames it has handled. While too many are unacknowledged it is skipped, and gets a fresh snapshot
+once its window opens again: a slow page is late, never wrong, and never slows the others.
 """
 
 import asyncio
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import msgspec
 import redis.asyncio as redis
 import structlog
 from django.conf import settings
+from redis.asyncio.client import PubSub
+
+from exchange.broadcast.frames import Body, Socket, Top, encode
+from exchange.broadcast.names import ALIVE, TICKERS, WATCHED, book_key, trades_key
 
 log = structlog.get_logger()
 
-CHANNEL = f"{settings.REDIS_PREFIX}:feed"
-WINDOW = 40
-TOP_LEVELS, TAPE, CANDLES = 50, 50, 2
+WATCH_SECONDS = 5.0
+TAPE, CANDLES = 50, 2
 STATUS_SECONDS = 1.0
-# What nobody spoke of for so long is not live any more; the markets process speaks of every book each second.
-AWAY_SECONDS = 5.0
+# When the markets process gave no sign of life for so long, nothing is live any more; it gives ten a second.
+AWAY_SECONDS = 3.0
 # A socket is closed only after its window was full for long, and never when we were too busy to read its answers.
 FULL_SECONDS, LAG_SECONDS = 20.0, 0.5
 STUCK = 4008
 YIELD_EVERY = 64
-SIDES = ("bids", "asks")
-Send = Callable[[str], Awaitable[None]]
-Body = dict[str, Any]
-_encoder = msgspec.json.Encoder()
-
-
-def book_key(symbol: str) -> str:
-    return f"{settings.REDIS_PREFIX}:book:{symbol}"
-
-
-def trades_key(symbol: str) -> str:
-    return f"{settings.REDIS_PREFIX}:trades:{symbol}"
-
-
-def encode(body: Body) -> str:
-    return _encoder.encode(body).decode()
-
-
-@dataclass(eq=False)
-class Socket:
-    """One open page: what it follows, which book frame it has, how many it has not acknowledged."""
-
-    send: Send
-    close: Callable[[int], Awaitable[None]]
-    symbol: str = ""
-    interval: str = "1m"
-    seq: int | None = None
-    unread: deque[int] = field(default_factory=deque)
-    full_since: float | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return len(self.unread) < WINDOW
-
-
-@dataclass(frozen=True)
-class Top:
-    """A market's best levels as they were last told, and the number of the frame that told them."""
-
-    seq: int
-    body: Body
-    heard_at: float
-
-    @cached_property
-    def sides(self) -> dict[str, dict[str, str]]:
-        return {side: dict(self.body[side]) for side in SIDES}
-
-    @cached_property
-    def snapshot(self) -> str:
-        levels = {side: self.body[side] for side in SIDES}
-        return encode({"type": "book", "kind": "snapshot", "seq": self.seq, **self._head, **levels})
-
-    def since(self, before: "Top") -> str:
-        """What a page that has `before` needs to have this."""
-        levels = {side: difference(before.sides[side], self.sides[side]) for side in SIDES}
-        return encode(
-            {"type": "book", "kind": "diff", "prev": before.seq, "seq": self.seq, **self._head, **levels}
-        )
-
-    @property
-    def _head(self) -> Body:
-        known = self.body
-        return {
-            "u": known["u"],
-            "epoch": known["epoch"],
-            "state": known["state"],
-            "at": known["published_ms"],
-        }
-
-
-def difference(before: dict[str, str], after: dict[str, str]) -> list[list[str]]:
-    """The levels that changed, with quantity "0" for those that are gone."""
-    changed = [[price, quantity] for price, quantity in after.items() if before.get(price) != quantity]
-    return changed + [[price, "0"] for price in before if price not in after]
 
 
 class Hub:
@@ -112,13 +39,17 @@ class Hub:
         self._clock = clock
         self.followers: defaultdict[str, set[Socket]] = defaultdict(set)
         self.ticker_sockets: set[Socket] = set()
-        self.tops: dict[str, Top] = {}
+        self.tops: dict[tuple[str, str], Top] = {}
         self.tapes: dict[str, deque[Body]] = {}
         self.candles: defaultdict[tuple[str, str], deque[Body]] = defaultdict(lambda: deque(maxlen=CANDLES))
         self.tickers: dict[str, Body] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._seq = time.time_ns() // 1_000_000
         self._heard_at = clock()
+        self._alive: Body = {}
+        self._channel: PubSub | None = None
+        self._tuned: set[str] = set()
+        self._watched_at = clock() - WATCH_SECONDS
 
     # ------------------------------------------------------------------ sockets come and go
     async def join(self, socket: Socket) -> None:
@@ -129,9 +60,10 @@ class Hub:
             if self.tickers:
                 await self._send(socket, encode({"type": "tickers", "tickers": self.tickers}))
             return
+        self.followers[socket.symbol].add(socket)
+        await self._tune()
         if socket.symbol not in self.tapes:
             await self._load(socket.symbol)
-        self.followers[socket.symbol].add(socket)
         await self._catch_up(socket)
 
     def leave(self, socket: Socket) -> None:
@@ -158,7 +90,15 @@ class Hub:
     async def change_interval(self, socket: Socket, interval: str) -> None:
         """The page's chart shows other candles now."""
         socket.interval = interval
+        await self._tune()
         await self._candles_to(socket)
+
+    async def change_step(self, socket: Socket, step: str) -> None:
+        """The page shows the book from farther away, or near again."""
+        if socket.step != step:
+            socket.step, socket.seq = step, None
+            await self._tune()
+            await self._book_to(socket, None)
 
     def _start(self) -> None:
         """The tasks begin with the first socket, and again should they ever have ended."""
@@ -178,16 +118,67 @@ class Hub:
     async def _read(self) -> None:
         client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2)
         async with client, client.pubsub(ignore_subscribe_messages=True) as channel:
-            await channel.subscribe(CHANNEL)
-            while True:
-                message = await channel.get_message(timeout=5)
-                if message is not None:
-                    await self.handle(msgspec.json.decode(message["data"]))
+            await channel.subscribe(ALIVE, TICKERS)
+            self._channel, self._tuned = channel, set()
+            try:
+                await self._tune()
+                for symbol in list(self.tapes):
+                    del self.tapes[symbol]
+                    await self._load(symbol)
+                while True:
+                    message = await channel.get_message(timeout=5)
+                    if message is not None:
+                        await self.handle(msgspec.json.decode(message["data"]))
+            finally:
+                self._channel = None
+
+    async def _tune(self) -> None:
+        """Listens to what the sockets follow now, and says at once what is new of it."""
+        sockets = [socket for followers in self.followers.values() for socket in followers]
+        wanted = {channel for socket in sockets for channel in socket.channels}
+        fresh, gone, channel = wanted - self._tuned, self._tuned - wanted, self._channel
+        if channel is None or not (fresh or gone):
+            return
+        self._tuned = wanted
+        for symbol in set(self.tapes) - {socket.symbol for socket in sockets}:
+            self._forget(symbol)
+        if gone:
+            await channel.unsubscribe(*gone)
+        if fresh:
+            await channel.subscribe(*fresh)
+            self._watched_at = self._clock() - WATCH_SECONDS
+            await self._watch()
+
+    def _forget(self, symbol: str) -> None:
+        """Nobody follows the market any more: what is known of it grows old unheard."""
+        del self.tapes[symbol]
+        for known in (self.tops, self.candles):
+            for key in [key for key in known if key[0] == symbol]:
+                del known[key]
+
+    async def _watch(self) -> None:
+        """The markets process hears what is looked at here."""
+        now = self._clock()
+        if now - self._watched_at < WATCH_SECONDS:
+            return
+        self._watched_at = now
+        names = {
+            name for followers in self.followers.values() for socket in followers for name in socket.names
+        }
+        if not names:
+            return
+        try:
+            async with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as client:
+                await client.zadd(WATCHED, dict.fromkeys(names, time.time()))
+        except (OSError, redis.RedisError) as error:
+            log.warning("broadcast.not_watched", error=type(error).__name__)
 
     async def handle(self, body: Body) -> None:
         """One message of the feed goes to everybody it concerns."""
         self._heard_at = self._clock()
         match body["type"]:
+            case "alive":
+                await self._on_alive(body)
             case "book":
                 await self._on_book(body)
             case "tickers":
@@ -197,23 +188,35 @@ class Hub:
             case "candle":
                 await self._on_candle(body)
 
+    async def _on_alive(self, body: Body) -> None:
+        """Another writer than before: what the last one said is stale until it is said again."""
+        was, self._alive = self._alive, body
+        if was and was["epoch"] != body["epoch"]:
+            await self._make_stale(lambda top: bool(top.body["epoch"] != body["epoch"]))
+
+    async def _make_stale(self, is_old: Callable[[Top], bool]) -> None:
+        for top in list(self.tops.values()):
+            if top.body["state"] == "LIVE" and is_old(top):
+                await self._on_book({**top.body, "state": "STALE"})
+
     async def _on_book(self, body: Body) -> None:
-        before = self.tops.get(body["symbol"])
+        symbol, step = body["symbol"], body.get("step", "")
+        before = self.tops.get((symbol, step))
         top = self._remember(body)
-        followers = self._following(body["symbol"])
+        followers = [socket for socket in self._following(symbol) if socket.step == step]
         diff = top.since(before) if before is not None and followers else None
         for number, socket in enumerate(followers):
             if number % YIELD_EVERY == YIELD_EVERY - 1:
                 await asyncio.sleep(0)
             # While others were served this one may have caught up by itself.
-            if socket.seq != top.seq:
+            if socket.seq != top.seq and socket.step == step:
                 has_before = before is not None and socket.seq == before.seq
                 await self._book_to(socket, diff if has_before else None)
 
     def _remember(self, body: Body) -> Top:
         self._seq += 1
-        top = Top(self._seq, body, self._clock())
-        self.tops[body["symbol"]] = top
+        top = Top(self._seq, body)
+        self.tops[body["symbol"], body.get("step", "")] = top
         return top
 
     async def _on_tickers(self, body: Body) -> None:
@@ -242,17 +245,24 @@ class Hub:
         """What was published before this process listened."""
         try:
             async with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as client:
-                raw = await client.get(book_key(symbol))
+                raw, alive = await client.mget(book_key(symbol), ALIVE)
                 rows = await client.lrange(trades_key(symbol), 0, TAPE - 1)  # type: ignore[misc]
         except (OSError, redis.RedisError):
             return
         trades = [msgspec.json.decode(row) for row in reversed(rows)]
         self.tapes.setdefault(symbol, deque(trades, maxlen=TAPE))
-        if raw is not None and symbol not in self.tops:
-            body = msgspec.json.decode(raw)
-            is_old = time.time_ns() // 1_000_000 - body["published_ms"] > AWAY_SECONDS * 1000
-            levels = {side: body[side][:TOP_LEVELS] for side in SIDES}
-            self._remember({**body, **levels, "state": "STALE" if is_old else body["state"]})
+        if raw is None:
+            return
+        body, known = msgspec.json.decode(raw), self.tops.get((symbol, ""))
+        if known is None or (known.body["epoch"], known.body["u"]) < (body["epoch"], body["u"]):
+            is_current = alive is not None and self._is_current(msgspec.json.decode(alive), body)
+            self._remember(body if is_current else {**body, "state": "STALE"})
+
+    @staticmethod
+    def _is_current(alive: Body, body: Body) -> bool:
+        """True while the writer of the book is the one that gives signs of life, and just gave one."""
+        age_ms = time.time_ns() // 1_000_000 - alive["at"]
+        return bool(alive["epoch"] == body["epoch"]) and age_ms <= AWAY_SECONDS * 1000
 
     # ------------------------------------------------------------------ sending
     def _following(self, symbol: str) -> list[Socket]:
@@ -273,7 +283,7 @@ class Hub:
 
     async def _book_to(self, socket: Socket, diff: str | None) -> None:
         """The market's newest book: by a difference to what the socket has, or whole; nothing while it is full."""
-        top = self.tops.get(socket.symbol)
+        top = self.tops.get((socket.symbol, socket.step))
         if top is None:
             return
         if self._is_full(socket):
@@ -316,9 +326,10 @@ class Hub:
         text = encode({"type": "status", "feed": state, "at": time.time_ns() // 1_000_000})
         everybody = [socket for sockets in self.followers.values() for socket in sockets]
         await self._to_all([*everybody, *self.ticker_sockets], text)
-        for top in list(self.tops.values()):
-            if top.body["state"] == "LIVE" and now - top.heard_at > AWAY_SECONDS:
-                await self._on_book({**top.body, "state": "STALE"})
+        if state == "STALE":
+            await self._make_stale(lambda top: True)
+        await self._tune()
+        await self._watch()
         await self._close_stuck(everybody, now, lag)
 
     async def _close_stuck(self, sockets: list[Socket], now: float, lag: float) -> None:

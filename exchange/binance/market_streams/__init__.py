@@ -1,0 +1,6 @@
+"""Market streams over as many sockets as they need, all driven by one loop in the caller's thread."""
+
+from exchange.binance.market_streams.loop import MarketStreams
+from exchange.binance.market_streams.pace import Pace
+
+__all__ = ["MarketStreams", "Pace"]

@@ -1,0 +1,63 @@
+"""A socket as websocket-client wants one: with a read buffer, and sends that never wait."""
+
+import errno
+import socket
+import ssl
+
+READ_BYTES = 64 * 1024
+MOST_UNSENT = 1024 * 1024
+
+
+class Buffered:
+    """Stands in as `sock` of a connected WebSocket.
+
+    The library reads a frame in three pieces; here most of them come out of one read of many frames.
+    """
+
+    def __init__(self, raw: socket.socket) -> None:
+        raw.setblocking(False)
+        self._raw = raw
+        self._chunk, self._at = b"", 0
+        self._unsent = bytearray()
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def gettimeout(self) -> int:
+        return 0  # never waits
+
+    @property
+    def is_drained(self) -> bool:
+        """Another read would find nothing: a short one took all that there was, also of a TLS record (16 KiB)."""
+        return self._at >= len(self._chunk) and len(self._chunk) < READ_BYTES
+
+    def recv(self, size: int) -> bytes:
+        """At most so many bytes, none at the end of the connection; BlockingIOError when nothing has come."""
+        at = self._at
+        if at >= len(self._chunk):
+            try:
+                self._chunk = self._raw.recv(READ_BYTES)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
+                raise BlockingIOError(errno.EAGAIN, "nothing has come") from error
+            at = 0
+        self._at = at + size
+        return self._chunk[at : at + size]
+
+    def send(self, content: bytes) -> int:
+        """Takes all of it; what the system does not take now goes out with the next `flush`."""
+        self._unsent += content
+        self.flush()
+        if len(self._unsent) > MOST_UNSENT:
+            raise OSError(errno.ENOBUFS, "the venue takes nothing any more")
+        return len(content)
+
+    def flush(self) -> None:
+        while self._unsent:
+            try:
+                sent = self._raw.send(self._unsent)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return
+            del self._unsent[:sent]
+
+    def close(self) -> None:
+        self._raw.close()

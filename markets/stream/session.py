@@ -1,0 +1,107 @@
+"""The one writer at work: lines to the venue, books, what is published, and the threads that serve them."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from exchange.binance.market_streams import MarketStreams
+from exchange.binance.models import DepthSnapshot
+from markets.interest import markets_of
+from markets.stream.events import streams_of
+from markets.stream.following import Following
+from markets.stream.keeping import CandleKeeper, Store
+from markets.stream.publishing import Publisher
+from markets.writer import Lost, Writer
+
+log = structlog.get_logger()
+
+LOOK_SECONDS, STORE_SECONDS, HAND_OVER_SECONDS = 0.5, 5.0, 5.0
+FETCHERS = 3
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The markets to follow in the order of their rank, and the names that are looked at."""
+
+    symbols: tuple[str, ...] = ()
+    watched: frozenset[str] = frozenset()
+
+
+class Session:
+    """From the moment this process may write until it ends or another process does."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        *,
+        stream_url: str,
+        wanted: Callable[[], Wanted],
+        fetch_snapshot: Callable[[str, int], DepthSnapshot],
+        store: Store,
+    ) -> None:
+        self.following = Following(fetch_snapshot=fetch_snapshot)
+        self._publisher = Publisher(self.following, writer)
+        self._keeper = CandleKeeper(store)
+        self._ask = wanted
+        self._looked, self._served = Wanted(), Wanted()
+        self._handed_at = time.monotonic()
+        self._over = threading.Event()
+        self._streams = MarketStreams(
+            base_url=stream_url,
+            on_frame=self.following.on_frame,
+            on_up=self.following.on_up,
+            on_down=self.following.on_down,
+            on_tick=self._tick,
+        )
+
+    def run(self) -> None:
+        """Until `stop`, or until another process writes."""
+        works = [(self._look, LOOK_SECONDS), (self._keeper.store, STORE_SECONDS)]
+        threads = [threading.Thread(target=self._repeat, args=work, daemon=True) for work in works]
+        fetch, over = self.following.fetch_for_ever, self._over
+        threads += [threading.Thread(target=fetch, args=(over,), daemon=True) for _ in range(FETCHERS)]
+        for thread in threads:
+            thread.start()
+        try:
+            self._streams.run()
+        finally:
+            self._over.set()
+
+    def stop(self) -> None:
+        self._streams.stop()
+
+    # ------------------------------------------------------------------ the streams' thread
+    def _tick(self) -> None:
+        wanted = self._looked
+        if wanted is not self._served:
+            self._served = wanted
+            self.following.follow(wanted.symbols, markets_of(wanted.watched))
+            self._publisher.serve(wanted.watched)
+            self._streams.want(streams_of(wanted.symbols, wanted.watched))
+        self.following.take_snapshots()
+        try:
+            self._publisher.publish()
+        except Lost:
+            log.warning("writer.lost")
+            self.stop()
+        now = time.monotonic()
+        if now - self._handed_at >= HAND_OVER_SECONDS:
+            self._handed_at = now
+            self._keeper.hand_over(self.following.unstored())
+
+    # ------------------------------------------------------------------ threads of their own
+    def _look(self) -> None:
+        wanted = self._ask()
+        if wanted != self._looked:
+            self._looked = wanted
+
+    def _repeat(self, work: Callable[[], None], seconds: float) -> None:
+        while not self._over.is_set():
+            try:
+                work()
+            except Exception as error:  # the outermost loop: the database or Redis may be away for a while
+                log.warning("markets.not_kept_up", work=work.__name__, error=type(error).__name__)
+            self._over.wait(seconds)
