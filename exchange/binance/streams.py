@@ -1,6 +1,6 @@
-"""Market streams and the user data stream: connected for ever, with back-off, watchdog and daily rotation.
+"""The user data stream: connected for ever, with back-off, watchdog and daily rotation.
 
-Both run in the caller's thread and call the caller back; a callback that raises ends the connection, never the loop.
+It runs in the caller's thread and calls the caller back; a callback that raises ends the connection, never the loop.
 """
 
 import json
@@ -8,11 +8,10 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import msgspec
 import structlog
 import websocket
 
@@ -27,8 +26,6 @@ STABLE_SECONDS = 30
 # The venue cuts a connection after 24 hours; going first, at about 23, chooses the moment.
 ROTATE_SECONDS = 23 * 3600
 SILENCE_SECONDS = 45  # the venue pings every 20 s: nothing for longer means the line is dead
-URL_STREAMS = 100
-SUBSCRIBE_STREAMS = 200
 TICK_SECONDS = 1.0
 
 
@@ -36,30 +33,15 @@ class Down(Exception):
     """The connection has to be made again; `reason` says why."""
 
 
-class Envelope(msgspec.Struct):
-    """A frame of a combined stream, its payload not yet decoded."""
-
-    stream: str = ""
-    data: msgspec.Raw = msgspec.Raw(b"null")
-
-
-_decode_envelope = msgspec.json.Decoder(Envelope).decode
-
-
 class _Connection:
     """One socket's life, and the endless series of them."""
 
     def __init__(self, on_down: Callable[[str], None] | None = None) -> None:
         self._stopped = threading.Event()
-        self._restart = threading.Event()
         self._on_down = on_down or (lambda reason: None)
 
     def stop(self) -> None:
         self._stopped.set()
-
-    def restart(self) -> None:
-        """Make the connection again soon, for instance with other streams."""
-        self._restart.set()
 
     def run(self) -> None:
         """Until `stop`: connect, serve, and after every end connect again, later each time."""
@@ -83,7 +65,6 @@ class _Connection:
 
     @contextmanager
     def _connected(self, url: str) -> Iterator[websocket.WebSocket]:
-        self._restart.clear()
         socket = websocket.create_connection(
             url, timeout=10, skip_utf8_validation=True, enable_multithread=True
         )
@@ -113,46 +94,6 @@ class _Connection:
                 raise Down("silence")
             if now - began > ROTATE_SECONDS:
                 raise Down("daily rotation")
-            if self._restart.is_set():
-                raise Down("asked to restart")
-
-
-class MarketStream(_Connection):
-    """A combined market stream: `on_frame(stream name, raw payload)` for each event."""
-
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        streams: Callable[[], Sequence[str]],
-        on_open: Callable[[], None],
-        on_frame: Callable[[str, msgspec.Raw], None],
-        on_down: Callable[[str], None] | None = None,
-    ) -> None:
-        super().__init__(on_down)
-        self._base_url, self._streams = base_url, streams
-        self._on_open, self._on_frame = on_open, on_frame
-
-    def _serve(self) -> None:
-        names = list(self._streams())
-        if not names:
-            raise Down("no streams to follow yet")
-        with self._connected(f"{self._base_url}/stream?streams={'/'.join(names[:URL_STREAMS])}") as socket:
-            self._subscribe(socket, names[URL_STREAMS:])
-            self._on_open()
-            for frame in self._frames(socket):
-                envelope = _decode_envelope(frame)
-                if envelope.stream == "!serverShutdown":
-                    raise Down("server shutdown")
-                if envelope.stream:
-                    self._on_frame(envelope.stream, envelope.data)
-
-    @staticmethod
-    def _subscribe(socket: websocket.WebSocket, names: list[str]) -> None:
-        for number, start in enumerate(range(0, len(names), SUBSCRIBE_STREAMS), start=1):
-            part = names[start : start + SUBSCRIBE_STREAMS]
-            socket.send(json.dumps({"method": "SUBSCRIBE", "params": part, "id": number}))
-            time.sleep(0.25)  # at most five control messages a second
 
 
 class UserStream(_Connection):
