@@ -2,24 +2,28 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import msgspec
 import structlog
 
 from exchange.binance.market_streams import MarketStreams
 from exchange.binance.models import DepthSnapshot
+from markets.book import State
 from markets.interest import markets_of
 from markets.stream.events import streams_of
 from markets.stream.following import Following
 from markets.stream.keeping import CandleKeeper, Store
 from markets.stream.publishing import Publisher
+from markets.stream.recorder import Recorder, Shown
 from markets.writer import Lost, Writer
 
 log = structlog.get_logger()
 
 LOOK_SECONDS, STORE_SECONDS, HAND_OVER_SECONDS = 0.5, 5.0, 5.0
 FETCHERS = 3
+Books = Callable[[], Iterable[Shown]]
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,11 @@ class Session:
         wanted: Callable[[], Wanted],
         fetch_snapshot: Callable[[str, int], DepthSnapshot],
         store: Store,
+        recorder: Callable[[Books], Recorder] | None = None,
     ) -> None:
-        self.following = Following(fetch_snapshot=fetch_snapshot)
+        self.following = Following(fetch_snapshot=self._fetch)
+        self._url, self._fetch_snapshot = stream_url, fetch_snapshot
+        self._recorder = recorder(self._shown) if recorder else None
         self._publisher = Publisher(self.following, writer)
         self._keeper = CandleKeeper(store)
         self._ask = wanted
@@ -51,7 +58,7 @@ class Session:
         self._over = threading.Event()
         self._streams = MarketStreams(
             base_url=stream_url,
-            on_frame=self.following.on_frame,
+            on_frame=self._frame if self._recorder else self.following.on_frame,
             on_up=self.following.on_up,
             on_down=self.following.on_down,
             on_tick=self._tick,
@@ -65,10 +72,14 @@ class Session:
         threads += [threading.Thread(target=fetch, args=(over,), daemon=True) for _ in range(FETCHERS)]
         for thread in threads:
             thread.start()
+        if self._recorder is not None:
+            self._recorder.connected(f"{self._url}/stream")
         try:
             self._streams.run()
         finally:
             self._over.set()
+            if self._recorder is not None:
+                self._recorder.stop()
 
     def stop(self) -> None:
         self._streams.stop()
@@ -92,7 +103,24 @@ class Session:
             self._handed_at = now
             self._keeper.hand_over(self.following.unstored())
 
+    def _frame(self, raw: bytes) -> None:
+        if self._recorder is not None:
+            self._recorder.received(raw)
+        self.following.on_frame(raw)
+
+    def _shown(self) -> list[Shown]:
+        """The live books as they are this moment."""
+        live = [book for book in self.following.books.values() if book.state == State.LIVE]
+        return [Shown(book.symbol, book.last_update_id, book.bids.top(), book.asks.top()) for book in live]
+
     # ------------------------------------------------------------------ threads of their own
+    def _fetch(self, symbol: str, limit: int) -> DepthSnapshot:
+        found = self._fetch_snapshot(symbol, limit)
+        if self._recorder is not None:
+            body = {"lastUpdateId": found.last_update_id, "bids": found.bids, "asks": found.asks}
+            self._recorder.answered(f"/api/v3/depth?symbol={symbol}&limit={limit}", msgspec.json.encode(body))
+        return found
+
     def _look(self) -> None:
         wanted = self._ask()
         if wanted != self._looked:

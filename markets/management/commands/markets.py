@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -18,7 +19,8 @@ from exchange.binance.models import DepthSnapshot, Kline
 from exchange.gate import services as gate
 from markets import interest, queries, services
 from markets.stream.following import Series
-from markets.stream.session import Session, Wanted
+from markets.stream.recorder import Recorder
+from markets.stream.session import Books, Session, Wanted
 from markets.writer import Writer
 
 log = structlog.get_logger()
@@ -67,6 +69,7 @@ class Command(BaseCommand):
             wanted=self.wanted,
             fetch_snapshot=self.snapshot,
             store=self.store,
+            recorder=self.recorder if settings.RECORD_DIR else None,
         )
         if not self.stopped.is_set():
             self.session.run()
@@ -75,6 +78,16 @@ class Command(BaseCommand):
             self.writer.release()
         except (OSError, RedisError) as error:
             log.warning("writer.not_released", error=type(error).__name__)
+
+    @staticmethod
+    def recorder(books: Books) -> Recorder:
+        return Recorder(
+            Path(settings.RECORD_DIR),
+            books=books,
+            rotate_bytes=settings.RECORD_ROTATE_MB * 2**20,
+            rotate_seconds=settings.RECORD_ROTATE_MINUTES * 60,
+            keep=settings.RECORD_KEEP,
+        )
 
     def wanted(self) -> Wanted:
         """What staff list, read every few seconds, and what anybody looks at."""
