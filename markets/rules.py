@@ -34,7 +34,7 @@ INTERVALS = {
     "6h": 21600, "8h": 28800, "12h": 43200, "1d": 86400, "3d": 259200, "1w": 604800, "1M": 2592000,
 }  # fmt: skip
 # The intervals whose newest candle is kept up to date by the stream.
-LIVE_INTERVALS = ("1m", "5m", "15m", "1h", "4h", "1d", "1w")
+LIVE_INTERVALS = ("1m", "15m", "1h", "1d")
 QUARTER, DAY = 15, 86_400
 _ZONE = re.compile(r"([+-]?)([0-9]{1,2})(?::([0-5][0-9]))?")
 
@@ -277,9 +277,7 @@ def finer(interval: str, zone: int) -> str | None:
     """The longest streamed interval of which candles of this one are made whole; None for seconds."""
     length = DAY if interval == "1M" else INTERVALS[interval]
     fitting = [
-        name
-        for name in LIVE_INTERVALS
-        if name != "1w" and length % INTERVALS[name] == 0 and zone * 60 % INTERVALS[name] == 0
+        name for name in LIVE_INTERVALS if length % INTERVALS[name] == 0 and zone * 60 % INTERVALS[name] == 0
     ]
     return fitting[-1] if fitting else None
 

@@ -292,9 +292,11 @@ class CrowdMarket:
     def aggregates(self) -> list[Aggregate]:
         return [self._aggregate(trade) for trade in self._trades]
 
-    def klines(self, interval: str, start_ms: int | None, end_ms: int | None, limit: int) -> list[list[Any]]:
+    def klines(
+        self, interval: str, start_ms: int | None, end_ms: int | None, limit: int, east: int = 0
+    ) -> list[list[Any]]:
         self.candles.roll(now_ms())
-        return self.candles.rows(interval, start_ms, end_ms, limit)
+        return self.candles.rows(interval, start_ms, end_ms, limit, east)
 
     def average(self) -> Decimal:
         return self.last

@@ -136,8 +136,10 @@ class RecordedMarket:
     def average(self) -> Decimal:
         return self.last
 
-    def klines(self, interval: str, start_ms: int | None, end_ms: int | None, limit: int) -> list[list[Any]]:
-        """Those that were played: oldest first, from the start when one is given, else the newest."""
+    def klines(
+        self, interval: str, start_ms: int | None, end_ms: int | None, limit: int, east: int = 0
+    ) -> list[list[Any]]:
+        """Those that were played, whatever the zone; oldest first, from the start when given, else the newest."""
         low, high = start_ms or 0, end_ms if end_ms is not None else 2**62
         rows = [row for at, row in sorted(self._candles.get(interval, {}).items()) if low <= at <= high]
         return rows[:limit] if start_ms is not None else rows[-limit:]

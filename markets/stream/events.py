@@ -8,9 +8,9 @@ import msgspec
 
 from exchange.money import plain
 from markets.book import Diff
-from markets.rules import INTERVALS
+from markets.rules import INTERVALS, LIVE_INTERVALS
 
-KINDS = ("depth@100ms", "trade", "kline_1m")
+KINDS = ("depth@100ms", "trade", *(f"kline_{interval}" for interval in LIVE_INTERVALS))
 # The last 24 hours of all markets come in one stream.
 TICKERS_STREAM = "!miniTicker@arr"
 
@@ -65,7 +65,7 @@ def streams_of(symbols: Iterable[str], watched: Iterable[str] = ()) -> list[str]
     listed = set(symbols)
     for name in watched:
         symbol, _at, kind = name.partition("@")
-        if symbol in listed and kind.removeprefix("kline_") in INTERVALS and kind != "kline_1m":
+        if symbol in listed and kind.removeprefix("kline_") in INTERVALS and kind not in KINDS:
             found.append(f"{symbol.lower()}@{kind}")
     return [TICKERS_STREAM, *found] if found else []
 

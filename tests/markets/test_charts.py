@@ -108,7 +108,7 @@ def test_the_days_of_a_time_zone_go_on_too(
 ) -> None:
     services.candles("BTCUSDT", interval, limit=5, zone=zone)
     trade(paper, "91000")
-    stream(paper, {"15m": 700, "1h": 200, "4h": 200})
+    stream(paper, {"15m": 700, "1h": 760})
     found = services.candles("BTCUSDT", interval, limit=5, zone=zone)
     assert said(found) == theirs(paper, interval, 5, zone)
     local = found[-1].open_at + timedelta(minutes=zone)
@@ -236,8 +236,8 @@ def test_hours_of_a_zone_of_whole_hours_are_those_of_everybody(calls: Calls) -> 
 
 @pytest.mark.parametrize(
     ("interval", "zone", "parts"),
-    [("1s", 0, None), ("3m", 0, "1m"), ("30m", 0, "15m"), ("12h", 0, "4h"), ("3d", 0, "1d"), ("1M", 0, "1d"),
-     ("1d", 480, "4h"), ("1w", 60, "1h"), ("1M", 345, "15m")],
+    [("1s", 0, None), ("3m", 0, "1m"), ("30m", 0, "15m"), ("12h", 0, "1h"), ("3d", 0, "1d"), ("1M", 0, "1d"),
+     ("1d", 480, "1h"), ("1w", 60, "1h"), ("1M", 345, "15m")],
 )  # fmt: skip
 def test_candles_are_made_of_the_longest_that_fit(interval: str, zone: int, parts: str | None) -> None:
     assert rules.finer(interval, zone) == parts

@@ -356,6 +356,7 @@ def test_the_names_of_the_streams_are_the_venues() -> None:
         "BTCUSDT#10",
     ]
     assert streams_of(["BTCUSDT"], watched) == [
-        "!miniTicker@arr", "btcusdt@depth@100ms", "btcusdt@trade", "btcusdt@kline_1m", "btcusdt@kline_5m",
+        "!miniTicker@arr", "btcusdt@depth@100ms", "btcusdt@trade", "btcusdt@kline_1m", "btcusdt@kline_15m",
+        "btcusdt@kline_1h", "btcusdt@kline_1d", "btcusdt@kline_5m",
     ]  # fmt: skip
     assert streams_of([]) == []
