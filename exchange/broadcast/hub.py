@@ -32,6 +32,12 @@ STUCK = 4008
 YIELD_EVERY = 64
 
 
+def is_ending() -> bool:
+    """True when this task was told to end: the client of Redis may swallow that while it connects or disconnects."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class Hub:
     """All market sockets of this process and the one task that feeds them."""
 
@@ -108,7 +114,7 @@ class Hub:
 
     # ------------------------------------------------------------------ the reader
     async def _read_forever(self) -> None:
-        while True:
+        while not is_ending():
             try:
                 await self._read()
             except Exception as error:  # the outermost loop: Redis may be away; pages are told so by the beat
@@ -125,7 +131,7 @@ class Hub:
                 for symbol in list(self.tapes):
                     del self.tapes[symbol]
                     await self._load(symbol)
-                while True:
+                while not is_ending():
                     message = await channel.get_message(timeout=5)
                     if message is not None:
                         await self.handle(msgspec.json.decode(message["data"]))
@@ -314,7 +320,7 @@ class Hub:
 
     # ------------------------------------------------------------------ each second
     async def _beat_forever(self) -> None:
-        while True:
+        while not is_ending():
             before = time.monotonic()
             await asyncio.sleep(STATUS_SECONDS)
             await self.beat(lag=time.monotonic() - before - STATUS_SECONDS)
