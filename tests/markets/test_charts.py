@@ -184,7 +184,7 @@ def test_parts_that_stood_still_do_not_count_for_prices() -> None:
     make_market()
     start = timezone.now().replace(minute=0, second=0, microsecond=0) - timedelta(hours=4)
     start -= timedelta(hours=start.hour % 2)
-    opens = [start + timedelta(hours=number) for number in range(-2, 5)]
+    opens = [start + timedelta(hours=number) for number in range(-2, 6)]
     prices = {opens[0]: ("5", 1), opens[1]: ("7", 1), opens[2]: ("7", 0), opens[3]: ("6", 2)}
     services.store_candles(
         {("BTCUSDT", "1h"): [kline(at, *prices.get(at, ("6", 0))) for at in opens if at <= timezone.now()]}
