@@ -58,10 +58,18 @@ def test_levels_are_in_order_of_price_with_their_sums(page: Page) -> None:
     assert in_page(page, "book", body, SNAPSHOT) == [["10.00", "2.5"], ["9.90", "3.5"], ["9.85", "7.5"]]
 
 
-def test_grouped_bids_round_down_and_asks_up(page: Page) -> None:
-    body = """const book = new lib.Book('0.01'); book.apply(given);
-      return ['bids', 'asks'].map((side) => book.levels(side, 15, 10).map(({price}) => price));"""
-    assert in_page(page, "book", body, SNAPSHOT) == [["10.00", "9.90", "9.80"], ["10.10", "10.20"]]
+def test_a_book_from_farther_away_takes_only_what_the_server_summed_so_and_knows_the_best_prices(
+    page: Page,
+) -> None:
+    body = """const book = new lib.Book('0.01'); book.apply(given); book.regroup('0.1');
+      const late = book.apply({...given, seq: given.seq + 1});
+      const before = book.levels('bids', 15).length;
+      const best = {bids: '10.00', asks: '10.01'};
+      book.apply({...given, step: '0.1', best, bids: [['10', '2.5'], ['9.9', '1']], asks: [['10.1', '3']]});
+      const rows = ['bids', 'asks'].map((side) => book.levels(side, 15).map(({price}) => price));
+      return [late, before, rows, book.best('asks').price];"""
+    told = in_page(page, "book", body, SNAPSHOT)
+    assert told == [True, 0, [["10.00", "9.90"], ["10.10"]], "10.01"]
 
 
 def test_a_difference_that_does_not_follow_asks_for_a_snapshot(page: Page) -> None:
