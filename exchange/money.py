@@ -11,6 +11,7 @@ _PLAIN = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,18})?")
 # Wide enough for a 38-digit product of two amounts; anything that would be rounded raises instead.
 EXACT = Context(prec=80, traps=[Inexact, InvalidOperation, Overflow])
 _WIDE = Context(prec=80, traps=[InvalidOperation, Overflow])
+_QUOTIENT = Context(prec=40)  # rounds half even
 
 
 def parse(text: object, *, field: str | None = None) -> Decimal:
@@ -64,3 +65,8 @@ def round_down(amount: Decimal, scale: int) -> Decimal:
 def multiply(left: Decimal, right: Decimal) -> Decimal:
     """The exact product; raises Inexact rather than lose a digit."""
     return EXACT.multiply(left, right)
+
+
+def divide(amount: Decimal, by: Decimal) -> Decimal:
+    """A quotient of 40 digits, for estimates and before rounding down to a step."""
+    return _QUOTIENT.divide(amount, by)

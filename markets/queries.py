@@ -4,7 +4,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,20 +16,15 @@ from redis.exceptions import RedisError
 
 from exchange.binance.models import SOR
 from exchange.errors import OUTAGES
-from exchange.money import EXACT, multiply
+from exchange.money import MAX_DECIMALS
 from markets import feed, interest, rules
 from markets.errors import UnknownInterval, UnknownMarket
 from markets.models import Candle, Market
+from markets.walks import Level, Walk, walk
 
 log = structlog.get_logger()
 WHOLE_WAIT_MS, WHOLE_POLL_MS = 800, 50
-_WIDE = Context(prec=40, rounding=ROUND_HALF_EVEN)
-ZERO, BPS = Decimal(0), Decimal(10_000)
-
-
-def divide(amount: Decimal, by: Decimal) -> Decimal:
-    """A quotient of 40 digits, for estimates and before rounding down to a step."""
-    return _WIDE.divide(amount, by)
+ZERO = Decimal(0)
 
 
 # ------------------------------------------------------------------ catalogue
@@ -111,8 +107,12 @@ class PublishedBook:
     published_ms: int
     state: str
     known: int | None
-    bids: Sequence[tuple[str, str]]
-    asks: Sequence[tuple[str, str]]
+    bids: Sequence[Level]
+    asks: Sequence[Level]
+
+    def facing(self, side: str) -> Sequence[Level]:
+        """What an order of this side takes, best first."""
+        return self.asks if side == "BUY" else self.bids
 
     @property
     def age_ms(self) -> int:
@@ -178,57 +178,22 @@ def _as_of_now(body: dict[str, Any], alive: dict[str, Any] | None) -> PublishedB
     return PublishedBook(**{**body, **sides})
 
 
-@dataclass(frozen=True)
-class Walk:
-    """What an order would get from a book, level by level; `is_complete` False: the known depth ended first."""
-
-    quantity: Decimal
-    quote: Decimal
-    average: Decimal | None
-    worst: Decimal | None
-    slippage_bps: Decimal | None
-    is_complete: bool
-
-
-def walk(
-    book: PublishedBook, side: str, *, quantity: Decimal | None = None, quote: Decimal | None = None
-) -> Walk:
-    """Walks the other side of the book for a quantity of base or an amount of quote."""
-    levels = book.asks if side == "BUY" else book.bids
-    wanted = quantity if quote is None else quote
-    assert wanted is not None, "a walk is for a quantity or for a total"
-    left, got, spent, worst = wanted, ZERO, ZERO, None
-    for price_text, quantity_text in levels:
-        if not left:
-            break
-        worst = Decimal(price_text)
-        taken, paid = _take(worst, Decimal(quantity_text), left, is_total=quote is not None)
-        got, spent = EXACT.add(got, taken), EXACT.add(spent, paid)
-        left = EXACT.subtract(left, taken if quote is None else paid)
-    if worst is None or not got:
-        return Walk(got, spent, None, None, None, not left)
-    average, best = divide(spent, got), Decimal(levels[0][0])
-    return Walk(got, spent, average, worst, divide(abs(average - best) * BPS, best), not left)
-
-
 def walk_of(
-    book: PublishedBook, side: str, *, quantity: Decimal | None = None, quote: Decimal | None = None
+    book: PublishedBook,
+    side: str,
+    *,
+    quantity: Decimal | None = None,
+    quote: Decimal | None = None,
+    limit: Decimal | None = None,
+    step: Decimal = ZERO,
+    scale: int = MAX_DECIMALS,
 ) -> Walk:
     """The walk through this book, or through the whole of the market's when its best levels do not reach."""
-    found = walk(book, side, quantity=quantity, quote=quote)
-    if found.is_complete:
+    through = partial(walk, side=side, quantity=quantity, quote=quote, limit=limit, step=step, scale=scale)
+    found = through(book.facing(side))
+    if not found.is_beyond or (whole := whole_book(book.symbol)) is None:
         return found
-    whole = whole_book(book.symbol)
-    return found if whole is None else walk(whole, side, quantity=quantity, quote=quote)
-
-
-def _take(price: Decimal, offered: Decimal, left: Decimal, *, is_total: bool) -> tuple[Decimal, Decimal]:
-    """How much of one level is taken and what it costs, when so much quantity, or so much of the total, is left."""
-    worth = multiply(price, offered)
-    if not is_total:
-        taken = min(left, offered)
-        return taken, multiply(price, taken)
-    return (offered, worth) if worth <= left else (divide(left, price), left)
+    return through(whole.facing(side))
 
 
 # ------------------------------------------------------------------ tickers and trades

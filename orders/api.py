@@ -84,6 +84,7 @@ class PreviewOut(serializers.Serializer[Any]):
     held = MoneyField()
     held_asset = serializers.CharField()
     slippage_bps = MoneyField(allow_null=True)
+    filled_share = MoneyField(allow_null=True)
     is_complete = serializers.BooleanField()
     limit_price = MoneyField(allow_null=True)
 

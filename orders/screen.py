@@ -117,9 +117,7 @@ def texts() -> dict[str, str]:
         "farAbove": _("Your limit is {percent}% above the best offer."),
         "farBelow": _("Your limit is {percent}% below the best bid."),
         "movesPrice": _("This order would move the price by {percent}%."),
-        "beyondDepth": _(
-            "The known depth of the book does not reach that far: only part of it may be filled."
-        ),
+        "onlyPart": _("The book as it is would fill only {percent}% of this order."),
         "unknown": _(
             "No answer came. Look at your open orders before you send it again; sending the same again is safe."
         ),

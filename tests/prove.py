@@ -1,7 +1,8 @@
 """`make prove`: what is too long for the suite, at its full length. The last line is one JSON object.
 
 100,000 minimal trades through the books, 25,000 of each of four symbols, some at the same time: nobody is richer by
-them than by what the venue's own rounding gave away, and the books balance afterwards.
+them than by what the venue's own rounding gave away, and the books balance afterwards. 10,000 random orders priced by a
+walk of the book: the paper venue executes them so to the last digit.
 """
 
 import json
@@ -17,12 +18,14 @@ from exchange.money import plain
 
 FORK = multiprocessing.get_context("fork")
 TRADES = 25_000  # of each symbol
+WALKS = 10_000
 
 
 def main() -> int:
-    figures: dict[str, Any] = {"prove": "minimal trades make nobody richer"}
+    figures: dict[str, Any] = {"prove": "minimal trades make nobody richer, walks are what is executed"}
     is_proven = False
     try:
+        figures |= prove_walks()
         with suite.serving_tests(os.environ):
             suite.enter_worker(os.environ, "gw0")
             suite.clone_database(os.environ, suite.database_name(os.environ, "gw0"))
@@ -32,6 +35,15 @@ def main() -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
     print(json.dumps({**figures, "ok": is_proven}))
     return 0 if is_proven else 1
+
+
+def prove_walks() -> dict[str, Any]:
+    from tests.markets.walking import walk_and_execute
+
+    seed = int(os.environ.get("SEED") or time.time_ns() % 10**6)
+    tally = walk_and_execute(WALKS, seed)
+    assert not tally.differences, f"seed {seed}: {tally.differences[:5]}"
+    return {"walks": tally.orders, "walks_seed": seed, "walks_by_kind": dict(tally.kinds)}
 
 
 def prove_trades() -> dict[str, Any]:

@@ -12,12 +12,11 @@ from django.db.models import Q, QuerySet, Sum
 from django.utils import timezone
 
 from exchange.database import same_moment
-from exchange.money import EXACT
+from exchange.money import EXACT, divide
 from ledger.models import Account, Balance, Entry, ReconciledAsset
 from ledger.queries.house import house
 from ledger.queries.reconciling import latest_reconciliation
 from ledger.queries.worth import Prices
-from markets.queries import divide
 
 ZERO, TENTH = Decimal(0), Decimal("0.1")
 Kind = Account.Type

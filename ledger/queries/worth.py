@@ -5,7 +5,7 @@ from decimal import ROUND_CEILING, Context, Decimal
 
 from django.conf import settings
 
-from exchange.money import EXACT, round_up
+from exchange.money import EXACT, divide, round_up
 from markets import queries as markets
 
 BRIDGES = ("BTC", "ETH", "BNB", "USDC", "FDUSD")
@@ -53,7 +53,7 @@ class Prices:
         if ticker := self._tickers.get(f"{asset}{quote}"):
             return Decimal(ticker.last)
         if (ticker := self._tickers.get(f"{quote}{asset}")) and Decimal(ticker.last):
-            return markets.divide(ONE, Decimal(ticker.last))
+            return divide(ONE, Decimal(ticker.last))
         return None
 
     def worth(self, asset: str, amount: Decimal) -> Decimal | None:

@@ -3,17 +3,21 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from exchange.money import floor_to_step
 from markets import queries as markets
+from markets.models import Market
 from markets.rules import step_size
+from markets.walks import Walk
 from orders import rules
 from orders.models import Side
-from orders.services.tickets import Ticket, plan_of
+from orders.services.tickets import Plan, Ticket, plan_of
 
 
 @dataclass(frozen=True)
 class Preview:
-    """Estimates from the book of this moment; `is_complete` False: the known depth does not reach that far."""
+    """Estimates from the book of this moment, no further than the order's own worst price.
+
+    `filled_share`, from 0 to 1, is how much of it this book fills at once, None without a book.
+    """
 
     average: Decimal | None
     worst: Decimal | None
@@ -24,6 +28,7 @@ class Preview:
     held: Decimal
     held_asset: str
     slippage_bps: Decimal | None
+    filled_share: Decimal | None
     is_complete: bool
     limit_price: Decimal | None
 
@@ -33,19 +38,14 @@ def preview(ticket: Ticket) -> Preview:
     market = markets.market(ticket.symbol)
     plan = plan_of(market, ticket)
     book = markets.published_book(ticket.symbol)
-    walk = (
-        markets.walk_of(book, ticket.side, quantity=plan.quantity, quote=plan.quote_quantity)
-        if book
-        else None
-    )
+    walk = _walk(market, ticket, plan, book) if book else None
     average: Decimal | None = None
     quantity, quote = Decimal(0), Decimal(0)
     if ticket.price is not None and ticket.quantity is not None:
         average, quantity, quote = ticket.price, ticket.quantity, ticket.price * ticket.quantity
     elif walk:
         average = None if walk.average is None else _shown(walk.average)
-        quantity = floor_to_step(walk.quantity, step_size(market.filters))
-        quote = _shown(walk.quote)
+        quantity, quote = walk.quantity, _shown(walk.quote)
     received = market.base if ticket.side == Side.BUY else market.quote
     gained = quantity if ticket.side == Side.BUY else quote
     return Preview(
@@ -58,8 +58,21 @@ def preview(ticket: Ticket) -> Preview:
         held=plan.hold_amount,
         held_asset=plan.hold_asset,
         slippage_bps=round(walk.slippage_bps, 2) if walk and walk.slippage_bps is not None else None,
+        filled_share=_shown(walk.share) if walk else None,
         is_complete=walk.is_complete if walk else False,
         limit_price=plan.price,
+    )
+
+
+def _walk(market: Market, ticket: Ticket, plan: Plan, book: markets.PublishedBook) -> Walk:
+    return markets.walk_of(
+        book,
+        ticket.side,
+        quantity=plan.quantity,
+        quote=plan.quote_quantity,
+        limit=plan.price,
+        step=step_size(market.filters),
+        scale=market.quote.scale,
     )
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from exchange.money import decimals, floor_to_step, plain
+from exchange.money import decimals, divide, floor_to_step, plain
 from markets import queries as markets
 from markets import rules as filters
 from markets.models import Market
@@ -150,11 +150,11 @@ def _quantity_for(market: Market, ticket: Ticket, book: markets.PublishedBook, w
     _check_scale(market, ticket.quote_quantity)
     step = filters.step_size(market.filters)
     if ticket.side == Side.SELL:
-        quantity = floor_to_step(
-            markets.walk_of(book, ticket.side, quote=ticket.quote_quantity).quantity, step
-        )
+        quantity = markets.walk_of(
+            book, ticket.side, quote=ticket.quote_quantity, limit=worst, step=step
+        ).quantity
     else:
-        quantity = floor_to_step(markets.divide(ticket.quote_quantity, worst), step)
+        quantity = floor_to_step(divide(ticket.quote_quantity, worst), step)
     filters.check(market.filters, side=ticket.side, type="MARKET", quantity=quantity, reference=worst)
     return quantity
 

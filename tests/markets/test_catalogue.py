@@ -3,7 +3,6 @@
 import gzip
 import json
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -152,47 +151,3 @@ def test_assets_are_only_looked_at(client: Client) -> None:
     assert client.get("/admin/markets/asset/BTC/change/").status_code == 200
     assert client.post("/admin/markets/asset/BTC/change/", {"scale": "2"}).status_code == 403
     assert admin_site.is_registered(Asset)
-
-
-# ------------------------------------------------------------------ walks
-def book(bids: list[tuple[str, str]], asks: list[tuple[str, str]]) -> queries.PublishedBook:
-    return queries.PublishedBook("BTCUSDT", 1, 1, 1, 1, "LIVE", None, bids, asks)
-
-
-@pytest.mark.parametrize(
-    ("side", "wanted", "quantity", "quote", "worst", "is_complete"),
-    [
-        ("BUY", {"quantity": "1"}, "1", "100", "100", True),
-        ("BUY", {"quantity": "2.5"}, "2.5", "255.0", "110", True),
-        ("BUY", {"quantity": "9"}, "3", "310", "110", False),
-        ("SELL", {"quantity": "1.5"}, "1.5", "133.5", "89", True),
-        ("BUY", {"quote": "50"}, "0.5", "50", "100", True),
-        ("BUY", {"quote": "255"}, "2.5", "255", "110", True),
-        ("BUY", {"quote": "1000"}, "3", "310", "110", False),
-        ("SELL", {"quote": "89"}, "1", "89", "89", True),
-        ("BUY", {"quantity": "0"}, "0", "0", None, True),
-    ],
-)
-def test_a_walk_takes_level_after_level_and_says_when_the_book_ends(
-    side: str, wanted: dict[str, str], quantity: str, quote: str, worst: str | None, is_complete: bool
-) -> None:
-    shown = book([("89", "2"), ("80", "1")], [("100", "2"), ("110", "1")])
-    walk = queries.walk(shown, side, **{name: Decimal(text) for name, text in wanted.items()})
-    expected = None if worst is None else Decimal(worst)
-    assert (walk.quantity, walk.quote, walk.worst, walk.is_complete) == (
-        Decimal(quantity),
-        Decimal(quote),
-        expected,
-        is_complete,
-    )
-
-
-def test_a_walk_for_a_total_spends_exactly_that() -> None:
-    walk = queries.walk(book([], [("3", "10")]), "BUY", quote=Decimal(10))
-    assert (walk.quote, walk.is_complete) == (Decimal(10), True)
-    assert walk.quantity.quantize(Decimal("1e-20")) == Decimal("3.33333333333333333333")
-
-
-def test_slippage_is_told_in_basis_points_of_the_best_price() -> None:
-    walk = queries.walk(book([], [("100", "1"), ("102", "1")]), "BUY", quantity=Decimal(2))
-    assert (walk.average, walk.slippage_bps) == (Decimal(101), Decimal(100))

@@ -162,7 +162,8 @@ export class Ticket {
     this.show("fee", amount(found.fee), asset);
     this.show("receive", amount(new Big(gross).minus(found.fee).toFixed()), asset);
     const percent = new Big(found.slippage_bps ?? 0).div(100);
-    if (!found.is_complete) this.warn(this.texts.beyondDepth);
+    const share = new Big(found.filled_share ?? 0).times(100).round(1, Big.roundDown);
+    if (!found.is_complete) this.warn(format(this.texts.onlyPart, { percent: share.toFixed() }));
     else if (percent.gte(WARN_PERCENT)) this.warn(format(this.texts.movesPrice, { percent: percent.toFixed(1) }));
   }
 

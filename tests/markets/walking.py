@@ -1,0 +1,122 @@
+"""Random orders priced by a walk of the book, then executed by the paper venue on the very same book."""
+
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import ROUND_DOWN, Decimal
+from typing import Any
+
+from exchange.paper.accounts import MAIN, down, text
+from exchange.paper.errors import ApiError
+from exchange.paper.market import Market
+from exchange.paper.venue import Venue
+from markets.walks import Walk, walk
+from tests.exchange.paper.people import KEYS
+
+PLENTY = Decimal(10**12)
+ORDERS_A_VENUE = 250  # large orders empty a book; then a new one is laid out
+DEEPEST = 5000
+
+
+@dataclass
+class Tally:
+    """How many orders were compared, by how they went; `differences` is empty when all were as priced."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
+    differences: list[str] = field(default_factory=list)
+
+    @property
+    def orders(self) -> int:
+        return sum(self.kinds.values())
+
+
+def walk_and_execute(orders: int, seed: int) -> Tally:
+    """Goes on until so many orders were executed; those the venue's rules refuse come on top."""
+    dice, tally = random.Random(seed), Tally()
+    while tally.orders < orders:
+        venue = Venue(None, KEYS, levels=120, deepest=120)
+        for asset in {name for market in venue.live.values() for name in (market.base, market.quote)}:
+            venue.accounts[MAIN].receive(asset, PLENTY)
+        for _number in range(min(ORDERS_A_VENUE, orders - tally.orders)):
+            one_order(venue, dice, tally)
+    return tally
+
+
+def one_order(venue: Venue, dice: random.Random, tally: Tally) -> None:
+    market = dice.choice(list(venue.live.values()))
+    for _moment in range(dice.randrange(4)):
+        venue.makers[market.symbol].act()
+    side, book = dice.choice(["BUY", "SELL"]), market.depth(DEEPEST)
+    levels = book["asks" if side == "BUY" else "bids"]
+    if not levels:
+        return
+    kind, asked = ticket(market, dice, levels)
+    priced = walk(
+        levels,
+        side,
+        quantity=asked.get("quantity"),
+        quote=asked.get("quoteOrderQty"),
+        limit=asked.get("price"),
+        step=market.filters.step,
+        scale=8,
+    )
+    params = {name: text(value) for name, value in asked.items()}
+    params |= {"type": "LIMIT", "timeInForce": "IOC"} if "price" in asked else {"type": "MARKET"}
+    try:
+        order, fills = venue.trading.place(
+            venue.accounts[MAIN], market, {"symbol": market.symbol, "side": side, **params}
+        )
+    except ApiError:
+        tally.refused += 1
+        return
+    tally.kinds[f"{kind} {'in full' if priced.is_complete else 'in part'}"] += 1
+    tally.differences += differences(priced, asked, order, fills)
+
+
+def ticket(market: Market, dice: random.Random, levels: list[list[str]]) -> tuple[str, dict[str, Decimal]]:
+    """From the smallest order to one and a half of the whole side of the book."""
+    whole = sum((Decimal(quantity) for _price, quantity in levels), Decimal(0))
+    part = Decimal(repr(1.5 * 10 ** -dice.uniform(0, 4)))
+    kind = dice.choice(["quantity", "total", "limit"])
+    if kind == "total":
+        worth = sum((Decimal(price) * Decimal(quantity) for price, quantity in levels), Decimal(0))
+        return kind, {"quoteOrderQty": (worth * part).quantize(Decimal("1e-8"), ROUND_DOWN)}
+    asked = {"quantity": whole * part // market.filters.step * market.filters.step}
+    if kind == "limit":
+        asked["price"] = Decimal(dice.choice(levels[: dice.choice([2, 10, 120])])[0])
+    return kind, asked
+
+
+def differences(
+    priced: Walk, asked: dict[str, Decimal], order: Any, fills: list[dict[str, Any]]
+) -> list[str]:
+    wanted = asked.get("quantity", order.quantity)
+    executed, total, worst = summed(fills)
+    pairs = {
+        "quantity": (priced.quantity, executed),
+        "quote": (priced.quote, total),
+        "worst": (priced.worst, worst),
+        "complete": (priced.is_complete, order.executed == wanted and not priced.is_beyond),
+    }
+    if "quantity" in asked:
+        pairs["share"] = ((priced.share * wanted).quantize(Decimal("1e-20")), executed)
+    return [
+        f"{order.symbol} {order.side} {asked}: {name} {ours} is not {theirs}"
+        for name, (ours, theirs) in pairs.items()
+        if ours != theirs
+    ]
+
+
+def summed(fills: list[dict[str, Any]]) -> tuple[Decimal, Decimal, Decimal | None]:
+    """Quantity, quote and worst price of the executions.
+
+    The venue rounds the quote of each trade, and a book does not tell how many orders a level is made of: where its
+    last digit depends on that, the level is rounded as one.
+    """
+    levels: dict[Decimal, Decimal] = {}
+    for fill in fills:
+        price = Decimal(fill["price"])
+        levels[price] = levels.get(price, Decimal(0)) + Decimal(fill["qty"])
+    total = sum((down(price * quantity) for price, quantity in levels.items()), Decimal(0))
+    return sum(levels.values(), Decimal(0)), total, list(levels)[-1] if levels else None
