@@ -1,6 +1,6 @@
 """The market feed's names in Redis, and the hub that carries it to open pages."""
 
-from exchange.broadcast.frames import Socket, difference
+from exchange.broadcast.frames import difference
 from exchange.broadcast.hub import Hub, hub
 from exchange.broadcast.names import (
     ALIVE,
@@ -11,6 +11,7 @@ from exchange.broadcast.names import (
     group_channel,
     trades_key,
 )
+from exchange.broadcast.sockets import Socket
 
 __all__ = [
     "ALIVE",

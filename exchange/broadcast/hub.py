@@ -1,14 +1,17 @@
 """Market feeds to open pages: one reader a web process, each frame encoded once and sent directly to every socket.
 
 The reader listens to the channels of what its sockets follow, and tells the markets process what that is. A socket
-acknowledges the book frames it has handled. While too many are unacknowledged it is skipped, and gets a fresh snapshot
-once its window opens again: a slow page is late, never wrong, and never slows the others.
+acknowledges the numbered frames it has handled. While too much is unacknowledged it is skipped, and gets a fresh
+snapshot once its window opens again: a slow page is late, never wrong, and never slows the others. When this process
+itself is late, it tells the newest book and not those in between.
 """
 
 import asyncio
+import random
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
 
 import msgspec
 import redis.asyncio as redis
@@ -16,8 +19,10 @@ import structlog
 from django.conf import settings
 from redis.asyncio.client import PubSub
 
-from exchange.broadcast.frames import Body, Socket, Top, encode
+from exchange.broadcast.frames import Body, Top, encode
 from exchange.broadcast.names import ALIVE, TICKERS, WATCHED, book_key, trades_key
+from exchange.broadcast.reading import heard
+from exchange.broadcast.sockets import Followers, Socket
 
 log = structlog.get_logger()
 
@@ -30,6 +35,10 @@ AWAY_SECONDS = 3.0
 FULL_SECONDS, LAG_SECONDS = 20.0, 0.5
 STUCK = 4008
 YIELD_EVERY = 64
+# The numbers of frames go up by so much at most.
+MOST_STEP = 1000
+# Longer than a thousand pages that come at once keep this process from anything else.
+CONNECT_SECONDS = 10.0
 
 
 def is_ending() -> bool:
@@ -43,13 +52,14 @@ class Hub:
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self.followers: defaultdict[str, set[Socket]] = defaultdict(set)
-        self.ticker_sockets: set[Socket] = set()
+        self.followers = Followers()
         self.tops: dict[tuple[str, str], Top] = {}
         self.tapes: dict[str, deque[Body]] = {}
         self.candles: defaultdict[tuple[str, str], deque[Body]] = defaultdict(lambda: deque(maxlen=CANDLES))
         self.tickers: dict[str, Body] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._loading: dict[str, asyncio.Task[None]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._seq = time.time_ns() // 1_000_000
         self._heard_at = clock()
         self._alive: Body = {}
@@ -61,28 +71,19 @@ class Hub:
     async def join(self, socket: Socket) -> None:
         """The socket gets what is known now and every change from here on."""
         self._start()
-        if not socket.symbol:
-            self.ticker_sockets.add(socket)
-            if self.tickers:
-                await self._send(socket, encode({"type": "tickers", "tickers": self.tickers}))
-            return
-        self.followers[socket.symbol].add(socket)
+        self.followers.add(socket)
         await self._tune()
-        if socket.symbol not in self.tapes:
-            await self._load(socket.symbol)
+        if socket.symbol and socket.symbol not in self.tapes:
+            await self._load_once(socket.symbol)
         await self._catch_up(socket)
 
     def leave(self, socket: Socket) -> None:
-        self.ticker_sockets.discard(socket)
-        self.followers[socket.symbol].discard(socket)
-        if not self.followers[socket.symbol]:
-            del self.followers[socket.symbol]
+        self.followers.remove(socket)
 
     async def acknowledge(self, socket: Socket, seq: int) -> None:
-        """The page has handled everything up to book frame `seq`; one that was skipped meanwhile catches up."""
+        """The page has handled everything up to frame `seq`; one that was skipped meanwhile catches up."""
         was_skipped = socket.full_since is not None
-        while socket.unread and socket.unread[0] <= seq:
-            socket.unread.popleft()
+        socket.acknowledge(seq)
         if socket.is_open:
             socket.full_since = None
             if was_skipped:
@@ -95,14 +96,15 @@ class Hub:
 
     async def change_interval(self, socket: Socket, interval: str) -> None:
         """The page's chart shows other candles now."""
-        socket.interval = interval
+        self.followers.turn(socket, interval=interval, step=socket.step)
         await self._tune()
         await self._candles_to(socket)
 
     async def change_step(self, socket: Socket, step: str) -> None:
         """The page shows the book from farther away, or near again."""
         if socket.step != step:
-            socket.step, socket.seq = step, None
+            self.followers.turn(socket, interval=socket.interval, step=step)
+            socket.seq = None
             await self._tune()
             await self._book_to(socket, None)
 
@@ -122,7 +124,7 @@ class Hub:
                 await asyncio.sleep(1)
 
     async def _read(self) -> None:
-        client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2)
+        client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=CONNECT_SECONDS)
         async with client, client.pubsub(ignore_subscribe_messages=True) as channel:
             await channel.subscribe(ALIVE, TICKERS)
             self._channel, self._tuned = channel, set()
@@ -132,21 +134,19 @@ class Hub:
                     del self.tapes[symbol]
                     await self._load(symbol)
                 while not is_ending():
-                    message = await channel.get_message(timeout=5)
-                    if message is not None:
-                        await self.handle(msgspec.json.decode(message["data"]))
+                    for body in await heard(channel):
+                        await self.handle(body)
             finally:
                 self._channel = None
 
     async def _tune(self) -> None:
         """Listens to what the sockets follow now, and says at once what is new of it."""
-        sockets = [socket for followers in self.followers.values() for socket in followers]
-        wanted = {channel for socket in sockets for channel in socket.channels}
+        wanted = self.followers.channels
         fresh, gone, channel = wanted - self._tuned, self._tuned - wanted, self._channel
         if channel is None or not (fresh or gone):
             return
         self._tuned = wanted
-        for symbol in set(self.tapes) - {socket.symbol for socket in sockets}:
+        for symbol in set(self.tapes) - self.followers.symbols:
             self._forget(symbol)
         if gone:
             await channel.unsubscribe(*gone)
@@ -168,13 +168,11 @@ class Hub:
         if now - self._watched_at < WATCH_SECONDS:
             return
         self._watched_at = now
-        names = {
-            name for followers in self.followers.values() for socket in followers for name in socket.names
-        }
+        names = self.followers.names
         if not names:
             return
         try:
-            async with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as client:
+            async with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=CONNECT_SECONDS) as client:
                 await client.zadd(WATCHED, dict.fromkeys(names, time.time()))
         except (OSError, redis.RedisError) as error:
             log.warning("broadcast.not_watched", error=type(error).__name__)
@@ -209,7 +207,7 @@ class Hub:
         symbol, step = body["symbol"], body.get("step", "")
         before = self.tops.get((symbol, step))
         top = self._remember(body)
-        followers = [socket for socket in self._following(symbol) if socket.step == step]
+        followers = [socket for socket in self.followers.of(symbol) if socket.step == step]
         diff = top.since(before) if before is not None and followers else None
         for number, socket in enumerate(followers):
             if number % YIELD_EVERY == YIELD_EVERY - 1:
@@ -220,16 +218,21 @@ class Hub:
                 await self._book_to(socket, diff if has_before else None)
 
     def _remember(self, body: Body) -> Top:
-        self._seq += 1
-        top = Top(self._seq, body)
+        top = Top(self._number(), body)
         self.tops[body["symbol"], body.get("step", "")] = top
         return top
 
+    def _number(self) -> int:
+        """The next frame's; nobody can guess it, so that only who reads can acknowledge."""
+        self._seq += random.randint(1, MOST_STEP)
+        return self._seq
+
     async def _on_tickers(self, body: Body) -> None:
         self.tickers.update(body["tickers"])
-        await self._to_all(self.ticker_sockets, encode(body))
+        seq = self._number()
+        await self._to_all(self.followers.of(""), encode({**body, "seq": seq}), seq)
         for symbol, ticker in body["tickers"].items():
-            if followers := self._following(symbol):
+            if followers := self.followers.of(symbol):
                 await self._to_all(followers, encode({"type": "ticker", **ticker}))
 
     async def _on_trades(self, body: Body) -> None:
@@ -237,20 +240,29 @@ class Hub:
         if tape is not None:
             known = {trade["id"] for trade in tape}
             tape.extend(trade for trade in body["trades"] if trade["id"] not in known)
-        await self._to_all(self._following(body["symbol"]), encode(body))
+        shown = {**body, "trades": body["trades"][-TAPE:]}
+        await self._to_all(self.followers.of(body["symbol"]), encode(shown))
 
     async def _on_candle(self, body: Body) -> None:
         known = self.candles[body["symbol"], body["interval"]]
         if known and known[-1]["open_at"] == body["open_at"]:
             known.pop()
         known.append(body)
-        wanted = [s for s in self._following(body["symbol"]) if s.interval == body["interval"]]
+        wanted = [s for s in self.followers.of(body["symbol"]) if s.interval == body["interval"]]
         await self._to_all(wanted, encode(body))
+
+    async def _load_once(self, symbol: str) -> None:
+        """Read for all together who come meanwhile."""
+        loading = self._loading.get(symbol)
+        if loading is None:
+            loading = self._loading[symbol] = asyncio.ensure_future(self._load(symbol))
+            loading.add_done_callback(lambda _done: self._loading.pop(symbol, None))
+        await asyncio.shield(loading)
 
     async def _load(self, symbol: str) -> None:
         """What was published before this process listened."""
         try:
-            async with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2) as client:
+            async with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=CONNECT_SECONDS) as client:
                 raw, alive = await client.mget(book_key(symbol), ALIVE)
                 rows = await client.lrange(trades_key(symbol), 0, TAPE - 1)  # type: ignore[misc]
         except (OSError, redis.RedisError):
@@ -271,11 +283,14 @@ class Hub:
         return bool(alive["epoch"] == body["epoch"]) and age_ms <= AWAY_SECONDS * 1000
 
     # ------------------------------------------------------------------ sending
-    def _following(self, symbol: str) -> list[Socket]:
-        return list(self.followers.get(symbol, ()))
-
     async def _catch_up(self, socket: Socket) -> None:
         """All that a page shows, at once."""
+        if not socket.symbol:
+            if self.tickers:
+                seq = self._number()
+                text = encode({"type": "tickers", "tickers": self.tickers, "seq": seq})
+                await self._send(socket, text, seq)
+            return
         await self._book_to(socket, None)
         trades = list(self.tapes.get(socket.symbol, ()))
         await self._send(socket, encode({"type": "trades", "symbol": socket.symbol, "trades": trades}))
@@ -295,15 +310,14 @@ class Hub:
         if self._is_full(socket):
             return
         socket.seq = top.seq
-        socket.unread.append(top.seq)
-        await self._send(socket, top.snapshot if diff is None else diff)
+        await self._send(socket, top.snapshot if diff is None else diff, top.seq)
 
-    async def _to_all(self, sockets: Iterable[Socket], text: str) -> None:
-        for number, socket in enumerate(list(sockets)):
+    async def _to_all(self, sockets: Iterable[Socket], text: str, seq: int | None = None) -> None:
+        for number, socket in enumerate(sockets):
             if number % YIELD_EVERY == YIELD_EVERY - 1:
                 await asyncio.sleep(0)
             if not self._is_full(socket):
-                await self._send(socket, text)
+                await self._send(socket, text, seq)
 
     def _is_full(self, socket: Socket) -> bool:
         """A socket that is passed over now, and since when."""
@@ -312,7 +326,8 @@ class Hub:
         socket.full_since = socket.full_since or self._clock()
         return True
 
-    async def _send(self, socket: Socket, text: str) -> None:
+    async def _send(self, socket: Socket, text: str, seq: int | None = None) -> None:
+        socket.note(len(text), seq)
         try:
             await socket.send(text)
         except Exception:  # a socket that is just closing never stops the others
@@ -320,25 +335,29 @@ class Hub:
 
     # ------------------------------------------------------------------ each second
     async def _beat_forever(self) -> None:
+        woke = time.monotonic()
         while not is_ending():
-            before = time.monotonic()
             await asyncio.sleep(STATUS_SECONDS)
-            await self.beat(lag=time.monotonic() - before - STATUS_SECONDS)
+            before, woke = woke, time.monotonic()
+            await self.beat(lag=woke - before - STATUS_SECONDS)
 
     async def beat(self, lag: float) -> None:
-        """Tells pages whether the feed lives, calls old books stale, and closes who has not read for long."""
+        """Tells pages whether the feed lives, calls old books stale, and closes who has not read for long.
+
+        The lag is by how many seconds this process was later than it wanted to be, all of its own work included.
+        """
         now = self._clock()
         state = "LIVE" if now - self._heard_at < AWAY_SECONDS else "STALE"
-        text = encode({"type": "status", "feed": state, "at": time.time_ns() // 1_000_000})
-        everybody = [socket for sockets in self.followers.values() for socket in sockets]
-        await self._to_all([*everybody, *self.ticker_sockets], text)
+        seq, at = self._number(), time.time_ns() // 1_000_000
+        everybody = list(self.followers)
+        await self._to_all(everybody, encode({"type": "status", "feed": state, "at": at, "seq": seq}), seq)
         if state == "STALE":
             await self._make_stale(lambda top: True)
         await self._tune()
         await self._watch()
-        await self._close_stuck(everybody, now, lag)
+        self._close_stuck(everybody, now, lag)
 
-    async def _close_stuck(self, sockets: list[Socket], now: float, lag: float) -> None:
+    def _close_stuck(self, sockets: list[Socket], now: float, lag: float) -> None:
         for socket in sockets:
             if socket.full_since is None:
                 continue
@@ -346,7 +365,13 @@ class Hub:
                 socket.full_since = now
             elif now - socket.full_since > FULL_SECONDS:
                 self.leave(socket)
-                await socket.close(STUCK)
+                self._behind(socket.close(STUCK))
+
+    def _behind(self, work: Coroutine[Any, Any, None]) -> None:
+        """Done while others are served: who reads nothing may not read its farewell either."""
+        task = asyncio.ensure_future(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
 
 hub = Hub()

@@ -13,8 +13,8 @@ from django.conf import settings
 
 from exchange import broadcast
 from exchange.broadcast import Hub, Socket, difference
-from exchange.broadcast.frames import WINDOW
 from exchange.broadcast.hub import AWAY_SECONDS, FULL_SECONDS, STUCK, TAPE
+from exchange.broadcast.sockets import WINDOW, WINDOW_BYTES
 
 Found = TypeVar("Found")
 
@@ -28,6 +28,7 @@ class Page:
         self.closed: int | None = None
         self.books: dict[str, dict[str, str]] = {"bids": {}, "asks": {}}
         self.seq: int | None = None
+        self.number = self.bytes = 0
         self.state = ""
         self.gaps = 0
         self.socket = Socket(send=self.receive, close=self.close, symbol=symbol)
@@ -35,6 +36,8 @@ class Page:
     async def receive(self, text: str) -> None:
         message = json.loads(text)
         self.heard.append(message)
+        self.bytes += len(text)
+        self.number = max(self.number, message.get("seq", 0))
         if message["type"] == "book":
             self.apply(message)
 
@@ -55,8 +58,7 @@ class Page:
         self.closed = code
 
     async def acknowledge(self) -> None:
-        assert self.seq is not None
-        await self.hub.acknowledge(self.socket, self.seq)
+        await self.hub.acknowledge(self.socket, self.number)
 
     def kinds(self) -> list[str]:
         return [message.get("kind", message["type"]) for message in self.heard]
@@ -191,7 +193,7 @@ def test_a_socket_that_breaks_while_being_told_stops_nobody_else() -> None:
         pages[1].socket.send = broken
         await hub.handle(book(2, {"99": "2"}))
         await hub.handle(book(3, {"99": "3"}))
-        return [len(page.heard) for page in pages] + [len(hub.followers["BTCUSDT"])]
+        return [len(page.heard) for page in pages] + [len(hub.followers)]
 
     assert run(work()) == [4, 2, 4, 2]
 
@@ -308,9 +310,8 @@ def test_tickers_go_to_the_table_of_markets_and_each_to_its_own_page() -> None:
 
     page, table = run(work())
     assert page.heard[-1] == {"type": "ticker", "last": "1"}
-    assert table.heard == [
-        {"type": "tickers", "tickers": {"BTCUSDT": {"last": "1"}, "ETHUSDT": {"last": "2"}}}
-    ]
+    (told,) = table.heard
+    assert told["tickers"] == {"BTCUSDT": {"last": "1"}, "ETHUSDT": {"last": "2"}}
 
 
 # ------------------------------------------------------------------ each second
@@ -368,6 +369,7 @@ def full_for(seconds: float, lag: float) -> Page:
                 await hub.handle(book(number, {"99": str(number)}))
             await hub.beat(lag)
             clock.now += 1
+        await asyncio.sleep(0)
         return page
 
     return run(work())
@@ -385,7 +387,159 @@ def test_nobody_is_closed_while_we_ourselves_are_late() -> None:
     assert full_for(FULL_SECONDS * 3, lag=0.6).closed is None
 
 
+def test_who_cannot_even_read_its_farewell_keeps_nobody_waiting() -> None:
+    async def work() -> tuple[Page, int]:
+        clock = Clock()
+        hub = Hub(clock=clock)
+        page, other = await joined(hub), await joined(hub)
+        farewells = []
+
+        async def close(code: int) -> None:
+            farewells.append(code)
+            await asyncio.Event().wait()
+
+        page.socket.close = close
+        for number in range(WINDOW + 2):
+            await hub.handle(book(number, {"99": str(number)}))
+            await other.acknowledge()
+        clock.now += FULL_SECONDS + 1
+        await hub.beat(lag=0)
+        await hub.handle(book(1000, {"99": "7"}))
+        await asyncio.sleep(0)
+        assert (farewells, len(hub.followers)) == ([STUCK], 1)
+        return other, other.gaps
+
+    other, gaps = run(work())
+    assert (other.books["bids"], gaps) == ({"99": "7"}, 0)
+
+
+# ------------------------------------------------------------------ windows
+def tickers(number: int, markets: int = 400) -> dict[str, Any]:
+    names = (f"COIN{n}USDT" for n in range(markets))
+    return {"type": "tickers", "tickers": {name: {"last": str(number), "high": "9" * 30} for name in names}}
+
+
+def test_a_table_of_markets_that_reads_nothing_is_sent_no_more_and_closed() -> None:
+    async def work() -> Page:
+        clock = Clock()
+        hub = Hub(clock=clock)
+        table = Page(hub, symbol="")
+        await hub.join(table.socket)
+        for number in range(int(FULL_SECONDS) + 5):
+            await hub.handle(tickers(number))
+            await hub.beat(lag=0)
+            clock.now += 1
+        await asyncio.sleep(0)
+        return table
+
+    table = run(work())
+    assert (table.closed, table.bytes < 2 * WINDOW_BYTES) == (STUCK, True)
+
+
+def test_a_table_of_markets_that_was_late_gets_every_figure_as_it_is_now() -> None:
+    async def work() -> Page:
+        hub = Hub()
+        table = Page(hub, symbol="")
+        await hub.join(table.socket)
+        for number in range(10):
+            await hub.handle(tickers(number))
+        assert table.heard[-1]["tickers"]["COIN0USDT"]["last"] != "9"
+        await table.acknowledge()
+        return table
+
+    told = run(work()).heard[-1]["tickers"]
+    assert (len(told), {ticker["last"] for ticker in told.values()}) == (400, {"9"})
+
+
+def test_a_page_of_a_quiet_book_and_many_trades_stays_open_by_what_it_reads() -> None:
+    async def work() -> Page:
+        clock = Clock()
+        hub = Hub(clock=clock)
+        await hub.handle(book(1, {"99": "1"}))
+        page = await joined(hub)
+        for second in range(int(FULL_SECONDS) * 3):
+            for part in range(10):
+                await hub.handle(trades(*range(second * 1000 + part * 50, second * 1000 + part * 50 + 50)))
+            await hub.handle(alive(1))
+            await hub.beat(lag=0)
+            await page.acknowledge()
+            clock.now += 1
+        return page
+
+    page = run(work())
+    assert (page.closed, page.kinds().count("trades") > 550) == (None, True)
+
+
+def test_what_a_page_is_sent_unread_stays_small_however_large_the_frames() -> None:
+    async def work() -> Page:
+        hub = Hub()
+        page = await joined(hub)
+        for number in range(200):
+            levels = {str(price): str(number) + "." + "0" * 60 for price in range(100)}
+            await hub.handle(book(number, levels))
+        return page
+
+    page = run(work())
+    assert WINDOW_BYTES * 0.8 < page.bytes < WINDOW_BYTES * 1.3
+
+
+def test_who_acknowledges_what_it_was_never_sent_is_not_believed() -> None:
+    async def work() -> int:
+        hub = Hub()
+        page = await joined(hub)
+        for number in range(WINDOW * 2):
+            await hub.handle(book(number, {"99": str(number)}))
+            await hub.acknowledge(page.socket, page.number + 1)
+            await hub.acknowledge(page.socket, 10**18)
+        return page.kinds().count("diff")
+
+    assert run(work()) == WINDOW - 1
+
+
 # ------------------------------------------------------------------ Redis
+def test_pages_that_come_at_once_are_served_by_one_look_at_redis(feed: redis.Redis) -> None:
+    fresh = book(1, {"99": "1"}, published_ms=time.time_ns() // 1_000_000)
+    feed.set(broadcast.book_key("BTCUSDT"), json.dumps(fresh))
+
+    async def work() -> list[Page]:
+        hub = Hub()
+        return await asyncio.gather(*(joined(hub) for _page in range(200)))
+
+    before = feed.info("stats")["total_connections_received"]  # type: ignore[index]
+    pages = run(work())
+    assert all(page.books["bids"] == {"99": "1"} for page in pages)
+    assert feed.info("stats")["total_connections_received"] - before < 10  # type: ignore[index]
+
+
+def test_when_we_are_late_pages_get_the_newest_book_and_not_all_in_between(feed: redis.Redis) -> None:
+    async def work() -> Page:
+        hub = Hub()
+        page = await joined(hub)
+        for _time in range(100):
+            feed.publish(broadcast.book_key("BTCUSDT"), json.dumps(book(0, {"99": "1"})))
+            await asyncio.sleep(0.02)
+            if "snapshot" in page.kinds():
+                break
+        with feed.pipeline(transaction=False) as pipe:
+            for number in range(1, 31):
+                body = book(number, {"99": str(number), str(number % 5): "1"})
+                pipe.publish(broadcast.book_key("BTCUSDT"), json.dumps(body))
+                pipe.publish(broadcast.trades_key("BTCUSDT"), json.dumps(trades(number)))
+            pipe.execute()
+        for _time in range(100):
+            await asyncio.sleep(0.02)
+            if page.books["bids"].get("99") == "30":
+                break
+        return page
+
+    page = run(work())
+    assert (page.books["bids"], page.gaps) == ({"99": "30", "0": "1"}, 0)
+    told = [
+        trade["id"] for message in page.heard if message["type"] == "trades" for trade in message["trades"]
+    ]
+    assert (page.kinds().count("diff") < 15, told) == (True, list(range(1, 31)))
+
+
 async def until(page: Page, count: int) -> None:
     for _time in range(200):
         if len(page.heard) >= count:

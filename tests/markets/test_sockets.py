@@ -121,4 +121,4 @@ def test_the_count_of_messages_begins_anew_after_a_while() -> None:
 def test_a_page_that_goes_is_forgotten() -> None:
     with_socket("/ws/market/BTCUSDT/", first)
     with_socket("/ws/tickers/", lambda socket: socket.receive_nothing(0.01))
-    assert (dict(hub.followers), hub.ticker_sockets) == ({}, set())
+    assert (list(hub.followers), hub.followers.channels) == ([], set())

@@ -1,23 +1,27 @@
 // A socket that comes back: 0.5–15 s with jitter, silent ones are called delayed, hidden tabs let go.
+// A feed's frames are acknowledged by their numbers: who does not say what it has read is sent no more.
 
 const FIRST_MS = 500;
 const LONGEST_MS = 15_000;
 const DELAYED_MS = 3_000;
 const HIDDEN_MS = 60_000;
+const ACK_MS = 2_000;
 
 export class Socket {
   /** onMessage(message), onOpen(socket), onState(state, seconds): live, delayed, connecting, reconnecting, offline. */
-  constructor(path, { onMessage, onOpen = () => {}, onState = () => {}, isTalkative = false }) {
+  constructor(path, { onMessage, onOpen = () => {}, onState = () => {}, isTalkative = false, isFeed = false }) {
     this.url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
     this.handlers = { onMessage, onOpen, onState };
     this.isTalkative = isTalkative;
     this.attempts = 0;
     this.heardAt = 0;
+    this.read = 0;
     this.state = "";
     document.addEventListener("visibilitychange", () => this.visibility());
     addEventListener("online", () => this.retry());
     addEventListener("offline", () => this.say("offline"));
     if (isTalkative) setInterval(() => this.listen(), 1_000);
+    if (isFeed) setInterval(() => this.acknowledge(), ACK_MS);
     this.open();
   }
 
@@ -28,6 +32,7 @@ export class Socket {
     this.socket = socket;
     socket.onopen = () => {
       this.attempts = 0;
+      this.read = 0;
       this.heardAt = Date.now();
       this.say("live");
       this.handlers.onOpen(this);
@@ -35,7 +40,9 @@ export class Socket {
     socket.onmessage = (event) => {
       this.heardAt = Date.now();
       this.say("live");
-      this.handlers.onMessage(JSON.parse(event.data));
+      const message = JSON.parse(event.data);
+      if (message.seq > this.read) this.read = message.seq;
+      this.handlers.onMessage(message);
     };
     socket.onclose = () => {
       if (socket === this.socket && !this.isParked) this.later();
@@ -58,6 +65,10 @@ export class Socket {
   listen() {
     const isOpen = this.socket.readyState === WebSocket.OPEN;
     if (isOpen && Date.now() - this.heardAt > DELAYED_MS) this.say("delayed");
+  }
+
+  acknowledge() {
+    if (this.read) this.send({ type: "ack", seq: this.read });
   }
 
   visibility() {

@@ -20,7 +20,7 @@ const places = decimals(config.tick);
 const stepPlaces = decimals(config.step);
 const TAPE_ROWS = 60;
 const CANDLES = 500;
-const ACK_MS = 1_000;
+const JUDGE_MS = 1_000;
 const SUMMARY_MS = 10_000;
 const clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
@@ -217,10 +217,12 @@ const HANDLERS = {
     showLegend(chart.last());
   },
   ticker: (message) => showDay(message),
+  refused: (message) => toast(message.message, "error"),
 };
 
 const socket = new Socket(`/ws/market/${config.symbol}/`, {
   isTalkative: true,
+  isFeed: true,
   onMessage: (message) => HANDLERS[message.type]?.(message),
   onOpen: (opened) => {
     book.seq = null;
@@ -231,8 +233,7 @@ const socket = new Socket(`/ws/market/${config.symbol}/`, {
   onState: showState(hook("connection"), texts),
 });
 
-setInterval(() => { if (book.seq !== null) socket.send({ type: "ack", seq: book.seq }); }, ACK_MS);
-setInterval(judge, ACK_MS);
+setInterval(judge, JUDGE_MS);
 setInterval(() => {
   const [ask, bid] = [book.best("asks"), book.best("bids")];
   if (ask && bid) hook("book-summary").textContent = format(texts.summary, { ask: ask.price, bid: bid.price });
