@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from accounts import services
 from accounts.models import User
 from exchange import push
-from exchange.inbox import TOO_MUCH, Inbox
+from exchange.inbox import TOO_MUCH, Inbox, TooMuch, refusal
 from exchange.origin import header, is_foreign, is_silent
 
 log = structlog.get_logger()
@@ -100,7 +100,10 @@ class MySocket(AsyncJsonWebsocketConsumer):
         self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any
     ) -> None:
         """Pages only listen here."""
-        if not self.inbox.takes(text_data):
+        try:
+            self.inbox.check(text_data)
+        except TooMuch as error:
+            await self.send_json(refusal(error))
             await self.close(TOO_MUCH)
 
     async def private_event(self, message: dict[str, Any]) -> None:

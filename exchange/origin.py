@@ -1,5 +1,6 @@
 """Whether a socket's handshake comes from our own pages."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -7,11 +8,18 @@ from django.conf import settings
 from django.http.request import validate_host
 
 Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
 
 
 def header(scope: Scope, name: bytes) -> str:
     """A request header of the handshake, empty when there is none."""
-    return next((value.decode("latin-1") for key, value in scope.get("headers", ()) if key == name), "")
+    return next(iter(headers(scope, name)), "")
+
+
+def headers(scope: Scope, name: bytes) -> list[str]:
+    """All request headers of that name, in their order."""
+    return [value.decode("latin-1") for key, value in scope.get("headers", ()) if key == name]
 
 
 def is_foreign(scope: Scope) -> bool:

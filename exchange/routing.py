@@ -7,6 +7,7 @@ from channels.sessions import CookieMiddleware, SessionMiddleware
 from django.urls import re_path
 
 from accounts.consumers import MySocket
+from exchange.callers import SocketsPerAddress
 from markets.consumers import MarketSocket, TickersSocket
 
 
@@ -16,15 +17,16 @@ async def nowhere(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "websocket.close"})
 
 
-sockets = CookieMiddleware(
-    SessionMiddleware(
-        URLRouter(
-            [
-                re_path(r"^ws/market/(?P<symbol>[^/]{1,64})/$", MarketSocket.as_asgi()),
-                re_path(r"^ws/tickers/$", TickersSocket.as_asgi()),
-                re_path(r"^ws/me/$", MySocket.as_asgi()),
-                re_path(r"", nowhere),  # type: ignore[arg-type]
-            ]
-        )
+# What is public knows no session: nothing of one is looked up for it.
+mine = CookieMiddleware(SessionMiddleware(MySocket.as_asgi()))
+
+sockets = SocketsPerAddress(
+    URLRouter(
+        [
+            re_path(r"^ws/market/(?P<symbol>[^/]{1,64})/$", MarketSocket.as_asgi()),
+            re_path(r"^ws/tickers/$", TickersSocket.as_asgi()),
+            re_path(r"^ws/me/$", mine),
+            re_path(r"", nowhere),  # type: ignore[arg-type]
+        ]
     )
 )

@@ -19,6 +19,11 @@ class UnknownInterval(DomainError):
     message = _("There is no such candle interval.")
 
 
+class UnknownStep(DomainError):
+    code = "unknown_step"
+    message = _("The book of this market is not grouped by this step.")
+
+
 class UnknownTimeZone(DomainError):
     code = "unknown_time_zone"
     message = _("Give hours and minutes from -12:00 to +14:00, in quarters of an hour, such as 8 or 05:45.")

@@ -116,6 +116,7 @@ HEADLESS_FRONTEND_URLS: dict[str, str] = {}
 # ------------------------------------------------------------------ web
 USE_X_FORWARDED_HOST = flag("USE_X_FORWARDED_HOST", False)
 TRUSTED_PROXIES = number("TRUSTED_PROXIES", 0, low=0, high=5)
+SOCKETS_PER_ADDRESS = number("SOCKETS_PER_ADDRESS", 200, low=1, high=100_000)
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
 if TRUSTED_PROXIES:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
