@@ -92,7 +92,7 @@ class Hub:
     async def resync(self, socket: Socket) -> None:
         """The page has lost its thread and wants a snapshot."""
         socket.seq = None
-        await self._book_to(socket, None)
+        await self._newest_to(socket)
 
     async def change_interval(self, socket: Socket, interval: str) -> None:
         """The page's chart shows other candles now."""
@@ -106,7 +106,7 @@ class Hub:
             self.followers.turn(socket, interval=socket.interval, step=step)
             socket.seq = None
             await self._tune()
-            await self._book_to(socket, None)
+            await self._newest_to(socket)
 
     def _start(self) -> None:
         """The tasks begin with the first socket, and again should they ever have ended."""
@@ -131,7 +131,6 @@ class Hub:
             try:
                 await self._tune()
                 for symbol in list(self.tapes):
-                    del self.tapes[symbol]
                     await self._load(symbol)
                 while not is_ending():
                     for body in await heard(channel):
@@ -212,15 +211,22 @@ class Hub:
         for number, socket in enumerate(followers):
             if number % YIELD_EVERY == YIELD_EVERY - 1:
                 await asyncio.sleep(0)
+                if self.tops.get((symbol, step)) is not top:
+                    return  # who tells the newer one serves all who are left
             # While others were served this one may have caught up by itself.
             if socket.seq != top.seq and socket.step == step:
-                has_before = before is not None and socket.seq == before.seq
-                await self._book_to(socket, diff if has_before else None)
+                has_before = diff is not None and before is not None and socket.seq == before.seq
+                await self._book_to(socket, top, diff if has_before else None)
 
     def _remember(self, body: Body) -> Top:
         top = Top(self._number(), body)
         self.tops[body["symbol"], body.get("step", "")] = top
         return top
+
+    def _remember_trades(self, symbol: str, trades: Iterable[Body]) -> None:
+        tape = self.tapes.setdefault(symbol, deque(maxlen=TAPE))
+        known = {trade["id"] for trade in tape}
+        tape.extend(trade for trade in trades if trade["id"] not in known)
 
     def _number(self) -> int:
         """The next frame's; nobody can guess it, so that only who reads can acknowledge."""
@@ -236,10 +242,8 @@ class Hub:
                 await self._to_all(followers, encode({"type": "ticker", **ticker}))
 
     async def _on_trades(self, body: Body) -> None:
-        tape = self.tapes.get(body["symbol"])
-        if tape is not None:
-            known = {trade["id"] for trade in tape}
-            tape.extend(trade for trade in body["trades"] if trade["id"] not in known)
+        if body["symbol"] in self.tapes:
+            self._remember_trades(body["symbol"], body["trades"])
         shown = {**body, "trades": body["trades"][-TAPE:]}
         await self._to_all(self.followers.of(body["symbol"]), encode(shown))
 
@@ -268,7 +272,7 @@ class Hub:
         except (OSError, redis.RedisError):
             return
         trades = [msgspec.json.decode(row) for row in reversed(rows)]
-        self.tapes.setdefault(symbol, deque(trades, maxlen=TAPE))
+        self._remember_trades(symbol, trades)
         if raw is None:
             return
         body, known = msgspec.json.decode(raw), self.tops.get((symbol, ""))
@@ -291,7 +295,7 @@ class Hub:
                 text = encode({"type": "tickers", "tickers": self.tickers, "seq": seq})
                 await self._send(socket, text, seq)
             return
-        await self._book_to(socket, None)
+        await self._newest_to(socket)
         trades = list(self.tapes.get(socket.symbol, ()))
         await self._send(socket, encode({"type": "trades", "symbol": socket.symbol, "trades": trades}))
         if ticker := self.tickers.get(socket.symbol):
@@ -302,15 +306,16 @@ class Hub:
         for candle in list(self.candles.get((socket.symbol, socket.interval), ())):
             await self._send(socket, encode(candle))
 
-    async def _book_to(self, socket: Socket, diff: str | None) -> None:
-        """The market's newest book: by a difference to what the socket has, or whole; nothing while it is full."""
-        top = self.tops.get((socket.symbol, socket.step))
-        if top is None:
-            return
-        if self._is_full(socket):
-            return
-        socket.seq = top.seq
-        await self._send(socket, top.snapshot if diff is None else diff, top.seq)
+    async def _newest_to(self, socket: Socket) -> None:
+        """The market's newest book, whole."""
+        if top := self.tops.get((socket.symbol, socket.step)):
+            await self._book_to(socket, top, None)
+
+    async def _book_to(self, socket: Socket, top: Top, diff: str | None) -> None:
+        """This state of a book: by the difference to what the socket has, or whole; nothing while it is full."""
+        if not self._is_full(socket):
+            socket.seq = top.seq
+            await self._send(socket, top.snapshot if diff is None else diff, top.seq)
 
     async def _to_all(self, sockets: Iterable[Socket], text: str, seq: int | None = None) -> None:
         for number, socket in enumerate(sockets):
@@ -346,16 +351,20 @@ class Hub:
 
         The lag is by how many seconds this process was later than it wanted to be, all of its own work included.
         """
-        now = self._clock()
-        state = "LIVE" if now - self._heard_at < AWAY_SECONDS else "STALE"
+        now, state = self._clock(), "STALE" if self._is_away else "LIVE"
         seq, at = self._number(), time.time_ns() // 1_000_000
         everybody = list(self.followers)
         await self._to_all(everybody, encode({"type": "status", "feed": state, "at": at, "seq": seq}), seq)
-        if state == "STALE":
+        if self._is_away:
             await self._make_stale(lambda top: True)
         await self._tune()
         await self._watch()
         self._close_stuck(everybody, now, lag)
+
+    @property
+    def _is_away(self) -> bool:
+        """True when nobody has spoken on the feed for long."""
+        return self._clock() - self._heard_at >= AWAY_SECONDS
 
     def _close_stuck(self, sockets: list[Socket], now: float, lag: float) -> None:
         for socket in sockets:

@@ -354,6 +354,25 @@ def test_the_books_of_the_last_writer_are_stale_until_the_next_one_says_them() -
     assert run(work()) == ["LIVE", "STALE", "LIVE"]
 
 
+def test_a_feed_that_comes_back_while_its_books_are_called_stale_leaves_no_gap() -> None:
+    async def work() -> list[Page]:
+        clock = Clock()
+        hub = Hub(clock=clock)
+        await hub.handle(book(1, {"99": "1"}))
+        pages = [await joined(hub) for _page in range(200)]
+        for number in range(2, 12):
+            clock.now += AWAY_SECONDS + 1
+            await asyncio.gather(hub.beat(lag=0), hub.handle(book(number, {"99": str(number)})))
+            for page in pages:
+                await page.acknowledge()
+        await hub.handle(book(99, {"99": "99"}))
+        return pages
+
+    pages = run(work())
+    assert {page.gaps for page in pages} == {0}
+    assert all((page.books["bids"], page.state) == ({"99": "99"}, "LIVE") for page in pages)
+
+
 def full_for(seconds: float, lag: float) -> Page:
     """A page that reads nothing for so long, while the loop is late by so much."""
 
