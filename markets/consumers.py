@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from contextlib import suppress
 from typing import Any
 
 from channels.consumer import get_handler_name
@@ -79,19 +78,20 @@ class _Public(AsyncWebsocketConsumer):
         database: what pages acknowledge would wait there behind others. Who asks the database here does so by itself.
         """
         self.scope, self.base_send = scope, send
-        with suppress(StopConsumer):
+        try:
             while True:
                 message = await receive()
                 await getattr(self, get_handler_name(message))(message)
+        except StopConsumer:
+            return
+        finally:  # also when the server ends it for being too slow to go
+            self.leave()
 
     async def write(self, text: str) -> None:
         await self.base_send({"type": "websocket.send", "text": text})
 
     async def refuse(self, error: DomainError) -> None:
         await self.write(json.dumps(refusal(error)))
-
-    async def disconnect(self, code: int) -> None:
-        self.leave()
 
     def leave(self) -> None:
         if self.socket is not None:

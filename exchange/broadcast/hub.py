@@ -347,19 +347,26 @@ class Hub:
             await self.beat(lag=woke - before - STATUS_SECONDS)
 
     async def beat(self, lag: float) -> None:
-        """Tells pages whether the feed lives, calls old books stale, and closes who has not read for long.
+        """Tells quiet pages whether the feed lives, calls old books stale, and closes who has not read for long.
 
         The lag is by how many seconds this process was later than it wanted to be, all of its own work included.
         """
-        now, state = self._clock(), "STALE" if self._is_away else "LIVE"
-        seq, at = self._number(), time.time_ns() // 1_000_000
-        everybody = list(self.followers)
-        await self._to_all(everybody, encode({"type": "status", "feed": state, "at": at, "seq": seq}), seq)
+        now, everybody = self._clock(), list(self.followers)
+        await self._tell_status(everybody)
         if self._is_away:
             await self._make_stale(lambda top: True)
         await self._tune()
         await self._watch()
         self._close_stuck(everybody, now, lag)
+
+    async def _tell_status(self, everybody: list[Socket]) -> None:
+        """That the feed is away is said to all, that it lives to those who would hear nothing else of it."""
+        is_away, seq, at = self._is_away, self._number(), time.time_ns() // 1_000_000
+        status = {"type": "status", "feed": "STALE" if is_away else "LIVE", "at": at, "seq": seq}
+        due = everybody if is_away else [socket for socket in everybody if not socket.is_told]
+        await self._to_all(due, encode(status), seq)
+        for socket in everybody:
+            socket.is_told = False
 
     @property
     def _is_away(self) -> bool:

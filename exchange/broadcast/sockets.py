@@ -31,6 +31,8 @@ class Socket:
     sent: int = 0
     read: int = 0
     full_since: float | None = None
+    # A numbered frame went out since the last status.
+    is_told: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -42,6 +44,7 @@ class Socket:
         self.sent += size
         if seq is not None:
             self.unread.append((seq, self.sent))
+            self.is_told = True
 
     def acknowledge(self, seq: int) -> None:
         """The page has read every frame up to this number; one it was never sent is no proof of reading."""

@@ -339,6 +339,20 @@ def test_a_book_nobody_speaks_of_is_called_stale_and_live_again_with_the_next_wo
     assert run(work()) == ["LIVE", "STALE", "STALE", "LIVE"]
 
 
+def test_a_page_that_hears_nothing_else_is_told_each_second_that_the_feed_lives() -> None:
+    async def work() -> tuple[Page, Page]:
+        hub = Hub()
+        busy, quiet = await joined(hub), Page(hub, symbol="ETHUSDT")
+        await hub.join(quiet.socket)
+        for number in range(1, 4):
+            await hub.handle(book(number, {"99": str(number)}))
+            await hub.beat(lag=0)
+        return busy, quiet
+
+    busy, quiet = run(work())
+    assert (busy.kinds().count("status"), quiet.kinds().count("status")) == (0, 3)
+
+
 def test_the_books_of_the_last_writer_are_stale_until_the_next_one_says_them() -> None:
     async def work() -> list[str]:
         hub = Hub()
@@ -395,7 +409,7 @@ def full_for(seconds: float, lag: float) -> Page:
 
 
 def test_who_reads_nothing_for_long_is_closed() -> None:
-    assert full_for(FULL_SECONDS + 6, lag=0).closed == STUCK
+    assert full_for(FULL_SECONDS + 8, lag=0).closed == STUCK
 
 
 def test_who_is_late_for_less_than_that_is_not() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -209,6 +209,19 @@ def test_the_count_of_messages_begins_anew_after_a_while() -> None:
         inbox.check("{}")
     now[0] = 11.0
     inbox.check("{}")
+
+
+def test_a_page_that_the_server_gives_up_is_forgotten() -> None:
+    async def run() -> int:
+        page = opened("/ws/market/BTCUSDT/", OURS)
+        await page.connect(timeout=5)
+        await first(page)
+        page.future.cancel()
+        with suppress(asyncio.CancelledError):
+            await page.future
+        return len(hub.followers)
+
+    assert async_to_sync(run)() == 0
 
 
 def test_a_page_that_goes_is_forgotten() -> None:
