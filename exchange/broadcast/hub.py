@@ -10,8 +10,8 @@ import asyncio
 import random
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 import msgspec
 import redis.asyncio as redis
@@ -33,7 +33,7 @@ STATUS_SECONDS = 1.0
 AWAY_SECONDS = 3.0
 # A socket is closed only after its window was full for long, and never when we were too busy to read its answers.
 FULL_SECONDS, LAG_SECONDS = 20.0, 0.5
-STUCK = 4008
+STUCK, BROKEN = 4008, 4011
 YIELD_EVERY = 64
 # The numbers of frames go up by so much at most.
 MOST_STEP = 1000
@@ -335,8 +335,9 @@ class Hub:
         socket.note(len(text), seq)
         try:
             await socket.send(text)
-        except Exception:  # a socket that is just closing never stops the others
-            self.leave(socket)
+        except Exception as error:  # a socket that is just closing never stops the others
+            log.debug("broadcast.not_sent", error=type(error).__name__)
+            self._let_go(socket, BROKEN)
 
     # ------------------------------------------------------------------ each second
     async def _beat_forever(self) -> None:
@@ -380,14 +381,20 @@ class Hub:
             if lag > LAG_SECONDS:
                 socket.full_since = now
             elif now - socket.full_since > FULL_SECONDS:
-                self.leave(socket)
-                self._behind(socket.close(STUCK))
+                self._let_go(socket, STUCK)
 
-    def _behind(self, work: Coroutine[Any, Any, None]) -> None:
-        """Done while others are served: who reads nothing may not read its farewell either."""
-        task = asyncio.ensure_future(work)
+    def _let_go(self, socket: Socket, code: int) -> None:
+        """Closed while others are served: who reads nothing may not read its farewell either."""
+        self.leave(socket)
+        task = asyncio.ensure_future(close(socket, code))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+
+async def close(socket: Socket, code: int) -> None:
+    """The page comes again by itself; one that is gone already need not be told."""
+    with suppress(Exception):
+        await socket.close(code)
 
 
 hub = Hub()

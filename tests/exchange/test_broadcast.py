@@ -13,7 +13,7 @@ from django.conf import settings
 
 from exchange import broadcast
 from exchange.broadcast import Hub, Socket, difference
-from exchange.broadcast.hub import AWAY_SECONDS, FULL_SECONDS, STUCK, TAPE
+from exchange.broadcast.hub import AWAY_SECONDS, BROKEN, FULL_SECONDS, STUCK, TAPE
 from exchange.broadcast.sockets import WINDOW, WINDOW_BYTES
 
 Found = TypeVar("Found")
@@ -193,6 +193,8 @@ def test_a_socket_that_breaks_while_being_told_stops_nobody_else() -> None:
         pages[1].socket.send = broken
         await hub.handle(book(2, {"99": "2"}))
         await hub.handle(book(3, {"99": "3"}))
+        await asyncio.sleep(0)
+        assert [page.closed for page in pages] == [None, BROKEN, None]
         return [len(page.heard) for page in pages] + [len(hub.followers)]
 
     assert run(work()) == [4, 2, 4, 2]
@@ -628,3 +630,21 @@ def test_the_reader_comes_back_when_redis_does(feed: redis.Redis) -> None:
     page = run(work())
     assert (page.gaps, page.closed) == (0, None)
     assert int(page.books["bids"]["99"]) > 25
+
+
+def test_a_market_that_everybody_left_is_heard_of_again_by_who_comes_next(feed: redis.Redis) -> None:
+    async def work() -> list[Page]:
+        hub = Hub()
+        pages = []
+        for visit in range(3):
+            pages.append(await joined(hub))
+            for number in range(40):
+                body = book(visit * 100 + number, {"99": str(visit * 100 + number)})
+                feed.publish(broadcast.book_key("BTCUSDT"), json.dumps(body))
+                feed.publish(broadcast.ALIVE, json.dumps(alive(1)))
+                await asyncio.sleep(0.02)
+            hub.leave(pages[-1].socket)
+            await hub.beat(lag=0)
+        return pages
+
+    assert [page.books["bids"] for page in run(work())] == [{"99": "39"}, {"99": "139"}, {"99": "239"}]
