@@ -4,7 +4,7 @@ SETUP = @$(or $(PYTHON),$(error Causeway needs Python 3.11, 3.12 or 3.13)) excha
 IN = .venv/bin/python -m
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test test-browser check bench bench-ledger soak-ledger prove clean
+.PHONY: run test test-browser check bench bench-ledger bench-fanout soak-ledger prove clean
 
 run: ; $(SETUP) run
 	@$(IN) exchange.local run
@@ -18,10 +18,13 @@ test-browser: ; $(SETUP) test
 check: ; $(SETUP) test
 	@$(IN) exchange.local check
 
-bench: bench-ledger
+bench: bench-ledger bench-fanout
 
 bench-ledger: ; $(SETUP) test
 	@$(IN) tests.bench.ledger
+
+bench-fanout: ; $(SETUP) test
+	@$(IN) tests.bench.fanout
 
 # Every kind of transfer from several processes against an auditor; SEED=… repeats a run, WORKERS=… says how many.
 SECONDS_ ?= 600
