@@ -4,11 +4,13 @@ Prices and quantities stay the venue's exact texts; binary floats only order the
 list, because that is where nearly every change happens.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from dataclasses import field as member
 from enum import StrEnum
+from math import inf
 
 import msgspec
 
@@ -19,10 +21,13 @@ SPARE_LEVELS = 200
 MOST_BUFFERED = 2000
 # Old events in a row are ignored, as two overlapping lines tell everything twice; ids that run backwards are not.
 MOST_OLD = 50
-# Texts below this one may be zero, whatever the notation: "0", "0.0", "0.00000000".
-LEAST = "0.00000001"
+# Texts below the least may be zero, whatever the notation: "0", "0.0"; the venue writes the first.
+ZERO, LEAST = "0.00000000", "0.00000001"
 # No price is greater; infinity is, and what is no number is neither smaller nor greater.
 GREATEST = 1e18
+# Nine of ten changes are to one of the best 20 levels, half of them at a price that was there a moment ago.
+NEAR, MOST_READ = 32, 512
+_is_number = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]*)?").fullmatch
 
 
 class State(StrEnum):
@@ -31,90 +36,125 @@ class State(StrEnum):
     STALE = "STALE"
 
 
+# Asking the class for it costs a call for every message.
+LIVE = State.LIVE
+
+
 class Gap(Exception):
     """Events were lost, or the book cannot be right: it has to start over from a snapshot."""
 
 
 class Diff(msgspec.Struct, tag_field="e", tag="depthUpdate", gc=False):
-    """A depthUpdate event: `first` is its U, `last` its u."""
+    """A depthUpdate event: `first` is its U, `last` its u. Who reads one sees to it that its texts are numbers."""
 
     first: int = msgspec.field(name="U")
     last: int = msgspec.field(name="u")
     event_ms: int = msgspec.field(name="E")
-    bids: Sequence[Level] = msgspec.field(name="b")
-    asks: Sequence[Level] = msgspec.field(name="a")
+    bids: list[Level] = msgspec.field(name="b")
+    asks: list[Level] = msgspec.field(name="a")
     symbol: str = msgspec.field(name="s", default="")
+
+
+def require_numbers(levels: Iterable[Level]) -> None:
+    """Raises ValueError unless each text is digits with at most one point: no sign, exponent, space or NaN."""
+    if not all(_is_number(text) for level in levels for text in level):
+        raise ValueError("a text that is no number")
+
+
+def is_zero(quantity: str) -> bool:
+    """Raises ValueError at a text that is no number."""
+    require_numbers([("0", quantity)])
+    return not quantity.strip("0.")
 
 
 class Side:
     """One side's levels; `sign` is 1 for bids and -1 for asks, so that the best level has the greatest key."""
 
-    def __init__(self, sign: int) -> None:
-        self._sign = sign
-        self._keys: list[float] = []
+    def __init__(self, sign: int, depth: int = MOST_LEVELS) -> None:
+        self._sign, self._depth, self._most = sign, depth, depth + SPARE_LEVELS
+        # Infinity stands behind the best, so that every search ends at a key.
+        self._keys: list[float] = [inf]
         self._levels: list[Level] = []
         # The worst level down to which nothing is missing; None when the whole side is known.
         self._edge: float | None = None
+        self._read: dict[str, float] = {}
+        # The best level's key; less than any when there is none.
+        self.best = -inf
 
     def load(self, levels: Iterable[Level], *, is_whole: bool = False) -> None:
-        """The side is what a snapshot says; beyond a snapshot's last level nothing is known unless it was the whole."""
-        ordered = sorted((self._sign * float(level[0]), level) for level in levels if not is_zero(level[1]))
-        self._keys = [key for key, _level in ordered]
-        self._levels = [level for _key, level in ordered]
-        self._edge = None if is_whole or not ordered else ordered[0][0]
-        self._prune()
+        """The side is what a snapshot says; beyond a snapshot's last level nothing is known unless it was the whole.
 
-    def apply(self, levels: Sequence[Level]) -> None:
+        Raises ValueError at a text that is no number or a price that cannot be one.
+        """
+        levels = [(price, quantity) for price, quantity in levels]
+        require_numbers(levels)
+        there = [level for level in levels if level[1].strip("0.")]
+        placed = {self._key(level[0]): level for level in there}
+        ordered = sorted(placed)
+        self._keys = [*ordered, inf]
+        self._levels = [placed[key] for key in ordered]
+        self._edge = None if is_whole or not ordered else ordered[0]
+        self._prune()
+        self.best = ordered[-1] if ordered else -inf
+
+    def apply(self, levels: Iterable[Level]) -> None:
         """Each level is set, or gone when its quantity is zero; raises ValueError at a price that cannot be one."""
-        keys, rows, sign = self._keys, self._levels, self._sign
-        count = len(keys)
+        keys, rows, read = self._keys, self._levels, self._read
+        near = len(keys) - NEAR
+        if near < 0:
+            near = 0
+        bound = keys[near]
         for level in levels:
             price, quantity = level
-            key = sign * float(price)
-            at = bisect_left(keys, key)
-            if at < count and keys[at] == key:
-                if quantity < LEAST and is_zero(quantity):
-                    del keys[at], rows[at]
-                    count -= 1
-                else:
+            try:
+                key = read[price]
+            except KeyError:
+                key = self._key(price)
+            at = bisect_left(keys, key, near if key > bound else 0)
+            if quantity >= LEAST or (quantity != ZERO and not is_zero(quantity)):
+                if keys[at] == key:
                     rows[at] = level
-            elif not (quantity < LEAST and is_zero(quantity)):
-                if not 0.0 < key * sign < GREATEST:
-                    raise ValueError("a price that cannot be")
-                keys.insert(at, key)
-                rows.insert(at, level)
-                count += 1
-        if count > MOST_LEVELS + SPARE_LEVELS:
+                else:
+                    keys.insert(at, key)
+                    rows.insert(at, level)
+            elif keys[at] == key:
+                del keys[at], rows[at]
+                if near:
+                    near -= 1
+        if len(rows) > self._most:
             self._prune()
+        self.best = keys[-2] if rows else -inf
+
+    def _key(self, price: str) -> float:
+        """The price as a number to sort by, negative on the side of asks; the latest ones are kept."""
+        number = float(price)
+        if not 0.0 < number < GREATEST:
+            raise ValueError("a price that cannot be")
+        if len(self._read) >= MOST_READ:
+            self._read.clear()
+        key = self._read[price] = self._sign * number
+        return key
 
     def _prune(self) -> None:
         """The worst levels go, by rank: never by comparing texts."""
-        excess = len(self._keys) - MOST_LEVELS - SPARE_LEVELS
+        excess = len(self._levels) - self._most
         if excess > 0:
             del self._keys[:excess], self._levels[:excess]
             self._edge = self._keys[0] if self._edge is None else max(self._edge, self._keys[0])
 
-    def top(self, count: int = MOST_LEVELS) -> list[Level]:
-        """The best levels, best first."""
-        return self._levels[: -count - 1 : -1]
+    def top(self, count: int | None = None) -> list[Level]:
+        """The best levels, best first; without a count as many as a book shows."""
+        return self._levels[: -(count or self._depth) - 1 : -1]
 
     @property
     def known(self) -> int | None:
         """How many of the best levels are known without a hole; None when all there are."""
-        return None if self._edge is None else len(self._keys) - bisect_left(self._keys, self._edge)
+        return None if self._edge is None else len(self._levels) - bisect_left(self._keys, self._edge)
 
     def is_shallower_than(self, count: int) -> bool:
         """True when fewer than the best `count` levels are known without a hole."""
         edge, keys = self._edge, self._keys
-        return edge is not None and (len(keys) < count or keys[-count] < edge)
-
-    @property
-    def best(self) -> float | None:
-        return self._keys[-1] * self._sign if self._keys else None
-
-
-def is_zero(quantity: str) -> bool:
-    return not quantity.strip("0.")
+        return edge is not None and (len(keys) <= count or keys[-count - 1] < edge)
 
 
 @dataclass
@@ -126,12 +166,15 @@ class LocalBook:
     last_update_id: int = 0
     event_ms: int = 0
     resyncs: int = 0
-    bids: Side = member(default_factory=lambda: Side(1))
-    asks: Side = member(default_factory=lambda: Side(-1))
+    # How many levels a side are kept and shown.
+    depth: int = MOST_LEVELS
     # True while the next event may still join on to what is known: the line was down, and nothing may have been lost.
     may_join: bool = False
     _old: int = 0
     _buffer: list[Diff] = member(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.bids, self.asks = Side(1, self.depth), Side(-1, self.depth)
 
     def mark_stale(self) -> None:
         """No line: what is known is only for show."""
@@ -146,7 +189,7 @@ class LocalBook:
 
     def on_diff(self, diff: Diff) -> bool:
         """The event is applied, or waits for a snapshot; True when it makes the book ask for one."""
-        if self.state != State.LIVE and not self._joins(diff):
+        if self.state is not LIVE and not self._joins(diff):
             self._buffer.append(diff)
             del self._buffer[:-MOST_BUFFERED]
             return False
@@ -177,9 +220,10 @@ class LocalBook:
         self._buffer = [diff for diff in waiting if diff.last > last_update_id]
         if self._buffer and self._buffer[0].first > last_update_id + 1:
             return False
-        self.bids.load(bids, is_whole=len(bids) < limit)
-        self.asks.load(asks, is_whole=len(asks) < limit)
-        self.last_update_id = last_update_id
+        sides = Side(1, self.depth), Side(-1, self.depth)
+        sides[0].load(bids, is_whole=len(bids) < limit)
+        sides[1].load(asks, is_whole=len(asks) < limit)
+        (self.bids, self.asks), self.last_update_id = sides, last_update_id
         pending, self._buffer = self._buffer, []
         self.state, self.may_join = State.LIVE, False
         try:
@@ -222,23 +266,23 @@ class LocalBook:
         self._buffer = [diff for diff in diffs if diff.last > self.last_update_id]
 
     def _apply(self, diff: Diff) -> None:
-        if diff.last <= self.last_update_id:
+        known, last, bids, asks = self.last_update_id, diff.last, self.bids, self.asks
+        if last <= known:
             self._old += 1
             if self._old > MOST_OLD:
                 raise Gap
             return
-        if diff.first > self.last_update_id + 1:
+        if diff.first > known + 1:
             raise Gap
         try:
-            self.bids.apply(diff.bids)
-            self.asks.apply(diff.asks)
-        except ValueError as error:  # a price that is no number: half of the event is applied
+            bids.apply(diff.bids)
+            asks.apply(diff.asks)
+        except ValueError as error:  # a text that cannot be one: half of the event is applied
             raise Gap from error
-        self.last_update_id, self.event_ms, self._old = diff.last, diff.event_ms, 0
-        if self.is_crossed:
+        self.last_update_id, self.event_ms, self._old = last, diff.event_ms, 0
+        if bids.best + asks.best >= 0:
             raise Gap
 
     @property
     def is_crossed(self) -> bool:
-        bid, ask = self.bids.best, self.asks.best
-        return bid is not None and ask is not None and bid >= ask
+        return self.bids.best + self.asks.best >= 0

@@ -15,8 +15,16 @@ import msgspec
 import structlog
 
 from exchange.binance.models import DepthSnapshot, Kline
-from markets.book import Diff, LocalBook, State
-from markets.stream.events import TICKERS_STREAM, KlineEvent, TickerEvent, TradeEvent, frame_of, unknown_of
+from markets.book import LIVE, Diff, LocalBook, State
+from markets.stream.events import (
+    TICKERS_STREAM,
+    KlineEvent,
+    TickerEvent,
+    TradeEvent,
+    frame_of,
+    require_plain,
+    unknown_of,
+)
 from markets.stream.snapshots import Snapshots, Want
 
 log = structlog.get_logger()
@@ -57,8 +65,10 @@ class Following:
         *,
         fetch_snapshot: Callable[[str, int], DepthSnapshot],
         snapshots: Snapshots | None = None,
+        depth: int = DEEP,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._depth = depth
         self.books: dict[str, LocalBook] = {}
         self.unreadable: Counter[str] = Counter()
         # Prices that stand still are known to, while their stream has a line.
@@ -75,7 +85,7 @@ class Following:
         """Books exist for these markets, given in the order of their rank, and for no others."""
         for symbol in symbols:
             if symbol not in self.books:
-                self.books[symbol] = LocalBook(symbol, state=State.STALE)
+                self.books[symbol] = LocalBook(symbol, state=State.STALE, depth=self._depth)
         for symbol in set(self.books) - set(symbols):
             del self.books[symbol]
             self._deeper.pop(symbol, None)
@@ -110,7 +120,7 @@ class Following:
     @property
     def _first(self) -> int:
         """How deep a book's first snapshot is."""
-        return DEEP if len(self.books) <= DEEP_AT_ONCE else SHALLOW
+        return self._depth if len(self.books) <= DEEP_AT_ONCE else SHALLOW
 
     # ------------------------------------------------------------------ frames
     def on_frame(self, raw: bytes) -> None:
@@ -119,6 +129,7 @@ class Following:
             data = frame_of(raw).data
             kind = type(data)
             if kind is Diff:
+                require_plain(raw, data)  # type: ignore[arg-type]
                 self._on_diff(data)  # type: ignore[arg-type]
             elif kind is TradeEvent:
                 self._changes.trades.append(data)  # type: ignore[arg-type]
@@ -136,11 +147,11 @@ class Following:
             return
         if self._deeper and (deeper := self._deeper.get(symbol)) is not None:
             deeper.on_diff(diff)
-        before = book.state
+        was_live = book.state is LIVE
         if book.on_diff(diff):
             self._start_over(book)
-        elif book.state == State.LIVE:
-            if before != State.LIVE:
+        elif book.state is LIVE:
+            if not was_live:
                 self._snapshots.drop(symbol)
                 log.info("book.joined", symbol=symbol)
             if book.is_shallower_than(LEAST_KNOWN):
@@ -181,8 +192,8 @@ class Following:
 
     def _deepen(self, symbol: str) -> None:
         if symbol not in self._deeper:
-            self._deeper[symbol] = LocalBook(symbol)
-            self._snapshots.ask(symbol, DEEP, is_luxury=True)
+            self._deeper[symbol] = LocalBook(symbol, depth=self._depth)
+            self._snapshots.ask(symbol, self._depth, is_luxury=True)
 
     # ------------------------------------------------------------------ snapshots
     def fetch_for_ever(self, stopped: Event) -> None:
@@ -229,7 +240,7 @@ class Following:
             return False
         if want.is_luxury:
             return met and self._adopt(want.symbol, book)
-        if met and want.limit < DEEP and book.is_shallower_than(want.limit + 1):
+        if met and want.limit < self._depth and book.is_shallower_than(want.limit + 1):
             self._deepen(want.symbol)
         return met
 
@@ -239,7 +250,7 @@ class Following:
         book = self.books.get(symbol)
         if book is None or book.state != State.LIVE or book.adopt(deeper):
             return True
-        self._deeper[symbol] = LocalBook(symbol)
+        self._deeper[symbol] = LocalBook(symbol, depth=self._depth)
         return False
 
     # ------------------------------------------------------------------ what others take

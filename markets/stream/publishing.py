@@ -1,6 +1,5 @@
 """Writes to Redis what changed, forty times a second and in one step each; never slower than the venue speaks."""
 
-import re
 import time
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
@@ -10,7 +9,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from markets import feed
-from markets.book import LocalBook, State
+from markets.book import LocalBook
 from markets.stream.events import TickerEvent, TradeEvent, candle_of, ticker_of, trade_of
 from markets.stream.following import Changes, Following
 from markets.stream.grouping import grouped
@@ -31,7 +30,6 @@ MOST_TRADES = 5000
 # Limits and stops are counted with prices: one that stands still is said to stand as of now, so often.
 PRICES_SECONDS = 10.0
 _encode = msgspec.json.Encoder().encode
-_is_plain = re.compile(r"(?:[0-9]+(?:\.[0-9]+)? )*").fullmatch
 
 
 class Publisher:
@@ -161,12 +159,7 @@ class Publisher:
                 self._tell(commands, feed.group_channel(symbol, step), grouped(body, step))
 
     def _body(self, book: LocalBook, count: int | None, now_ms: int) -> dict[str, Any]:
-        """What is said of the book; of one with a text that is no number nothing is shown, and it starts over."""
-        bids, asks = (side.top(count) if count else side.top() for side in (book.bids, book.asks))
-        if not _is_plain(" ".join([text for level in (*bids, *asks) for text in level]) + " "):
-            bids, asks = [], []
-            if book.state == State.LIVE:
-                self._following.start_over(book.symbol)
+        """What is said of the book: its best levels, or without a count all that it shows."""
         return {
             "type": "book",
             "symbol": book.symbol,
@@ -176,8 +169,8 @@ class Publisher:
             "published_ms": now_ms,
             "state": book.state,
             "known": book.known,
-            "bids": bids,
-            "asks": asks,
+            "bids": book.bids.top(count),
+            "asks": book.asks.top(count),
         }
 
     # ------------------------------------------------------------------ trades, tickers

@@ -199,6 +199,26 @@ def test_a_side_is_the_plain_dictionary_sorted_by_number(seed: int) -> None:
     assert numbers(book.asks.top()) == [*expected, (Decimal(200000), Decimal(1))]
 
 
+def test_a_message_that_takes_away_more_than_the_best_levels_leaves_the_rest() -> None:
+    """Also worst first, and with a new best level at the end."""
+    rows = [[str(1000 - n), "1"] for n in range(100)]
+    book = live(bids=rows, asks=[["2000", "1"]])
+    book.on_diff(
+        change(101, 101, [*([price, "0"] for price, _quantity in reversed(rows[:90])), ["1500", "7"]])
+    )
+    assert book.bids.top() == [("1500", "7"), *[(str(910 - n), "1") for n in range(10)]]
+    book.on_diff(change(102, 102, [[price, "0"] for price, _quantity in book.bids.top()]))
+    assert (book.bids.top(), book.asks.top()) == ([], [("2000", "1")])
+    assert not book.is_crossed
+
+
+def test_a_book_keeps_as_many_levels_as_it_is_asked_to() -> None:
+    book = LocalBook("BTCUSDT", depth=5)
+    bids = [(str(5000 - n), "1") for n in range(1000)]
+    assert book.on_snapshot(100, bids, [("6000", "1")])
+    assert (book.bids.top(), book.bids.known) == (bids[:5], 5 + SPARE_LEVELS)
+
+
 def test_levels_below_a_short_snapshot_are_told_apart_from_known_ones() -> None:
     book = LocalBook("BTCUSDT")
     book.on_snapshot(100, [("99", "1"), ("98", "1"), ("97", "1")], [("101", "1")], limit=3)
