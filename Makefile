@@ -4,7 +4,7 @@ SETUP = @$(or $(PYTHON),$(error Causeway needs Python 3.11, 3.12 or 3.13)) excha
 IN = .venv/bin/python -m
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test test-browser check bench bench-ledger bench-fanout soak-ledger prove clean
+.PHONY: run test test-browser check bench bench-ledger bench-fanout soak-ledger prove bench-books clean
 
 run: ; $(SETUP) run
 	@$(IN) exchange.local run
@@ -18,13 +18,17 @@ test-browser: ; $(SETUP) test
 check: ; $(SETUP) test
 	@$(IN) exchange.local check
 
-bench: bench-ledger bench-fanout
+bench: bench-ledger bench-fanout bench-books
 
 bench-ledger: ; $(SETUP) test
 	@$(IN) tests.bench.ledger
 
 bench-fanout: ; $(SETUP) test
 	@$(IN) tests.bench.fanout
+
+# Beside other order books, in an environment of its own.
+bench-books: ; $(SETUP) peers
+	@.venv-peers/bin/python -m tests.bench.books
 
 # Every kind of transfer from several processes against an auditor; SEED=… repeats a run, WORKERS=… says how many.
 SECONDS_ ?= 600
@@ -35,4 +39,4 @@ soak-ledger: ; $(SETUP) test
 prove: ; $(SETUP) test
 	@$(IN) tests.prove
 
-clean: ; rm -rf .venv node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ; rm -rf .venv .venv-peers node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

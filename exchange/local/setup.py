@@ -1,8 +1,9 @@
 """Makes .venv and node_modules what the locks say; needs nothing but Python's standard library.
 
-    python3 exchange/local/setup.py run | test
+    python3 exchange/local/setup.py run | test | peers
 
-Each step leaves a stamp with the hash of what it installed, so that a repeated start costs nothing.
+`peers` is for `make bench-books`: the platform and the order books it is measured against, in an environment of their
+own, .venv-peers. Each step leaves a stamp with the hash of what it installed, so that a repeated start costs nothing.
 """
 
 import fcntl
@@ -15,9 +16,10 @@ import sys
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-VENV = CHECKOUT / ".venv"
+LOCKS = {"run": "requirements.lock", "test": "requirements-dev.lock", "peers": "requirements-peers.lock"}
+PURPOSE = sys.argv[1] if sys.argv[1:] else "run"
+VENV = CHECKOUT / (".venv-peers" if PURPOSE == "peers" else ".venv")
 PYTHON = VENV / "bin" / "python"
-LOCKS = {"run": "requirements.lock", "test": "requirements-dev.lock"}
 OLDEST_NODE = 20
 NPM = [
     "ci",
@@ -40,7 +42,8 @@ def main(purpose: str) -> None:
     fcntl.flock(folder, fcntl.LOCK_EX)  # two first starts at once do it one after the other
     make_venv()
     install(LOCKS[purpose])
-    install_scripts()
+    if purpose != "peers":
+        install_scripts()
 
 
 def make_venv() -> None:
@@ -52,7 +55,7 @@ def make_venv() -> None:
             and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0
         )
         if not works or is_stamped("venv"):
-            say("making .venv")
+            say(f"making {VENV.name}")
             run(
                 [sys.executable, "-m", "venv", "--clear", str(VENV)],
                 "python3 cannot make a virtual environment; "
@@ -137,7 +140,7 @@ def say(text: str) -> None:
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1])
+        main(PURPOSE)
     except SetupFailed as failure:
         print(f"causeway: {failure}", file=sys.stderr)
         sys.exit(2)
