@@ -26,7 +26,7 @@ ZERO, LEAST = "0.00000000", "0.00000001"
 # No price is greater; infinity is, and what is no number is neither smaller nor greater.
 GREATEST = 1e18
 # Nine of ten changes are to one of the best 20 levels, half of them at a price that was there a moment ago.
-NEAR, MOST_READ = 32, 512
+NEAR, MOST_READ = 24, 512
 _is_number = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]*)?").fullmatch
 
 
@@ -77,6 +77,7 @@ class Side:
         self._levels: list[Level] = []
         # The worst level down to which nothing is missing; None when the whole side is known.
         self._edge: float | None = None
+        # Keys of the latest prices: making a number of a text costs half as much as all the rest of a level.
         self._read: dict[str, float] = {}
         # The best level's key; less than any when there is none.
         self.best = -inf
@@ -109,7 +110,7 @@ class Side:
             try:
                 key = read[price]
             except KeyError:
-                key = self._key(price)
+                key = self._remember(price)
             at = bisect_left(keys, key, near if key > bound else 0)
             if quantity >= LEAST or (quantity != ZERO and not is_zero(quantity)):
                 if keys[at] == key:
@@ -126,13 +127,16 @@ class Side:
         self.best = keys[-2] if rows else -inf
 
     def _key(self, price: str) -> float:
-        """The price as a number to sort by, negative on the side of asks; the latest ones are kept."""
+        """The price as a number to sort by, negative on the side of asks."""
         number = float(price)
         if not 0.0 < number < GREATEST:
             raise ValueError("a price that cannot be")
+        return self._sign * number
+
+    def _remember(self, price: str) -> float:
         if len(self._read) >= MOST_READ:
             self._read.clear()
-        key = self._read[price] = self._sign * number
+        key = self._read[price] = self._key(price)
         return key
 
     def _prune(self) -> None:
@@ -275,8 +279,10 @@ class LocalBook:
         if diff.first > known + 1:
             raise Gap
         try:
-            bids.apply(diff.bids)
-            asks.apply(diff.asks)
+            if diff.bids:
+                bids.apply(diff.bids)
+            if diff.asks:
+                asks.apply(diff.asks)
         except ValueError as error:  # a text that cannot be one: half of the event is applied
             raise Gap from error
         self.last_update_id, self.event_ms, self._old = last, diff.event_ms, 0

@@ -154,7 +154,7 @@ class Following:
             if not was_live:
                 self._snapshots.drop(symbol)
                 log.info("book.joined", symbol=symbol)
-            if book.is_shallower_than(LEAST_KNOWN):
+            if book.bids.is_shallower_than(LEAST_KNOWN) or book.asks.is_shallower_than(LEAST_KNOWN):
                 self._deepen(symbol)
         self._changes.books.add(symbol)
 

@@ -199,6 +199,24 @@ def test_a_side_is_the_plain_dictionary_sorted_by_number(seed: int) -> None:
     assert numbers(book.asks.top()) == [*expected, (Decimal(200000), Decimal(1))]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_messages_of_many_levels_in_any_order_do_what_a_dictionary_does(seed: int) -> None:
+    """Also the same price twice, in two notations; sides grow to hundreds of levels and shrink to none."""
+    dice, book, plain = random.Random(seed), live(bids=[["0.5", "1"]], asks=[["200000", "1"]]), {}
+    for number in range(300):
+        gone = 0.9 if number % 60 > 40 else 0.3
+        rows = []
+        for _level in range(dice.randrange(60)):
+            price = dice.randrange(1000, 1000 + dice.choice((5, 50, 500)))
+            quantity = dice.choice(("0", "0.00000000")) if dice.random() < gone else str(dice.randrange(1, 9))
+            rows.append([str(price) + dice.choice(("", ".0", ".00000000")), quantity])
+            plain[Decimal(price)] = Decimal(quantity)
+        book.on_diff(change(101 + number, 101 + number, (), rows))
+        expected = sorted((price, quantity) for price, quantity in plain.items() if quantity)
+        assert numbers(book.asks.top()) == [*expected, (Decimal(200000), Decimal(1))]
+        assert not book.is_crossed
+
+
 def test_a_message_that_takes_away_more_than_the_best_levels_leaves_the_rest() -> None:
     """Also worst first, and with a new best level at the end."""
     rows = [[str(1000 - n), "1"] for n in range(100)]
