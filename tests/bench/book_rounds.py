@@ -1,8 +1,8 @@
-"""Rounds of slices: every book at the same frames, and what comes of it.
+"""Rounds of races: a book and the plain one take the same frames in turns, and end in the same levels.
 
-Each slice stands between two of the plain book's, and its ratio is to their mean; the figure is the median over the
-rounds. Books are new for every slice and load their snapshot outside of it. Times are the thread's own, and nobody
-collects garbage within a slice.
+A ratio is of the two times of one race, so that what else the machine does slows both; the figure is the median over
+the rounds. Books are new for every race and load their snapshot outside of it. Times are the thread's own, and nobody
+collects garbage within a turn.
 """
 
 import gc
@@ -18,7 +18,7 @@ from tests.bench import book_peers as peers
 from tests.bench.depth_stream import BUSY, CALM, DEPTH, Levels, stream_of
 
 PLAIN, OURS = "json + SortedDict of Decimals", "Causeway"
-# Each book, and of how many frames a slice has one when it is read after each: what sorts at every read takes its time.
+# Each book, and of how many frames a race has one when it is read after each: what sorts at every read takes its time.
 BOOKS: dict[str, tuple[type[peers.Book], int]] = {
     OURS: (peers.Causeway, 1),
     "order-book (C), floats": (peers.OrderBookFloats, 4),
@@ -28,6 +28,7 @@ BOOKS: dict[str, tuple[type[peers.Book], int]] = {
     "ccxt.pro, floats": (peers.CcxtPro, 1),
 }
 APPLY, READ = "apply", "apply + top 20"
+TURN = 200  # frames
 # The bar of the issue: ours against the plain book on the busy stream.
 BAR = 3.2
 
@@ -69,27 +70,26 @@ class Bench:
         return 0 if is_ok else 1
 
     def round(self) -> None:
-        """Every book once at every work, each between two slices of the plain one."""
+        """Every book once at every work, each against the plain one."""
         for shape in self._streams:
             for act in (APPLY, READ):
-                before = self._slice(shape, act, PLAIN)
                 for name in self._names:
-                    us = self._slice(shape, act, name)
-                    after = self._slice(shape, act, PLAIN)
-                    self._ratios[shape, act, name].append((before + after) / 2 / us)
-                    before = after
+                    self._race(shape, act, name)
 
-    def _slice(self, shape: str, act: str, name: str) -> float:
-        """Microseconds a message; the book that comes of it is compared with the exact one."""
-        kind, part = BOOKS.get(name, (peers.Plain, 1))
+    def _race(self, shape: str, act: str, name: str) -> None:
+        kind, part = BOOKS[name]
         stream = self._streams[shape]
         frames = stream.frames[: len(stream.frames) // part if act == READ else None]
-        book = kind(stream.snapshot)
-        us = timed(book, frames, is_read=act == READ)
-        self._us[shape, act, name].append(us)
-        if not is_exact(book, self._top_after(shape, len(frames))):
-            self.wrong.add(f"{name}: {shape} {act}")
-        return us
+        books = {PLAIN: peers.Plain(stream.snapshot), name: kind(stream.snapshot)}
+        seconds = dict.fromkeys(books, 0.0)
+        for begin in range(0, len(frames), TURN):
+            for one, book in books.items():
+                seconds[one] += timed(book, frames[begin : begin + TURN], is_read=act == READ)
+        self._ratios[shape, act, name].append(seconds[PLAIN] / seconds[name])
+        for one, book in books.items():
+            self._us[shape, act, one].append(seconds[one] / len(frames) * 1e6)
+            if not is_exact(book, self._top_after(shape, len(frames))):
+                self.wrong.add(f"{one}: {shape} {act}")
 
     def _top_after(self, shape: str, count: int) -> tuple[Levels, Levels]:
         if (shape, count) not in self._tops:
@@ -129,7 +129,7 @@ class Bench:
 
 
 def timed(book: peers.Book, frames: list[bytes], *, is_read: bool) -> float:
-    """Microseconds a message of this thread's time."""
+    """Seconds of this thread's time."""
     take, top = book.take, book.top
     gc.disable()
     begun = time.thread_time()
@@ -142,7 +142,7 @@ def timed(book: peers.Book, frames: list[bytes], *, is_read: bool) -> float:
             take(frame)
     spent = time.thread_time() - begun
     gc.enable()
-    return spent / len(frames) * 1e6
+    return spent
 
 
 def is_exact(book: peers.Book, exact: tuple[Levels, Levels]) -> bool:

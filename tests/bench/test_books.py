@@ -66,7 +66,7 @@ def test_the_edits_are_of_the_recorded_kinds_and_places_and_the_book_keeps_its_d
     }
 
 
-def test_every_slice_ends_in_the_exact_book_and_has_its_ratio() -> None:
+def test_every_race_ends_in_the_exact_book_and_has_its_ratio() -> None:
     bench = Bench(rounds=1, frames=FRAMES, seed=7, depth=LEVELS, names=(OURS,))
     bench.round()
     assert bench.wrong == set()
