@@ -21,8 +21,9 @@ SPARE_LEVELS = 200
 MOST_BUFFERED = 2000
 # Old events in a row are ignored, as two overlapping lines tell everything twice; ids that run backwards are not.
 MOST_OLD = 50
-# Texts below the least may be zero, whatever the notation: "0", "0.0"; the venue writes the first.
-ZERO, LEAST = "0.00000000", "0.00000001"
+# As texts, what is from the least up to "00" or not below "1" is more than zero. Others may be zero in some notation,
+# such as "0", "0.0" or "00.0"; the venue writes the first.
+ZERO, LEAST, ODD, ONE = "0.00000000", "0.00000001", "00", "1"
 # No price is greater; infinity is, and what is no number is neither smaller nor greater.
 GREATEST = 1e18
 # Nine of ten changes are to one of the best 20 levels, half of them at a price that was there a moment ago.
@@ -112,7 +113,7 @@ class Side:
             except KeyError:
                 key = self._remember(price)
             at = bisect_left(keys, key, near if key > bound else 0)
-            if quantity >= LEAST or (quantity != ZERO and not is_zero(quantity)):
+            if LEAST <= quantity < ODD or quantity >= ONE or (quantity != ZERO and not is_zero(quantity)):
                 if keys[at] == key:
                     rows[at] = level
                 else:

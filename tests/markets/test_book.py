@@ -151,6 +151,14 @@ def test_a_quantity_of_zero_removes_however_it_is_written(zero: str) -> None:
     assert len(book.asks.top()) == 2
 
 
+@pytest.mark.parametrize("odd", ["00", "00.0", "00.00000000", "00.5", "000.00000001", "."])
+def test_a_quantity_that_may_be_zero_in_a_strange_notation_is_never_a_level(odd: str) -> None:
+    """The book starts over: nobody knows what was meant."""
+    book = live()
+    assert book.on_diff(change(101, 101, [["99", odd]]))
+    assert (book.state, odd in dict(book.bids.top()).values()) == (State.SYNCING, False)
+
+
 def test_a_price_is_one_level_however_it_is_written() -> None:
     book = live()
     book.on_diff(change(101, 101, [["99.0000", "3"]]))
