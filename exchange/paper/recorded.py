@@ -3,6 +3,7 @@
 import json
 from collections import deque
 from decimal import Decimal, InvalidOperation
+from heapq import nlargest, nsmallest
 from typing import Any
 
 from exchange.paper.accounts import down, text
@@ -12,6 +13,7 @@ from exchange.paper.market import DEEPEST, NOTHING, TAPE, Aggregate, Frozen, now
 
 QUOTES = ("BUSD", "USDT", "USDC", "TRY", "BTC", "ETH", "BNB", "RUB", "EUR", "USD")
 DAY_MS = 86_400_000
+ENDLESS = Decimal("Infinity")
 Rows = dict[Decimal, list[str]]
 
 
@@ -44,7 +46,8 @@ class RecordedMarket:
     def _load(self, body: dict[str, Any]) -> None:
         self._update_id: int = body["lastUpdateId"]
         self._sides: dict[str, Rows] = {
-            side: {Decimal(row[0]): row[:2] for row in body[side]} for side in ("bids", "asks")
+            side: {price: row for price, row, size in levels_of(body[side]) if size}
+            for side in ("bids", "asks")
         }
         self._has_gap = False
 
@@ -65,26 +68,27 @@ class RecordedMarket:
         if event["U"] > self._update_id + 1:
             self._has_gap = True
             return
-        for side, rows in (("bids", event["b"]), ("asks", event["a"])):
-            for row in rows:
-                if Decimal(row[1]):
-                    self._sides[side][Decimal(row[0])] = row
+        changes = {"bids": levels_of(event["b"]), "asks": levels_of(event["a"])}
+        for side, levels in changes.items():
+            for price, row, size in levels:
+                if size:
+                    self._sides[side][price] = row
                 else:
-                    self._sides[side].pop(Decimal(row[0]), None)
+                    self._sides[side].pop(price, None)
         self._update_id = event["u"]
 
     def depth(self, limit: int) -> dict[str, Any]:
-        """All that is known now, whatever the limit: its depth is what was recorded, and a cut would lose of that."""
+        """The best so many of what is known now."""
         bids, asks = self._sides["bids"], self._sides["asks"]
         return {
             "lastUpdateId": self._update_id,
-            "bids": [bids[price] for price in sorted(bids, reverse=True)],
-            "asks": [asks[price] for price in sorted(asks)],
+            "bids": [bids[price] for price in nlargest(limit, bids)],
+            "asks": [asks[price] for price in nsmallest(limit, asks)],
         }
 
     def frozen(self) -> Frozen:
         body = self.depth(DEEPEST)
-        return lambda limit: body
+        return lambda limit: body | {side: body[side][:limit] for side in ("bids", "asks")}
 
     def best(self) -> dict[str, str]:
         rows = self._sides
@@ -97,8 +101,16 @@ class RecordedMarket:
         """An event as it is sent; one that cannot be read is sent all the same, and changes nothing here."""
         try:
             event = json.loads(payload)
-            if isinstance(event, dict) and (take := self._heard.get(event.get("e", ""))):
-                take(event)
+        except ValueError:
+            return
+        if isinstance(event, dict):
+            self.take(event)
+
+    def take(self, event: dict[str, Any]) -> None:
+        """What an event says; one that is not whole says nothing."""
+        try:
+            if hear := self._heard.get(event.get("e", "")):
+                hear(event)
         except (ValueError, KeyError, TypeError, IndexError, InvalidOperation):
             return
 
@@ -161,12 +173,23 @@ class RecordedMarket:
         }  # fmt: skip
 
 
+def levels_of(rows: list[list[str]]) -> list[tuple[Decimal, list[str], Decimal]]:
+    """Each level's price, its row and its size; raises what Decimal does, or ValueError, at one that cannot be."""
+    found = [(Decimal(row[0]), row[:2], Decimal(row[1])) for row in rows]
+    if not all(
+        0 < price < ENDLESS and 0 <= size < ENDLESS and type(row) is list for price, row, size in found
+    ):
+        raise ValueError("a price or a size that cannot be")
+    return found
+
+
 def is_snapshot(raw: str) -> bool:
     """True for a whole one; a recording also holds what was refused, and what was wrong."""
     try:
         body = json.loads(raw)
-        return isinstance(body["lastUpdateId"], int) and isinstance(body["bids"] + body["asks"], list)
-    except (ValueError, KeyError, TypeError):
+        levels_of(body["bids"] + body["asks"])
+        return isinstance(body["lastUpdateId"], int)
+    except (ValueError, KeyError, TypeError, IndexError, InvalidOperation):
         return False
 
 

@@ -1,13 +1,15 @@
 """Markets that are recordings: frames of the real venue sent again as they came, at their pace, faster, or all at once.
 
-A recording is read as it is played, never held whole. What is listed is what its beginning shows: snapshots and streams
-of its first minute. Lines are `{"ts", "t": "connect" | "http" | "recv", "url"?, "data"?}`, `ts` in seconds.
+A recording is read as it is played, never held whole. What is listed is what the first minute of each of its files
+shows: streams, and snapshots; a book without one begins empty just before its first event. Lines are
+`{"ts", "t": "connect" | "http" | "recv", "url"?, "data"?}`, `ts` in seconds.
 """
 
 import asyncio
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,8 +25,10 @@ SETTLE_SECONDS = 0.3
 BEGINNING_SECONDS = 60.0
 BREATH = 50  # frames sent without letting anybody else act
 LONGEST_WAIT = 10.0  # for listeners that do not read, in seconds
+DEPTH = "@DEPTH"
 Line = dict[str, Any]
-_STREAM = re.compile(r'\{ *\\?"stream\\?": *\\?"([^"\\]+)')
+_STREAM = re.compile(r'\{ *\\?"stream\\?": *\\?"([^"\\]+)\\?"')
+_FIRST_ID = re.compile(r'"U\\?": *(\d+)')
 _DATA = re.compile(r'"data": *')
 _AT = re.compile(r'"ts": ?([0-9.]+)')
 _TIME = re.compile(r'"([ETOC])": ?(\d{13,16})\b')
@@ -52,33 +56,47 @@ class Replay:
         self.streams: set[str] = set()
         self.skipped = 0
         self.is_over = False
+        self._first_ids: dict[str, int] = {}
         first: dict[str, str] = {}
         infos: dict[str, dict[str, Any]] = {}
-        for line in self._beginning():
+        for line in self._beginnings():
             door, symbol = _door(line)
             if door == "depth" and is_snapshot(line["data"]):
                 first.setdefault(symbol, line["data"])
             elif door == "exchangeInfo":
-                infos |= {row["symbol"]: row for row in json.loads(line["data"])["symbols"]}
+                infos |= _infos(line["data"])
+        for symbol in self._first_ids.keys() - first.keys():
+            first[symbol] = _empty_before(self._first_ids[symbol])
         if not self.streams or not first:
-            raise ValueError("it holds no frames of a combined stream, or no depth snapshots")
+            raise ValueError("it holds no frames of a combined stream, or nothing of a book")
         self.markets = {
             symbol: RecordedMarket(info_of(symbol, infos.get(symbol)), raw) for symbol, raw in first.items()
         }
 
-    def _beginning(self) -> Iterator[Line]:
-        """The answers of the first minute; the streams of its frames are noted on the way."""
-        end: float | None = None
-        for raw in _raw_lines(self.files):
-            at = _AT.search(raw, 0, 64)
-            end = float(at[1]) + BEGINNING_SECONDS if at and end is None else end
-            if at and end is not None and float(at[1]) > end:
-                return
-            if '"recv"' not in raw[:64]:
-                if (line := _read(raw)) is not None:
+    def _beginnings(self) -> Iterator[Line]:
+        """The answers of each file's first minute; the streams of its frames are noted on the way."""
+        for file in self.files:
+            end: float | None = None
+            for raw in _raw_lines([file]):
+                at = _AT.search(raw, 0, 64)
+                end = float(at[1]) + BEGINNING_SECONDS if at and end is None else end
+                if at and end is not None and float(at[1]) > end:
+                    break
+                if '"recv"' in raw[:64]:
+                    self._note(raw)
+                elif (line := _read(raw)) is not None:
                     yield line
-            elif found := _STREAM.search(raw):
-                self.streams.add(found[1])
+
+    def _note(self, raw: str) -> None:
+        """The stream of a frame, and the id with which its book begins; escaped names are decoded first."""
+        found = _STREAM.search(raw)
+        stream = found[1] if found else _parts((_read(raw) or {"data": ""})["data"])[0]
+        if not stream:
+            return
+        self.streams.add(stream)
+        symbol, is_depth, _speed = stream.upper().partition(DEPTH)
+        if is_depth and symbol not in self._first_ids and (first_id := _FIRST_ID.search(raw)):
+            self._first_ids[symbol] = int(first_id[1])
 
     # ------------------------------------------------------------------ playing it
     async def run(self, sink: Sink) -> None:
@@ -96,9 +114,10 @@ class Replay:
             await clock.reach(line["ts"])
             if number % BREATH == 0:
                 await self._breathe(sink)
+            door, symbol = _door(line)
             if line["t"] == "recv":
                 self._play(sink, line["data"], moved)
-            elif _door(line)[0] == "depth" and (market := self.markets.get(_door(line)[1])):
+            elif door == "depth" and (market := self.markets.get(symbol)):
                 market.snapshot(line["data"])
         self.is_over = True
 
@@ -117,9 +136,14 @@ class Replay:
         sink.send(stream, payload)
 
     def _hear_tickers(self, payload: str) -> None:
-        for row in json.loads(payload):
-            if market := self.markets.get(row["s"]):
-                market.day = row
+        """Each row is its market's, as an event of its own would be."""
+        try:
+            rows = json.loads(payload)
+        except ValueError:
+            return
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, dict) and (market := self.markets.get(str(row.get("s")))):
+                market.take(row)
 
     @staticmethod
     async def _breathe(sink: Sink) -> None:
@@ -181,10 +205,10 @@ def _raw_lines(files: Iterable[Path]) -> Iterator[str]:
     """Line by line; a file that was not closed, because its writer was killed, ends where it ends."""
     for file in files:
         opener = gzip.open if file.suffix == ".gz" else open
-        with opener(file, "rt", encoding="utf-8") as source:
+        with opener(file, "rt", encoding="utf-8", errors="replace") as source:
             try:
                 yield from source
-            except EOFError:
+            except (EOFError, zlib.error, gzip.BadGzipFile):
                 continue
 
 
@@ -192,9 +216,22 @@ def _read(raw: str) -> Line | None:
     """The line; None when it is none, such as the half one that a killed writer leaves."""
     try:
         line: Line = json.loads(raw)
-        return line if isinstance(line["ts"], (int, float)) and isinstance(line["t"], str) else None
+        is_whole = isinstance(line["data"], str) or line["t"] not in ("recv", "http")
+        return line if is_whole and isinstance(line["ts"], (int, float)) else None
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _infos(raw: str) -> dict[str, dict[str, Any]]:
+    """The symbols of a recorded exchangeInfo; none of one that was refused."""
+    try:
+        return {row["symbol"]: row for row in json.loads(raw)["symbols"]}
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def _empty_before(first_id: int) -> str:
+    return json.dumps({"lastUpdateId": first_id - 1, "bids": [], "asks": []})
 
 
 def _door(line: Line) -> tuple[str, str]:
@@ -208,4 +245,14 @@ def _door(line: Line) -> tuple[str, str]:
 def _parts(frame: str) -> tuple[str, str]:
     """The stream's name and the event's text; empty for a frame that is no event of a combined stream."""
     stream, mark = _STREAM.match(frame), _DATA.search(frame)
-    return (stream[1], frame[mark.end() : -1]) if stream and mark else ("", "")
+    if mark is None:
+        return "", ""
+    return (stream[1] if stream else _escaped_name(frame)), frame[mark.end() : -1]
+
+
+def _escaped_name(frame: str) -> str:
+    """The stream's name where some of it is written `\\u8fd9`."""
+    try:
+        return str(json.loads(frame)["stream"])
+    except (ValueError, KeyError, TypeError):
+        return ""

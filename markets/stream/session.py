@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 import structlog
 
-from exchange.binance.market_streams import MarketStreams
+from exchange.binance.market_streams import MarketStreams, Pace
 from exchange.binance.models import DepthSnapshot
 from markets.book import State
 from markets.interest import markets_of
@@ -46,6 +46,7 @@ class Session:
         fetch_snapshot: Callable[[str, int], DepthSnapshot],
         store: Store,
         recorder: Callable[[Books], Recorder] | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.following = Following(fetch_snapshot=self._fetch)
         self._url, self._fetch_snapshot = stream_url, fetch_snapshot
@@ -62,6 +63,7 @@ class Session:
             on_up=self.following.on_up,
             on_down=self.following.on_down,
             on_tick=self._tick,
+            pace=pace,
         )
 
     def run(self) -> None:

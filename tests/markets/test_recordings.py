@@ -12,9 +12,13 @@ import pytest
 
 from exchange.binance.errors import NotSent
 from exchange.binance.models import DepthSnapshot
+from exchange.paper.replay import Replay
+from exchange.paper.venue import Venue
 from markets.book import MOST_LEVELS, LocalBook, State
 from markets.stream import Following, Snapshots, streams_of
-from tests.markets.recording import SNAPSHOT, RuledBook, first_ids, lines_of, recordings, session
+from tests.exchange.paper.people import KEYS, serving, wait_for
+from tests.markets.followed import followed
+from tests.markets.recording import SESSION, SNAPSHOT, RuledBook, first_ids, lines_of, recordings, session
 from tests.markets.test_following import Clock
 
 WHOLE_BOOK = Path(__file__).parents[2] / "exchange" / "paper" / "data" / "btcusdt-depth.json.gz"
@@ -101,6 +105,60 @@ def test_after_every_message_of_a_recording_each_book_is_the_one_of_the_rule_and
     assert not [name for name in player.following.unreadable if "@depth" in name]
     levels = f"at least {player.least_known} levels a side known"
     figure(f"{file.name}: {len(firsts)} books equal after each of {player.messages} messages, {levels}")
+
+
+# ------------------------------------------------------------------ through the venue and over sockets
+SHOWN = 20
+
+
+def ruled_states(file: Path) -> dict[str, tuple[RuledBook, dict[int, Any]]]:
+    """Each book as it ends, and its best levels at every update id on the way."""
+    said, states = session(file), {}
+    for symbol, first_id in first_ids(said).items():
+        empty = {"lastUpdateId": first_id - 1, "bids": [], "asks": []}
+        snapshots = [body for kind, of, body in said if (kind, of) == (SNAPSHOT, symbol)]
+        book, known = RuledBook(), dict[int, Any]()
+        book.snapshot(snapshots[0] if snapshots else empty)
+        for kind, of, body in said:
+            assert book.last is not None, "a recording with a hole has more books than one"
+            known[book.last] = ([*book.bids(SHOWN)], [*book.asks(SHOWN)])
+            if of == symbol and "@depth" in kind:
+                book.event(body)
+        assert book.last is not None
+        known[book.last] = (book.bids(SHOWN), book.asks(SHOWN))
+        states[symbol] = book, known
+    return states
+
+
+def seconds_of(file: Path) -> float:
+    times = [at for at, *_said in lines_of(file)]
+    return max(times) - min(times)
+
+
+@pytest.mark.parametrize(
+    ("file", "is_now"),
+    [*((file, False) for file in recordings()), (SESSION, True)],
+    ids=lambda given: given.name if isinstance(given, Path) else "now" if given else "then",
+)
+def test_a_recording_played_by_the_venue_is_followed_to_the_same_books(
+    file: Path, is_now: bool, figure: Callable[[str], None]
+) -> None:
+    """Every state told on the way is the one that the rule gives for its update id."""
+    states = ruled_states(file)
+    replay = Replay(file, speed=seconds_of(file) / 2, is_now=is_now)
+    venue = Venue(None, KEYS, replay=replay, levels=20, deepest=20)
+    with serving(venue) as url, followed(url, list(states)) as heard:
+        for symbol, (ruled, _known) in states.items():
+            wait_for(lambda s=symbol, last=ruled.last: heard.now(s)["u"] == last, seconds=20)
+    for told in heard.live:
+        known = states[told["symbol"]][1]
+        shown = tuple([tuple(level) for level in told[side]] for side in ("bids", "asks"))
+        assert shown == tuple(known[told["u"]]), (told["symbol"], told["u"])
+    for symbol, (ruled, _known) in states.items():
+        book = heard.session.following.books[symbol]
+        assert (book.state, book.last_update_id) == (State.LIVE, ruled.last)
+        require_levels(book, ruled)
+    figure(f"{file.name} over sockets: {len(heard.live)} states told, each the one of its update id")
 
 
 def test_the_recorded_sessions_are_all_here() -> None:

@@ -16,8 +16,8 @@ from exchange.paper.replay import Replay
 from exchange.paper.venue import Venue
 from tests.exchange.paper.listening import Rebuilt, Socket
 from tests.exchange.paper.people import KEYS, Caller, serving, wait_for
-
-RECORDING = Path(__file__).parents[2] / "data" / "depth" / "binance-2021-04-17-10sym.jsonl.gz"
+from tests.markets.recording import OURS
+from tests.markets.recording import SESSION as RECORDING
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_the_books_of_a_follower_end_as_the_recording_says(
     depth = {s: f"{s.lower()}@depth@100ms" for s in replay.markets}
     socket = Socket(caller.url, "/stream?streams=" + "/".join(depth.values()))
     wait_for(lambda: socket.texts)
-    snapshots = {s: caller.get("/api/v3/depth", symbol=s, limit=1000) for s in depth}
+    snapshots = {s: caller.get("/api/v3/depth", symbol=s, limit=5000) for s in depth}
     wait_for(lambda: replay.is_over, seconds=20)
     wait_for(lambda: len(socket.texts) >= sum('"depthUpdate"' in line.get("data", "") for line in lines))
     for symbol in depth:
@@ -133,11 +133,37 @@ def played(file: Path, *lines: str, **how: Any) -> tuple[Heard, Replay]:
 def test_a_snapshot_asked_for_later_is_the_book_as_played_so_far(tmp_path: Path) -> None:
     lines = snapshot(0, 10, "100", "99"), diff(1, 9, 11, "101"), diff(2, 12, 12, "98")
     _heard, replay = played(tmp_path / "toy.jsonl", *lines, speed=0)
-    assert replay.markets["TOYUSDT"].depth(3) == {
-        "lastUpdateId": 12,
-        "bids": [["101", "2"], ["100", "1"], ["99", "1"], ["98", "2"]],
-        "asks": [["200", "1"]],
-    }
+    whole = [["101", "2"], ["100", "1"], ["99", "1"], ["98", "2"]]
+    market = replay.markets["TOYUSDT"]
+    assert market.depth(4) == {"lastUpdateId": 12, "bids": whole, "asks": [["200", "1"]]}
+    assert market.depth(2) == market.frozen()(2) == {**market.depth(4), "bids": whole[:2]}
+
+
+def test_a_book_of_which_no_snapshot_was_recorded_begins_empty_before_its_first_event(tmp_path: Path) -> None:
+    file = tmp_path / "toy.jsonl"
+    file.write_text(diff(0, 9, 11, "100"))
+    assert Replay(file).markets["TOYUSDT"].depth(5) == {"lastUpdateId": 8, "bids": [], "asks": []}
+    _heard, replay = played(file, diff(0, 9, 11, "100"), diff(1, 12, 12, "101"), speed=0)
+    body = replay.markets["TOYUSDT"].depth(5)
+    assert (body["lastUpdateId"], body["bids"]) == (12, [["101", "2"], ["100", "2"]])
+
+
+def test_markets_of_every_given_recording_are_listed() -> None:
+    symbols = {"VETETH", "NKNUSDT", "MANAUSD", "TRXUSDT"}
+    assert symbols <= Replay(OURS).markets.keys()
+
+
+@pytest.mark.parametrize("is_escaped", [True, False])
+def test_a_symbol_may_be_written_in_any_script(tmp_path: Path, is_escaped: bool) -> None:
+    name = "这是测试币456"
+    event = {"e": "depthUpdate", "E": 1, "s": name, "U": 1, "u": 3, "b": [["5", "1"]], "a": []}
+    text = json.dumps({"stream": f"{name}@depth@100ms", "data": event}, ensure_ascii=is_escaped)
+    file = tmp_path / "far.jsonl"
+    file.write_text(json.dumps({"ts": 1.5, "t": "recv", "data": text}, ensure_ascii=is_escaped) + "\n")
+    replay, heard = Replay(file, speed=0), Heard(f"{name}@depth@100ms")
+    asyncio.run(replay.run(heard))
+    assert [stream for _at, stream, _event in heard.sent] == [f"{name}@depth@100ms"]
+    assert replay.markets[name].depth(5)["lastUpdateId"] == 3
 
 
 def test_after_a_hole_in_the_recording_its_next_snapshot_counts(tmp_path: Path) -> None:
@@ -155,6 +181,20 @@ def test_a_shallow_snapshot_does_not_make_a_known_book_shallow(tmp_path: Path) -
     lines = snapshot(0, 10, "100", "99", "98"), diff(1, 11, 11, "101"), snapshot(2, 12, "101")
     _heard, replay = played(tmp_path / "toy.jsonl", *lines, speed=0)
     assert len(replay.markets["TOYUSDT"].depth(5)["bids"]) == 4
+
+
+@pytest.mark.parametrize("row", [["a lot", "1"], ["99", "?"], ["NaN", "1"], ["-1", "1"], ["99"], "99", 5])
+def test_an_event_with_half_a_level_changes_nothing_and_a_snapshot_with_one_is_none(
+    tmp_path: Path, row: Any
+) -> None:
+    event = {"e": "depthUpdate", "s": "TOYUSDT", "U": 11, "u": 11, "b": [["101", "2"], row], "a": []}
+    half = {"lastUpdateId": 50, "bids": [row], "asks": []}
+    url = "https://api.binance.com/api/v3/depth?symbol=TOYUSDT&limit=1000"
+    lines = snapshot(0, 10, "100"), frame(1, "toyusdt@depth@100ms", **event), at(2, "http", half, url)
+    heard, replay = played(tmp_path / "toy.jsonl", *lines, speed=0)
+    assert len(heard.sent) == 1
+    body = replay.markets["TOYUSDT"].depth(5)
+    assert (body["lastUpdateId"], body["bids"]) == (10, [["100", "1"]])
 
 
 @pytest.mark.parametrize(("speed", "seconds"), [(1, 0.6), (3, 0.2)])
@@ -233,7 +273,8 @@ def test_files_are_played_in_their_order_and_a_cut_one_as_far_as_it_goes(tmp_pat
         "".join([snapshot(0, 1, "100"), *(diff(n, n + 1, n + 1, "101") for n in range(1, 500))]).encode()
     )
     (tmp_path / "1.jsonl.gz").write_bytes(whole[:-300])
-    (tmp_path / "2.jsonl.gz").write_bytes(gzip.compress(diff(600, 999, 999, "1").encode()))
+    (tmp_path / "2.jsonl.gz").write_bytes(whole[:10] + b"\xff" * 50)
+    (tmp_path / "3.jsonl.gz").write_bytes(gzip.compress(diff(600, 999, 999, "1").encode()))
     replay, heard = Replay(tmp_path, speed=0), Heard("toyusdt@depth@100ms")
     asyncio.run(replay.run(heard))
     ids = [event["u"] for _at, _stream, event in heard.sent]
@@ -249,10 +290,13 @@ def test_frames_of_a_recording_that_are_none_do_not_end_it(tmp_path: Path) -> No
         frame(1, "toyusdt@depth@100ms", e="depthUpdate", s="TOYUSDT"),
         frame(1, "toyusdt@depth@100ms", e="depthUpdate", U=2, u=2, b=[["a lot", "1"]], a=[]),
         at(1, "http", {"code": -1003}, "/api/v3/depth?symbol=TOYUSDT"),
+        at(1, "http", {"code": -1003}, "/api/v3/exchangeInfo"),
+        '{"ts": 1700000001, "t": "recv"}\n{"ts": 1700000001, "t": "http", "url": "/api/v3/depth"}\n',
+        at(1, "recv", {"stream": "!miniTicker@arr", "data": {"no": "list"}}),
         diff(2, 2, 3, "101"),
     ]
     heard, replay = played(tmp_path / "toy.jsonl", *lines, speed=0)
-    assert (len(heard.sent), replay.skipped) == (3, 2)
+    assert (len(heard.sent), replay.skipped) == (4, 4)
     assert replay.markets["TOYUSDT"].depth(1)["lastUpdateId"] == 3
 
 
