@@ -121,6 +121,11 @@ class Disturbances:
     def clear(self) -> None:
         self._waiting.clear()
 
+    @property
+    def left(self) -> dict[str, int]:
+        """How many events of each stream are still to be struck."""
+        return {stream: sum(act.count for act in acts) for stream, acts in self._waiting.items() if acts}
+
     def struck(self, stream: str, payload: str) -> Sequence[str]:
         """What is sent on the stream instead of this event."""
         waiting = self._waiting.get(stream)

@@ -47,6 +47,10 @@ class Fault:
     def is_before(self) -> bool:
         return self.do in BEFORE
 
+    def told(self) -> dict[str, Any]:
+        """What was asked for, and how often it is still to come."""
+        return {"on": self.on, "do": self.do, "count": self.count, "ms": self.ms, "symbol": self.symbol}
+
 
 @dataclass
 class Faults:

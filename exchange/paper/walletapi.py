@@ -127,7 +127,8 @@ def true_state(venue: Venue) -> dict[str, Any]:
         "total": {asset: text(total) for asset, total in totals(venue).items()},
         "deposits": len(venue.wallet.deposits),
         "withdrawals": len(venue.wallet.withdrawals),
-        "faults": [fault.__dict__ for fault in venue.faults.waiting],
+        "faults": [fault.told() for fault in venue.faults.waiting],
+        "disturbances": venue.feed.disturbances.left,
     }
 
 

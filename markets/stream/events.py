@@ -1,8 +1,8 @@
 """The venue's market events as they come in, and what we say of them."""
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
@@ -45,18 +45,17 @@ class Frame(msgspec.Struct, gc=False):
     data: Diff | TradeEvent | KlineEvent | list[TickerEvent]
 
 
-class Unknown(msgspec.Struct):
-    """What any frame says of itself."""
-
-    class Data(msgspec.Struct):
-        e: str = ""
-
-    stream: str = ""
-    data: Data | list[Any] | None = None
-
-
 frame_of = msgspec.json.Decoder(Frame).decode
-unknown_of = msgspec.json.Decoder(Unknown).decode
+_named = re.compile(rb'"stream" *: *("(?:[^"\\]|\\.)*")').search
+
+
+def stream_of(raw: bytes) -> str:
+    """The stream that a frame says it is of, also when the rest cannot be read; empty when it says none."""
+    found = _named(raw)
+    try:
+        return str(msgspec.json.decode(found[1])) if found else ""
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
 
 
 def require_plain(raw: bytes, diff: Diff) -> None:

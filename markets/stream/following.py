@@ -23,7 +23,7 @@ from markets.stream.events import (
     TradeEvent,
     frame_of,
     require_plain,
-    unknown_of,
+    stream_of,
 )
 from markets.stream.snapshots import Snapshots, Want
 
@@ -34,6 +34,8 @@ SHALLOW, DEEP = 100, 1000
 DEEP_AT_ONCE = 20
 # A book that knows fewer levels than are shown wants a fresh snapshot.
 LEAST_KNOWN = 50
+# A market may have no buyers or no sellers; so many snapshots in a row have to say so.
+ONE_SIDED_BELIEVED = 4
 IDLE_SECONDS = 0.05
 Series = tuple[str, str]
 DEPTH = "@depth"
@@ -70,6 +72,7 @@ class Following:
     ) -> None:
         self._depth = depth
         self.books: dict[str, LocalBook] = {}
+        # What could not be read or believed, by market and kind of trouble.
         self.unreadable: Counter[str] = Counter()
         # Prices that stand still are known to, while their stream has a line.
         self.has_tickers = False
@@ -79,6 +82,9 @@ class Following:
         self._deeper: dict[str, LocalBook] = {}
         self._changes = Changes()
         self._unstored: dict[tuple[str, str, int], Kline] = {}
+        # By the lower-case name with which a stream begins: the venue's symbols may be of any script.
+        self._symbols: dict[str, str] = {}
+        self._one_sided: Counter[str] = Counter()
 
     # ------------------------------------------------------------------ which, and whether there is a line
     def follow(self, symbols: Sequence[str], watched: Collection[str] = ()) -> None:
@@ -90,6 +96,7 @@ class Following:
             del self.books[symbol]
             self._deeper.pop(symbol, None)
             self._snapshots.drop(symbol)
+        self._symbols = {symbol.lower(): symbol for symbol in symbols}
         self._snapshots.rank(symbols, watched)
 
     def on_up(self, streams: Iterable[str]) -> None:
@@ -114,8 +121,8 @@ class Following:
 
     def _books_of(self, streams: Iterable[str]) -> list[LocalBook]:
         names = (name.partition(DEPTH) for name in streams)
-        found = (self.books.get(symbol.upper()) for symbol, is_depth, _speed in names if is_depth)
-        return [book for book in found if book is not None]
+        found = (self._symbols.get(name) for name, is_depth, _speed in names if is_depth)
+        return [self.books[symbol] for symbol in found if symbol]
 
     @property
     def _first(self) -> int:
@@ -126,11 +133,12 @@ class Following:
     def on_frame(self, raw: bytes) -> None:
         """One event of a combined stream; one that cannot be read harms its own market alone."""
         try:
-            data = frame_of(raw).data
+            frame = frame_of(raw)
+            data = frame.data
             kind = type(data)
             if kind is Diff:
                 require_plain(raw, data)  # type: ignore[arg-type]
-                self._on_diff(data)  # type: ignore[arg-type]
+                self._on_diff(frame.stream, data)  # type: ignore[arg-type]
             elif kind is TradeEvent:
                 self._changes.trades.append(data)  # type: ignore[arg-type]
             elif kind is KlineEvent:
@@ -140,11 +148,15 @@ class Following:
         except (msgspec.MsgspecError, ValueError, ArithmeticError, KeyError, TypeError) as error:
             self._on_unreadable(raw, error)
 
-    def _on_diff(self, diff: Diff) -> None:
-        symbol = diff.symbol
-        book = self.books.get(symbol)
-        if book is None:
+    def _on_diff(self, stream: str, diff: Diff) -> None:
+        symbol = self._symbols.get(stream.partition(DEPTH)[0])
+        if symbol is None:
             return
+        if diff.symbol != symbol:
+            raise ValueError(f"an event of {diff.symbol[:20]!r}")
+        if diff.last < diff.first:
+            raise ValueError("ids that run backwards")
+        book = self.books[symbol]
         if self._deeper and (deeper := self._deeper.get(symbol)) is not None:
             deeper.on_diff(diff)
         was_live = book.state is LIVE
@@ -154,6 +166,8 @@ class Following:
             if not was_live:
                 self._snapshots.drop(symbol)
                 log.info("book.joined", symbol=symbol)
+                if book.is_shallower_than(self._depth // 2):
+                    self._deepen(symbol)
             if book.bids.is_shallower_than(LEAST_KNOWN) or book.asks.is_shallower_than(LEAST_KNOWN):
                 self._deepen(symbol)
         self._changes.books.add(symbol)
@@ -164,19 +178,20 @@ class Following:
         self._unstored[key], self._changes.candles[key] = kline, k
 
     def _on_unreadable(self, raw: bytes, error: Exception) -> None:
-        """Said once for each stream and kind of trouble, counted always; a book that may lack an event starts over."""
-        try:
-            told = unknown_of(raw)
-        except msgspec.MsgspecError:
-            told = None
-        stream = told.stream if told else ""
-        name = f"{stream or 'no stream'}: {type(error).__name__}"
+        """A book that may lack an event starts over."""
+        stream = stream_of(raw)
+        name, is_depth, _speed = stream.partition(DEPTH)
+        symbol = self._symbols.get(name.partition("@")[0], "")
+        self._doubt("feed.unreadable", symbol, error, stream=stream[:80], frame=repr(raw[:120]))
+        if is_depth and symbol:
+            self.start_over(symbol)
+
+    def _doubt(self, event: str, symbol: str, error: Exception, **more: str) -> None:
+        """Counted always; said the first, second, fourth, eighth … time for each market and kind of trouble."""
+        name = f"{symbol or 'no market'}: {event}, {type(error).__name__}"
         self.unreadable[name] += 1
-        if self.unreadable[name] == 1:
-            log.warning("feed.unreadable", stream=stream[:80], error=str(error)[:120], frame=repr(raw[:120]))
-        symbol, is_depth, _speed = stream.partition(DEPTH)
-        if is_depth and (book := self.books.get(symbol.upper())):
-            self.start_over(book.symbol)
+        if (count := self.unreadable[name]).bit_count() == 1:
+            log.warning(event, symbol=symbol, count=count, error=str(error)[:120], **more)
 
     def start_over(self, symbol: str) -> None:
         """The market's book may be wrong: only a new snapshot makes it live again."""
@@ -211,7 +226,7 @@ class Following:
         try:
             snapshot = self._fetch(want.symbol, want.limit)
         except Exception as error:  # whatever the road outside says: the book stays SYNCING and asks again
-            log.warning("book.no_snapshot", symbol=want.symbol, reason=str(error)[:120])
+            log.warning("book.no_snapshot", symbol=want.symbol, reason=repr(error)[:120])
         self._fetched.put(Fetched(want, snapshot))
         return True
 
@@ -234,15 +249,27 @@ class Following:
 
     def _is_live(self, book: LocalBook, snapshot: DepthSnapshot, want: Want) -> bool:
         try:
+            self._require_sides(snapshot)
             met = book.on_snapshot(snapshot.last_update_id, snapshot.bids, snapshot.asks, limit=want.limit)
         except (ValueError, TypeError) as error:
-            log.warning("book.bad_snapshot", symbol=want.symbol, error=str(error)[:120])
+            self._doubt("book.bad_snapshot", want.symbol, error)
             return False
         if want.is_luxury:
             return met and self._adopt(want.symbol, book)
-        if met and want.limit < self._depth and book.is_shallower_than(want.limit + 1):
-            self._deepen(want.symbol)
+        if met:
+            self._snapshots.drop(want.symbol)
+            if want.limit < self._depth and book.is_shallower_than(want.limit + 1):
+                self._deepen(want.symbol)
         return met
+
+    def _require_sides(self, snapshot: DepthSnapshot) -> None:
+        """Raises ValueError for a snapshot without a side, until several in a row have been so."""
+        if snapshot.bids and snapshot.asks:
+            del self._one_sided[snapshot.symbol]
+            return
+        self._one_sided[snapshot.symbol] += 1
+        if self._one_sided[snapshot.symbol] < ONE_SIDED_BELIEVED:
+            raise ValueError("without a side")
 
     def _adopt(self, symbol: str, deeper: LocalBook) -> bool:
         """The shown book goes on as the deeper one, which saw the same events."""

@@ -87,8 +87,8 @@ class Snapshots:
         )
 
     def _kept_back(self, want: Want) -> float:
-        """A luxury leaves something for books that are not live at all."""
-        return self._at_once / 3 if want.is_luxury else 0.0
+        """A luxury leaves enough for all books at once: what flows in within the minute does the other half."""
+        return self._at_once / 2 if want.is_luxury else 0.0
 
     def _fill(self) -> None:
         now = self._clock()

@@ -9,7 +9,7 @@ from exchange.binance.errors import NotSent
 from exchange.binance.models import DepthSnapshot
 from markets.book import State
 from markets.stream import Following, Snapshots, streams_of
-from markets.stream.following import DEEP, DEEP_AT_ONCE, SHALLOW
+from markets.stream.following import DEEP, DEEP_AT_ONCE, ONE_SIDED_BELIEVED, SHALLOW
 from tests.markets.recording import SNAPSHOT, plain_book, session
 from tests.markets.test_book import SYMBOLS, diffs_of, numbers
 
@@ -161,6 +161,35 @@ def test_a_frame_that_cannot_be_read_harms_its_own_market_alone(
     say(following, "ethusdt@trade", ["nothing"])
     say(following, "ethusdt@kline_1m", {"k": {"t": "x"}})
     assert [book.state for book in following.books.values()] == [State.SYNCING, State.LIVE]
+    counted = sorted(name.partition(":")[0] for name in following.unreadable.elements())
+    assert counted == ["BTCUSDT", "ETHUSDT", "ETHUSDT"]
+
+
+def test_an_event_of_another_market_is_believed_of_none(
+    following: Following, venue: Venue, clock: Clock
+) -> None:
+    following.follow(["BTCUSDT", "ETHUSDT"])
+    venue.books = {"BTCUSDT": ladder(10), "ETHUSDT": ladder(10)}
+    opened(following)
+    fetch_all(following, clock)
+    say(following, "btcusdt@depth@100ms", depth("ETHUSDT", 11, 11, [["999", "7"]]))
+    books = following.books
+    assert [book.state for book in books.values()] == [State.SYNCING, State.LIVE]
+    assert books["ETHUSDT"].bids.top(1) == [("999", "1")]
+
+
+def test_a_market_of_any_script_is_followed(following: Following, venue: Venue, clock: Clock) -> None:
+    """Of some letters the large one of the small one is another, or two."""
+    symbols = ["这是测试币456", "ßTEST", "İUSDT", "ŉEUR"]
+    following.follow(symbols)
+    venue.books = {symbol: ladder(10) for symbol in symbols}
+    opened(following)
+    fetch_all(following, clock)
+    for symbol in symbols:
+        say(following, f"{symbol.lower()}@depth@100ms", depth(symbol, 11, 11, [["999", "7"]]))
+        say(following, f"{symbol.lower()}@depth@100ms", {"no": "event"})
+        assert following.books[symbol].last_update_id == 11
+    assert {book.state for book in following.books.values()} == {State.SYNCING}
 
 
 def lost(following: Following, *symbols: str) -> None:
@@ -182,6 +211,40 @@ def test_a_book_without_a_line_is_stale_and_joins_on_when_nothing_was_lost(
     say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 12, [["999", "4"]]))
     assert (book.state, book.bids.top(1), book.resyncs) == (State.LIVE, [("999", "4")], 0)
     assert not following.fetch_one(), "no snapshot was needed"
+
+
+def test_a_shallow_book_that_joins_on_is_deepened_all_the_same(
+    following: Following, venue: Venue, clock: Clock
+) -> None:
+    """Its line was lost before the deeper snapshot had come."""
+    following.follow(["BTCUSDT", *(f"COIN{n}USDT" for n in range(DEEP_AT_ONCE))])
+    venue.books["BTCUSDT"] = ladder(10, levels=700)
+    opened(following)
+    assert following.fetch_one()
+    following.take_snapshots()
+    lost(following, "BTCUSDT")
+    opened(following)
+    venue.books["BTCUSDT"] = ladder(12, levels=700)
+    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 12))
+    fetch_all(following, clock)
+    book = following.books["BTCUSDT"]
+    assert (book.state, len(book.bids.top())) == (State.LIVE, 700)
+
+
+def test_a_book_that_asked_twice_and_is_live_by_the_first_answer_is_deepened_too(
+    following: Following, venue: Venue, clock: Clock
+) -> None:
+    """The first answer was under way while the line was lost and came back."""
+    following.follow(["BTCUSDT", *(f"COIN{n}USDT" for n in range(DEEP_AT_ONCE))])
+    venue.books["BTCUSDT"] = ladder(10, levels=700)
+    opened(following)
+    assert following.fetch_one()
+    lost(following, "BTCUSDT")
+    opened(following)
+    following.take_snapshots()
+    assert following.books["BTCUSDT"].state == State.LIVE
+    fetch_all(following, clock)
+    assert len(following.books["BTCUSDT"].bids.top()) == 700
 
 
 def test_a_book_that_lost_events_while_there_was_no_line_waits_for_a_snapshot(
@@ -355,15 +418,18 @@ def test_zero_in_any_notation_takes_the_level_away(
     )
 
 
-def test_a_snapshot_without_one_side_is_a_book_without_it(
+def test_a_snapshot_without_one_side_is_a_book_without_it_once_several_have_said_so(
     following: Following, venue: Venue, clock: Clock
 ) -> None:
     following.follow(["BTCUSDT"])
     venue.books = {"BTCUSDT": {**ladder(10), "asks": []}}
     opened(following)
-    fetch_all(following, clock)
+    fetch_all(following, clock, rounds=1)
     book = following.books["BTCUSDT"]
+    assert book.state == State.SYNCING
+    fetch_all(following, clock)
     assert (book.state, book.asks.top(), book.known) == (State.LIVE, [], None)
+    assert len(venue.asked) == ONE_SIDED_BELIEVED
 
 
 def test_a_market_no_longer_listed_is_forgotten(following: Following, venue: Venue) -> None:

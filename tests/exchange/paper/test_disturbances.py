@@ -87,7 +87,7 @@ def test_a_crossed_message_crosses_any_book(caller: Caller, socket: Socket) -> N
     snapshot = caller.get("/api/v3/depth", symbol="P001USDT", limit=1000)
     heard = after(socket, caller, do="crossed")
     book, crossed = Rebuilt([], snapshot), []
-    for event in heard:
+    for event in events(socket):
         book.apply(event)
         crossed.append(book.is_crossed)
     assert True in crossed
