@@ -49,7 +49,11 @@ def status_of(word: str) -> str:
 
 
 def levels(rows: list[list[str]]) -> Levels:
-    return tuple((row[0], row[1]) for row in rows)
+    """Prices and quantities as they were written; raises TypeError for what is no text."""
+    found = tuple((row[0], row[1]) for row in rows)
+    if not all(type(price) is str and type(quantity) is str for price, quantity in found):
+        raise TypeError("a level that is not two texts")
+    return found
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,10 @@ class DepthSnapshot:
 
     @classmethod
     def from_wire(cls, symbol: str, body: Wire) -> "DepthSnapshot":
-        return cls(symbol, int(body["lastUpdateId"]), levels(body["bids"]), levels(body["asks"]))
+        """Raises what a missing or odd part leads to: KeyError, ValueError, TypeError."""
+        if (last := int(body["lastUpdateId"])) < 0:
+            raise ValueError("an id below zero")
+        return cls(symbol, last, levels(body["bids"]), levels(body["asks"]))
 
 
 @dataclass(frozen=True)

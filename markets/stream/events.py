@@ -10,7 +10,8 @@ from exchange.money import plain
 from markets.book import Diff, require_numbers
 from markets.rules import INTERVALS, LIVE_INTERVALS
 
-KINDS = ("depth@100ms", "trade", *(f"kline_{interval}" for interval in LIVE_INTERVALS))
+DEPTH_STREAM = "@depth@100ms"
+KINDS = (DEPTH_STREAM[1:], "trade", *(f"kline_{interval}" for interval in LIVE_INTERVALS))
 # The last 24 hours of all markets come in one stream.
 TICKERS_STREAM = "!miniTicker@arr"
 
@@ -63,8 +64,9 @@ def require_plain(raw: bytes, diff: Diff) -> None:
 
     Levels as the venue writes them show by what is left of them without their digits, at a tenth of the cost.
     """
-    left = raw.translate(None, b"0123456789")
-    if left.count(b'[".","."]') != len(diff.bids) + len(diff.asks):
+    left, count = raw.translate(None, b"0123456789"), len(diff.bids) + len(diff.asks)
+    # A side that is told twice counts once: what is left of it must not stand for a level that is odd.
+    if left.count(b'[".","."]') != count or left.count(b"[") != count + 2:
         require_numbers(diff.bids)
         require_numbers(diff.asks)
 

@@ -17,6 +17,7 @@ import structlog
 from exchange.binance.models import DepthSnapshot, Kline
 from markets.book import LIVE, Diff, LocalBook, State
 from markets.stream.events import (
+    DEPTH_STREAM,
     TICKERS_STREAM,
     KlineEvent,
     TickerEvent,
@@ -149,8 +150,10 @@ class Following:
             self._on_unreadable(raw, error)
 
     def _on_diff(self, stream: str, diff: Diff) -> None:
-        symbol = self._symbols.get(stream.partition(DEPTH)[0])
+        symbol = self._symbols.get(stream.removesuffix(DEPTH_STREAM))
         if symbol is None:
+            if stream.partition("@")[0] in self._symbols:
+                raise ValueError("a stream that nobody asked for")
             return
         if diff.symbol != symbol:
             raise ValueError(f"an event of {diff.symbol[:20]!r}")

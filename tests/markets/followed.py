@@ -51,6 +51,10 @@ class Followed:
         for thread in self._threads:
             thread.join(5)
 
+    @property
+    def is_running(self) -> bool:
+        return self._threads[-1].is_alive()
+
     def _listen(self) -> None:
         with feed.client().pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
             channel.psubscribe(feed.book_key("*"))
@@ -66,6 +70,9 @@ class Followed:
     def now(self, symbol: str) -> Told:
         """What was told of the market last."""
         return next((told for told in reversed(self.told) if told["symbol"] == symbol), {"state": "", "u": 0})
+
+    def first_live(self, symbol: str) -> Told:
+        return next(told for told in self.of(symbol) if told["state"] == "LIVE")
 
     @property
     def live(self) -> list[Told]:

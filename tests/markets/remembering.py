@@ -1,5 +1,6 @@
 """A paper venue whose crowd remembers its books, and whether what is told of them is what they were."""
 
+import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +9,12 @@ from typing import Any
 
 from exchange.binance.market_streams import Pace
 from exchange.paper.crowd import Changes, CrowdMarket
+from exchange.paper.feed import Feed
 from exchange.paper.market import Frozen
 from exchange.paper.store import Store
 from exchange.paper.venue import Venue
 from tests.exchange.paper.people import KEYS, Caller, serving, wait_for
+from tests.markets.damage import damaged
 from tests.markets.followed import Followed, Told, followed
 
 SHOWN = 20
@@ -29,6 +32,25 @@ class Remembered(CrowdMarket):
         found = super().act()
         self.past[self.update_id] = self.frozen()
         return found
+
+
+class Damaging(Feed):
+    """Damages so large a `share` of the depth frames that it sends: none, until somebody wants it."""
+
+    def __init__(self, venue: Venue, dice: random.Random) -> None:
+        super().__init__(venue.live, venue.crowd.tickers)
+        self._dice, self.share, self.sent = dice, 0.0, 0
+
+    def send(self, stream: str, payload: str) -> None:
+        frame = None
+        if stream in self.followed and "@depth" in stream and self._dice.random() < self.share:
+            frame = damaged(f'{{"stream":"{stream}","data":{payload}}}'.encode(), self._dice)
+        if frame is None:
+            super().send(stream, payload)
+            return
+        self.sent += 1
+        for listener in self.followed[stream]:
+            listener.send(frame.decode(errors="replace"))
 
 
 class Scene:
@@ -77,9 +99,11 @@ class Scene:
 
 
 @contextmanager
-def scene(count: int, pace: Pace | None = None) -> Iterator[Scene]:
-    """So many markets are followed and LIVE."""
+def scene(count: int, pace: Pace | None = None, dice: random.Random | None = None) -> Iterator[Scene]:
+    """So many markets are followed and LIVE; with dice the venue can damage what it sends."""
     venue = Venue(None, KEYS, levels=20, deepest=20)
+    if dice is not None:
+        venue.feed = Damaging(venue, dice)
     markets = {market.symbol: market for market in (Remembered(n, Store(None)) for n in range(1, count + 1))}
     venue.crowd.markets |= markets
     venue.markets |= markets

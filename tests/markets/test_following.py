@@ -178,6 +178,20 @@ def test_an_event_of_another_market_is_believed_of_none(
     assert books["ETHUSDT"].bids.top(1) == [("999", "1")]
 
 
+def test_a_side_that_is_told_twice_does_not_speak_for_an_odd_level(
+    following: Following, venue: Venue, clock: Clock
+) -> None:
+    following.follow(["BTCUSDT"])
+    venue.books = {"BTCUSDT": ladder(10)}
+    opened(following)
+    fetch_all(following, clock)
+    event = (
+        '"e":"depthUpdate","E":1,"s":"BTCUSDT","U":11,"u":11,"b":[["999.0","2.0"]],"b":[["9e2","2.0"]],"a":[]'
+    )
+    following.on_frame(f'{{"stream":"btcusdt@depth@100ms","data":{{{event}}}}}'.encode())
+    assert following.books["BTCUSDT"].state == State.SYNCING
+
+
 def test_a_market_of_any_script_is_followed(following: Following, venue: Venue, clock: Clock) -> None:
     """Of some letters the large one of the small one is another, or two."""
     symbols = ["这是测试币456", "ßTEST", "İUSDT", "ŉEUR"]
