@@ -21,7 +21,8 @@ POST /paper/fault   {on, do, count?, ms?, symbol?} - see `faults`; of depth snap
                     that is under way arrive; {do: "charge", id, fee} has the network of a withdrawal take another fee,
                     {do: "replace", id} carries it by another transaction; {do: "delay", ms} shows withdrawals so much
                     later; {do: "clear"} forgets all faults
-GET  /paper/state   every balance and open order as it really is
+GET  /paper/state   every balance and open order as it really is; faults that have not struck yet; the request weight
+                    of the last hour by address and minute
 """
 
 from collections.abc import Mapping

@@ -9,6 +9,7 @@ MINUTE_LIMIT = 6000
 ORDERS_10S, ORDERS_DAY = 100, 200_000
 WALLET_IP_LIMIT, WALLET_UID_LIMIT = 12_000, 180_000
 BAN_SECONDS = 120
+MINUTES_KEPT = 60
 PATIENCE = 10  # refused requests in a row until an address is banned
 WEIGHTS = {
     ("GET", "/api/v3/exchangeInfo"): 20, ("GET", "/api/v3/trades"): 25, ("GET", "/api/v3/historicalTrades"): 25,
@@ -54,19 +55,30 @@ class Limits:
         self._banned: dict[str, float] = {}
         self._warned: dict[str, int] = {}
         self._orders: dict[int, deque[float]] = {}
+        # By address and the minute's first second.
+        self.spent: dict[str, dict[int, int]] = {}
 
     def spend(self, address: str, weight: int) -> int:
         """Counts the weight and gives the minute's total; 429 beyond the limit, 418 for who goes on."""
         now = time.time()
         if self._banned.get(address, 0) > now:
             raise _banned(int(self._banned[address] - now) + 1)
-        used = self._count(address, weight, 60)
+        used = self._weigh(address, weight)
         if used > MINUTE_LIMIT:
             self._warned[address] = self._warned.get(address, 0) + 1
             if self._warned[address] > PATIENCE:
                 self._banned[address] = now + BAN_SECONDS
             raise too_much(60 - int(now % 60))
         self._warned.pop(address, None)
+        return used
+
+    def _weigh(self, address: str, weight: int) -> int:
+        """The minute's total with this weight; the last minutes are remembered."""
+        used = self._count(address, weight, 60)
+        minutes = self.spent.setdefault(address, {})
+        minutes[int(time.time() // 60 * 60)] = used
+        if len(minutes) > MINUTES_KEPT:
+            del minutes[min(minutes)]
         return used
 
     def connect(self, address: str) -> None:
@@ -83,7 +95,7 @@ class Limits:
         return used
 
     def refund(self, address: str, weight: int) -> int:
-        return self._count(address, -weight, 60)
+        return self._weigh(address, -weight)
 
     def ban(self, address: str, seconds: int) -> None:
         self._banned[address] = time.time() + seconds

@@ -120,7 +120,7 @@ def restrictions(key: ApiKey) -> dict[str, Any]:
 
 
 def true_state(venue: Venue) -> dict[str, Any]:
-    """The control door's view: every balance, open order and way of money as it really is."""
+    """The control door's view: every balance and open order as it really is, what is to go wrong, what was spent."""
     return {
         "accounts": [_account(account) for account in venue.accounts.values()],
         "main": MAIN,
@@ -129,6 +129,7 @@ def true_state(venue: Venue) -> dict[str, Any]:
         "withdrawals": len(venue.wallet.withdrawals),
         "faults": [fault.told() for fault in venue.faults.waiting],
         "disturbances": venue.feed.disturbances.left,
+        "weight": venue.limits.spent,
     }
 
 

@@ -170,9 +170,9 @@ class Following:
                 self._snapshots.drop(symbol)
                 log.info("book.joined", symbol=symbol)
                 if book.is_shallower_than(self._depth // 2):
-                    self._deepen(symbol)
+                    self._deepen(symbol, self._depth)
             if book.bids.is_shallower_than(LEAST_KNOWN) or book.asks.is_shallower_than(LEAST_KNOWN):
-                self._deepen(symbol)
+                self._deepen(symbol, self._first)
         self._changes.books.add(symbol)
 
     def _on_kline(self, k: dict[str, str | int | bool]) -> None:
@@ -208,10 +208,13 @@ class Following:
         self._changes.books.add(book.symbol)
         self._snapshots.ask(book.symbol, self._first)
 
-    def _deepen(self, symbol: str) -> None:
+    def _deepen(self, symbol: str, limit: int) -> None:
+        """Another book of the same events is to take over, deeper than this one is by now."""
         if symbol not in self._deeper:
             self._deeper[symbol] = LocalBook(symbol, depth=self._depth)
-            self._snapshots.ask(symbol, self._depth, is_luxury=True)
+            self._snapshots.ask(symbol, limit, is_luxury=True)
+        elif limit < self._depth:
+            self._snapshots.hasten(symbol, limit)
 
     # ------------------------------------------------------------------ snapshots
     def fetch_for_ever(self, stopped: Event) -> None:
@@ -258,11 +261,11 @@ class Following:
             self._doubt("book.bad_snapshot", want.symbol, error)
             return False
         if want.is_luxury:
-            return met and self._adopt(want.symbol, book)
-        if met:
+            met = met and self._adopt(want.symbol, book)
+        elif met:
             self._snapshots.drop(want.symbol)
-            if want.limit < self._depth and book.is_shallower_than(want.limit + 1):
-                self._deepen(want.symbol)
+        if met and want.limit < self._depth and book.is_shallower_than(want.limit + 1):
+            self._deepen(want.symbol, self._depth)
         return met
 
     def _require_sides(self, snapshot: DepthSnapshot) -> None:

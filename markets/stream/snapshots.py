@@ -4,13 +4,14 @@ import random
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Weights of GET /depth by limit (binance.md 7), and what snapshots may use of the documented 6,000 a minute: the
 # bucket and what flows into it within a minute stay below 60 % together.
 WEIGHTS = {100: 5, 500: 25, 1000: 50, 5000: 250}
 WEIGHT_A_MINUTE, WEIGHT_AT_ONCE = 1200, 2200
-FIRST_WAIT, LONGEST_WAIT = 0.25, 5.0
+# Whatever went wrong before: within five seconds of the end of it a book is live again.
+FIRST_WAIT, LONGEST_WAIT = 0.25, 3.0
 CALM_SECONDS = 60.0
 
 
@@ -41,7 +42,7 @@ class Snapshots:
         self._ranks: dict[str, int] = {}
         self._watched: frozenset[str] = frozenset()
         self._wants: dict[str, Want] = {}
-        self._tries: dict[str, tuple[int, float]] = {}
+        self._tries: dict[tuple[str, bool], tuple[int, float]] = {}
 
     def rank(self, symbols: Sequence[str], watched: Collection[str]) -> None:
         """Who comes first: a market that somebody looks at, then those of a better rank."""
@@ -56,11 +57,18 @@ class Snapshots:
             if known is not None and known.is_luxury <= is_luxury:
                 return
             now = self._clock()
-            tries, asked_at = self._tries.get(symbol, (0, now))
+            tries, asked_at = self._tries.get((symbol, is_luxury), (0, now))
             tries = 0 if now - asked_at > CALM_SECONDS else tries
-            self._tries[symbol] = (tries + 1, now)
+            self._tries[symbol, is_luxury] = (tries + 1, now)
             wait = min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT) * random.uniform(0.5, 1) if tries else 0.0
             self._wants[symbol] = Want(symbol, limit, now + wait, is_luxury)
+
+    def hasten(self, symbol: str, limit: int) -> None:
+        """A luxury that waits is had for less, and so sooner."""
+        with self._lock:
+            known = self._wants.get(symbol)
+            if known is not None and known.is_luxury and known.limit > limit:
+                self._wants[symbol] = replace(known, limit=limit)
 
     def drop(self, symbol: str) -> None:
         """The market needs none any more."""
@@ -79,9 +87,10 @@ class Snapshots:
             self._left -= WEIGHTS[first.limit]
             return self._wants.pop(first.symbol)
 
-    def _turn(self, want: Want) -> tuple[bool, bool, int]:
+    def _turn(self, want: Want) -> tuple[bool, int, bool, int]:
         return (
             want.is_luxury,
+            want.limit,
             want.symbol not in self._watched,
             self._ranks.get(want.symbol, len(self._ranks)),
         )

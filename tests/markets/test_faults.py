@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from exchange.binance.market_streams import Pace
+from exchange.paper.limits import MINUTE_LIMIT
 from tests.exchange.paper.people import wait_for
 from tests.markets.remembering import SECONDS_BACK, Scene, scene
 
@@ -168,7 +169,27 @@ def test_a_day_that_ends_all_the_same_costs_seconds() -> None:
         assert states(found) >= {"STALE", "LIVE"}
 
 
-# ------------------------------------------------------------------ all of it
+# ------------------------------------------------------------------ many, and all of it
+def test_thirty_books_lost_at_once_are_live_again_in_seconds_and_deepened_by_and_by(
+    figure: Callable[[str], None],
+) -> None:
+    """First on a hundred levels each, which they say, and within the weight that is meant for it."""
+    with scene(30) as found:
+        first = {symbol: found.heard.first_live(symbol)["known"] for symbol in found.markets}
+        wait_for(lambda: sum(found.heard.now(symbol)["known"] > 900 for symbol in found.markets) > 10)
+        took = []
+        for fault in ({"do": "drop"}, {"do": "cut"}):
+            found.fault(**fault)
+            time.sleep(0.5)
+            took.append(max(found.seconds_until_back().values()) + 0.5)
+        assert found.wrong() == []
+        weight = sum(found.venue.limits.spent["127.0.0.1"].values())
+    assert max(took) < 10
+    assert {known for known in first.values() if not 50 < known < 150} == set()
+    assert weight < 0.6 * MINUTE_LIMIT
+    figure(f"30 books lost at once: LIVE after {took[0]:.1f} and {took[1]:.1f} s, weight {weight} in all")
+
+
 @pytest.mark.parametrize("seed", [1, 2])
 def test_at_random_moments_of_random_faults_no_live_book_is_wrong(
     seed: int, figure: Callable[[str], None]

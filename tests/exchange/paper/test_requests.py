@@ -177,6 +177,7 @@ def test_weight_is_counted_by_address_and_shown(trader: Caller) -> None:
     second = trader.http.get(f"{trader.url}/api/v3/ping")
     used = [int(answer.headers["X-MBX-USED-WEIGHT-1M"]) for answer in (first, second)]
     assert used == [250, 251]
+    assert sum(trader.door_get("state")["weight"]["127.0.0.1"].values()) == 251
 
 
 def test_who_asks_too_much_is_told_to_wait_and_who_goes_on_is_banned(venue: Venue, trader: Caller) -> None:
