@@ -4,7 +4,7 @@ SETUP = @$(or $(PYTHON),$(error Causeway needs Python 3.11, 3.12 or 3.13)) excha
 IN = .venv/bin/python -m
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test test-browser check bench bench-ledger bench-fanout soak-ledger prove bench-books clean
+.PHONY: run test test-browser check bench bench-ledger bench-fanout soak-ledger prove prove-market bench-books clean
 
 run: ; $(SETUP) run
 	@$(IN) exchange.local run
@@ -38,5 +38,9 @@ soak-ledger: ; $(SETUP) test
 # What is too long for the suite, at its full length.
 prove: ; $(SETUP) test
 	@$(IN) tests.prove
+
+# 400 busy markets lose their books at once: how soon they are LIVE again, and what it costs.
+prove-market: ; $(SETUP) test
+	@$(IN) tests.prove_market
 
 clean: ; rm -rf .venv .venv-peers node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

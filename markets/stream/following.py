@@ -34,7 +34,7 @@ log = structlog.get_logger()
 SHALLOW, DEEP = 100, 1000
 DEEP_AT_ONCE = 20
 # A book that knows fewer levels than are shown wants a fresh snapshot.
-LEAST_KNOWN = 50
+LEAST_KNOWN = 25
 # A market may have no buyers or no sellers; so many snapshots in a row have to say so.
 ONE_SIDED_BELIEVED = 4
 IDLE_SECONDS = 0.05

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 # bucket and what flows into it within a minute stay below 60 % together.
 WEIGHTS = {100: 5, 500: 25, 1000: 50, 5000: 250}
 WEIGHT_A_MINUTE, WEIGHT_AT_ONCE = 1200, 2200
+KEPT_BACK = 0.6
 # Whatever went wrong before: within five seconds of the end of it a book is live again.
 FIRST_WAIT, LONGEST_WAIT = 0.25, 3.0
 CALM_SECONDS = 60.0
@@ -87,17 +88,17 @@ class Snapshots:
             self._left -= WEIGHTS[first.limit]
             return self._wants.pop(first.symbol)
 
-    def _turn(self, want: Want) -> tuple[bool, int, bool, int]:
+    def _turn(self, want: Want) -> tuple[bool, bool, int, int]:
         return (
             want.is_luxury,
-            want.limit,
             want.symbol not in self._watched,
+            want.limit,
             self._ranks.get(want.symbol, len(self._ranks)),
         )
 
     def _kept_back(self, want: Want) -> float:
-        """A luxury leaves enough for all books at once: what flows in within the minute does the other half."""
-        return self._at_once / 2 if want.is_luxury else 0.0
+        """A luxury leaves enough for all books at once: what flows in within the minute does the rest."""
+        return self._at_once * KEPT_BACK if want.is_luxury else 0.0
 
     def _fill(self) -> None:
         now = self._clock()

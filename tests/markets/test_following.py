@@ -230,17 +230,17 @@ def test_a_book_without_a_line_is_stale_and_joins_on_when_nothing_was_lost(
 def test_a_book_that_knows_less_than_is_shown_gets_a_cheap_snapshot_before_a_deep_one_can_be_paid(
     venue: Venue, clock: Clock
 ) -> None:
-    snapshots = Snapshots(weight_a_minute=0, weight_at_once=20, clock=clock)
+    snapshots = Snapshots(weight_a_minute=0, weight_at_once=30, clock=clock)
     following = Following(fetch_snapshot=venue.depth, snapshots=snapshots, clock=clock)
     following.follow(["BTCUSDT", *(f"COIN{n}USDT" for n in range(DEEP_AT_ONCE))])
     venue.books["BTCUSDT"] = ladder(10, levels=700)
     following.on_up(["btcusdt@depth@100ms"])
     fetch_all(following, clock)
-    gone = ladder(10, levels=60)["bids"]
+    gone = ladder(10, levels=80)["bids"]
     say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, [[price, "0"] for price, _one in gone]))
     book = following.books["BTCUSDT"]
-    assert (book.known, venue.asked) == (40, [("BTCUSDT", SHALLOW)])
-    venue.books["BTCUSDT"] = {**ladder(11, levels=700), "bids": ladder(11, levels=700)["bids"][60:]}
+    assert (book.known, venue.asked) == (20, [("BTCUSDT", SHALLOW)])
+    venue.books["BTCUSDT"] = {**ladder(11, levels=700), "bids": ladder(11, levels=700)["bids"][80:]}
     say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 12, 12))
     fetch_all(following, clock)
     assert (book.state, book.known, venue.asked) == (State.LIVE, 100, [("BTCUSDT", SHALLOW)] * 2)
@@ -490,7 +490,7 @@ def test_snapshots_stay_within_their_part_of_the_venues_weight(clock: Clock) -> 
 
 
 def test_deep_snapshots_leave_weight_for_books_that_are_not_live(clock: Clock) -> None:
-    snapshots = Snapshots(weight_a_minute=120, weight_at_once=120, clock=clock)
+    snapshots = Snapshots(weight_a_minute=120, weight_at_once=130, clock=clock)
     for number in range(5):
         snapshots.ask(f"DEEP{number}", DEEP, is_luxury=True)
     taken = [want.symbol for want in iter(snapshots.take, None)]
