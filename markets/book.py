@@ -21,6 +21,8 @@ SPARE_LEVELS = 200
 MOST_BUFFERED = 2000
 # Old events in a row are ignored, as two overlapping lines tell everything twice; ids that run backwards are not.
 MOST_OLD = 50
+# A minute's events: so far a stream that is read late may be behind a snapshot.
+MOST_BEHIND = 600
 # As texts, what is from the least up to "00" or not below "1" is more than zero. Others may be zero in some notation,
 # such as "0", "0.0" or "00.0"; the venue writes the first.
 ZERO, LEAST, ODD, ONE = "0.00000000", "0.00000001", "00", "1"
@@ -176,6 +178,10 @@ class LocalBook:
     # True while the next event may still join on to what is known: the line was down, and nothing may have been lost.
     may_join: bool = False
     _old: int = 0
+    # Where a snapshot or a deeper book stood, how far the stream has come towards it, and in how many events.
+    _met: int = -1
+    _reached: int = 0
+    _passed: int = 0
     _buffer: list[Diff] = member(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -229,6 +235,7 @@ class LocalBook:
         sides[0].load(bids, is_whole=len(bids) < limit)
         sides[1].load(asks, is_whole=len(asks) < limit)
         (self.bids, self.asks), self.last_update_id = sides, last_update_id
+        self._stand_at(last_update_id)
         pending, self._buffer = self._buffer, []
         self.state, self.may_join = State.LIVE, False
         try:
@@ -247,6 +254,7 @@ class LocalBook:
             return False
         self.bids, self.asks, self.last_update_id = deeper.bids, deeper.asks, deeper.last_update_id
         self.event_ms = max(self.event_ms, deeper.event_ms)
+        self._stand_at(self.last_update_id)
         return True
 
     def start_over(self) -> None:
@@ -273,9 +281,7 @@ class LocalBook:
     def _apply(self, diff: Diff) -> None:
         known, last, bids, asks = self.last_update_id, diff.last, self.bids, self.asks
         if last <= known:
-            self._old += 1
-            if self._old > MOST_OLD:
-                raise Gap
+            self._pass_over(last)
             return
         if diff.first > known + 1:
             raise Gap
@@ -288,6 +294,20 @@ class LocalBook:
             raise Gap from error
         self.last_update_id, self.event_ms, self._old = last, diff.event_ms, 0
         if bids.best + asks.best >= 0:
+            raise Gap
+
+    def _stand_at(self, last_update_id: int) -> None:
+        """What is known is of now; the stream, if it is read late, has yet to come to it."""
+        self._met, self._reached, self._passed = last_update_id, 0, 0
+
+    def _pass_over(self, last: int) -> None:
+        """An old event: raises Gap after too many in a row, and after many more where they lead up to a snapshot."""
+        if self.last_update_id == self._met and last > self._reached:
+            self._reached = last
+            self._passed += 1
+        else:
+            self._old += 1
+        if self._old > MOST_OLD or self._passed > MOST_BEHIND:
             raise Gap
 
     @property

@@ -127,6 +127,35 @@ def test_an_event_that_overlaps_the_snapshot_is_applied() -> None:
     assert book.bids.top(1) == [("99", "5")]
 
 
+def test_a_stream_that_is_far_behind_the_snapshot_catches_up_with_it() -> None:
+    """Seconds behind: more old events in a row than two overlapping lines ever tell."""
+    book = live(last=1000)
+    for last in range(801, 1001):
+        assert not book.on_diff(change(last, last, [["99", "5"]]))
+    book.on_diff(change(1001, 1001, [["99", "7"]]))
+    assert (book.state, book.resyncs, book.bids.top(1)) == (State.LIVE, 0, [("99", "7")])
+
+
+def test_a_stream_that_is_far_behind_a_deeper_book_catches_up_with_it() -> None:
+    book = live(last=100)
+    book.on_diff(change(101, 101))
+    assert book.adopt(live(last=300))
+    for last in range(102, 302):
+        assert not book.on_diff(change(last, last))
+    assert (book.state, book.resyncs, book.last_update_id) == (State.LIVE, 0, 301)
+
+
+def test_ids_that_begin_anew_are_not_taken_for_a_stream_that_is_behind() -> None:
+    book = live(last=1000)
+    book.on_diff(change(1001, 1001))
+    assert any(book.on_diff(change(last, last)) for last in range(1, 60))
+
+
+def test_a_stream_that_never_catches_up_is_of_other_ids() -> None:
+    book = live(last=10_000)
+    assert any(book.on_diff(change(last, last)) for last in range(1, 700))
+
+
 def test_an_old_event_changes_nothing() -> None:
     book = live(last=100)
     assert not book.on_diff(change(95, 100, [["99", "5"]]))

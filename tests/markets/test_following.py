@@ -316,6 +316,7 @@ def test_ids_that_run_backwards_on_an_open_line_are_not_taken_for_old_ones_for_e
     venue.books = {"BTCUSDT": ladder(1000)}
     opened(following)
     fetch_all(following, clock)
+    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 1001, 1001))
     for last in range(1, 60):
         say(following, "btcusdt@depth@100ms", depth("BTCUSDT", last, last))
     assert following.books["BTCUSDT"].state == State.SYNCING
