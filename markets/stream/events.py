@@ -10,8 +10,8 @@ from exchange.money import plain
 from markets.book import Diff, require_numbers
 from markets.rules import INTERVALS, LIVE_INTERVALS
 
-DEPTH_STREAM = "@depth@100ms"
-KINDS = (DEPTH_STREAM[1:], "trade", *(f"kline_{interval}" for interval in LIVE_INTERVALS))
+DEPTH_KIND = "depth@100ms"
+KINDS = (DEPTH_KIND, "trade", *(f"kline_{interval}" for interval in LIVE_INTERVALS))
 # The last 24 hours of all markets come in one stream.
 TICKERS_STREAM = "!miniTicker@arr"
 
@@ -69,6 +69,10 @@ def require_plain(raw: bytes, diff: Diff) -> None:
     if left.count(b'[".","."]') != count or left.count(b"[") != count + 2:
         require_numbers(diff.bids)
         require_numbers(diff.asks)
+
+
+def depth_stream(symbol: str) -> str:
+    return f"{symbol.lower()}@{DEPTH_KIND}"
 
 
 def streams_of(symbols: Iterable[str], watched: Iterable[str] = ()) -> list[str]:

@@ -17,11 +17,11 @@ import structlog
 from exchange.binance.models import DepthSnapshot, Kline
 from markets.book import LIVE, Diff, LocalBook, State
 from markets.stream.events import (
-    DEPTH_STREAM,
     TICKERS_STREAM,
     KlineEvent,
     TickerEvent,
     TradeEvent,
+    depth_stream,
     frame_of,
     require_plain,
     stream_of,
@@ -83,7 +83,8 @@ class Following:
         self._deeper: dict[str, LocalBook] = {}
         self._changes = Changes()
         self._unstored: dict[tuple[str, str, int], Kline] = {}
-        # By the lower-case name with which a stream begins: the venue's symbols may be of any script.
+        # By the names of their streams, in lower case: the venue's symbols may be of any script.
+        self._by_stream: dict[str, LocalBook] = {}
         self._symbols: dict[str, str] = {}
         self._one_sided: Counter[str] = Counter()
 
@@ -98,6 +99,7 @@ class Following:
             self._deeper.pop(symbol, None)
             self._snapshots.drop(symbol)
         self._symbols = {symbol.lower(): symbol for symbol in symbols}
+        self._by_stream = {depth_stream(symbol): book for symbol, book in self.books.items()}
         self._snapshots.rank(symbols, watched)
 
     def on_up(self, streams: Iterable[str]) -> None:
@@ -150,16 +152,15 @@ class Following:
             self._on_unreadable(raw, error)
 
     def _on_diff(self, stream: str, diff: Diff) -> None:
-        symbol = self._symbols.get(stream.removesuffix(DEPTH_STREAM))
-        if symbol is None:
+        symbol, book = diff.symbol, self._by_stream.get(stream)
+        if book is None:
             if stream.partition("@")[0] in self._symbols:
                 raise ValueError("a stream that nobody asked for")
             return
-        if diff.symbol != symbol:
-            raise ValueError(f"an event of {diff.symbol[:20]!r}")
+        if symbol != book.symbol:
+            raise ValueError(f"an event of {symbol[:20]!r}")
         if diff.last < diff.first:
             raise ValueError("ids that run backwards")
-        book = self.books[symbol]
         if self._deeper and (deeper := self._deeper.get(symbol)) is not None:
             deeper.on_diff(diff)
         was_live = book.state is LIVE
@@ -264,7 +265,7 @@ class Following:
             met = met and self._adopt(want.symbol, book)
         elif met:
             self._snapshots.drop(want.symbol)
-        if met and want.limit < self._depth and book.is_shallower_than(want.limit + 1):
+        if met and want.limit < self._depth and self.books[want.symbol].is_shallower_than(self._depth // 2):
             self._deepen(want.symbol, self._depth)
         return met
 

@@ -135,6 +135,22 @@ def test_a_small_snapshot_makes_the_book_live_and_a_deeper_one_of_the_same_event
     assert book.bids.top(2) == [("999", "5"), ("997", "1")]
 
 
+def test_a_book_that_grew_before_its_small_snapshot_came_is_deepened_as_well(
+    following: Following, venue: Venue, clock: Clock
+) -> None:
+    """Levels of events that came meanwhile make it know more than the snapshot told."""
+    following.follow(["BTCUSDT", *(f"COIN{n}USDT" for n in range(DEEP_AT_ONCE))])
+    opened(following)
+    venue.books["BTCUSDT"] = ladder(10, levels=700)
+    better = [[f"999.{n}", "1"] for n in range(1, 6)], [[f"1000.{n}", "1"] for n in range(1, 6)]
+    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, *better))
+    following.fetch_one()
+    following.take_snapshots()
+    venue.books["BTCUSDT"] = ladder(11, levels=700)
+    fetch_all(following, clock)
+    assert [limit for symbol, limit in venue.asked if symbol == "BTCUSDT"] == [SHALLOW, DEEP]
+
+
 def test_a_gap_costs_one_market_a_snapshot_and_no_other_its_state(
     following: Following, venue: Venue, clock: Clock
 ) -> None:
