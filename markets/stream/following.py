@@ -166,14 +166,11 @@ class Following:
         was_live = book.state is LIVE
         if book.on_diff(diff):
             self._start_over(book)
-        elif book.state is LIVE:
-            if not was_live:
-                self._snapshots.drop(symbol)
-                log.info("book.joined", symbol=symbol)
-                if book.is_shallower_than(self._depth // 2):
-                    self._deepen(symbol, self._depth)
-            if book.bids.is_shallower_than(LEAST_KNOWN) or book.asks.is_shallower_than(LEAST_KNOWN):
-                self._deepen(symbol, self._first)
+        elif book.state is LIVE and not was_live:
+            self._snapshots.drop(symbol)
+            log.info("book.joined", symbol=symbol)
+            if book.is_shallower_than(self._depth // 2):
+                self._deepen(symbol, self._depth)
         self._changes.books.add(symbol)
 
     def _on_kline(self, k: dict[str, str | int | bool]) -> None:
@@ -289,8 +286,12 @@ class Following:
 
     # ------------------------------------------------------------------ what others take
     def changes(self) -> Changes:
-        """What happened since the last call."""
+        """What happened since the last call; books that have run shallow meanwhile ask for more."""
         taken, self._changes = self._changes, Changes()
+        for symbol in taken.books:
+            book = self.books.get(symbol)
+            if book is not None and book.state is LIVE and book.is_shallower_than(LEAST_KNOWN):
+                self._deepen(symbol, self._first)
         return taken
 
     def unstored(self) -> dict[Series, list[Kline]]:

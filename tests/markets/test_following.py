@@ -256,6 +256,7 @@ def test_a_book_that_knows_less_than_is_shown_gets_a_cheap_snapshot_before_a_dee
     say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, [[price, "0"] for price, _one in gone]))
     book = following.books["BTCUSDT"]
     assert (book.known, venue.asked) == (20, [("BTCUSDT", SHALLOW)])
+    following.changes()
     venue.books["BTCUSDT"] = {**ladder(11, levels=700), "bids": ladder(11, levels=700)["bids"][80:]}
     say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 12, 12))
     fetch_all(following, clock)
