@@ -26,6 +26,7 @@ from markets.stream.events import (
     require_plain,
     stream_of,
 )
+from markets.stream.lateness import Lateness
 from markets.stream.snapshots import Snapshots, Want
 
 log = structlog.get_logger()
@@ -82,6 +83,7 @@ class Following:
         self._fetched: SimpleQueue[Fetched] = SimpleQueue()
         self._deeper: dict[str, LocalBook] = {}
         self._changes = Changes()
+        self._lateness, self._newest_ms = Lateness(), 0
         self._unstored: dict[tuple[str, str, int], Kline] = {}
         # By the names of their streams, in lower case: the venue's symbols may be of any script.
         self._by_stream: dict[str, LocalBook] = {}
@@ -104,7 +106,7 @@ class Following:
 
     def on_up(self, streams: Iterable[str]) -> None:
         """There is a line for these streams: their books join on to what they know, or start from a snapshot."""
-        streams = list(streams)
+        streams, self._newest_ms = list(streams), 0
         self.has_tickers |= TICKERS_STREAM in streams
         for book in self._books_of(streams):
             if book.state == State.STALE:
@@ -288,11 +290,23 @@ class Following:
     def changes(self) -> Changes:
         """What happened since the last call; books that have run shallow meanwhile ask for more."""
         taken, self._changes = self._changes, Changes()
+        newest = self._newest_ms
         for symbol in taken.books:
             book = self.books.get(symbol)
-            if book is not None and book.state is LIVE and book.is_shallower_than(LEAST_KNOWN):
+            if book is None or book.state is not LIVE:
+                continue
+            newest = max(newest, book.event_ms)
+            if book.is_shallower_than(LEAST_KNOWN):
                 self._deepen(symbol, self._first)
+        if newest > self._newest_ms:
+            self._newest_ms = newest
+            self._lateness.note(newest, time.time_ns() // 1_000_000)
         return taken
+
+    @property
+    def is_late(self) -> bool:
+        """True while events come much later than they did: live books are of a while ago."""
+        return self._lateness.is_late
 
     def unstored(self) -> dict[Series, list[Kline]]:
         """Every candle that moved since the last call, by market and interval."""

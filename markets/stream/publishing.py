@@ -9,7 +9,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from markets import feed
-from markets.book import LocalBook
+from markets.book import LIVE, LocalBook, State
 from markets.stream.events import TickerEvent, TradeEvent, candle_of, ticker_of, trade_of
 from markets.stream.following import Changes, Following
 from markets.stream.grouping import grouped
@@ -43,6 +43,7 @@ class Publisher:
         self._watched: frozenset[str] = frozenset()
         self._groups: dict[str, list[str]] = {}
         self._due: set[str] = set()
+        self._is_late = False
         self._not_whole: set[str] = set()
         self._not_grouped: set[str] = set()
         self._whole_at = self._grouped_at = self._alive_at = self._away_until = clock() - 60
@@ -71,6 +72,7 @@ class Publisher:
         now = self._clock()
         changes = self._following.changes()
         self._due |= changes.books
+        self._look_for_lateness()
         self._tickers |= changes.tickers
         self._trades.extend(event for event in changes.trades if self._is_new(event))
         del self._trades[:-MOST_TRADES]
@@ -88,6 +90,13 @@ class Publisher:
             log.warning("feed.not_published", error=type(error).__name__)
             self._away_until = now + AWAY_SECONDS
             self._epoch = 0
+
+    def _look_for_lateness(self) -> None:
+        """While events come late, live books are told to be stale: they were right a while ago."""
+        if self._following.is_late != self._is_late:
+            self._is_late = self._following.is_late
+            self._due |= set(self._following.books)
+            log.warning("feed.late" if self._is_late else "feed.in_time")
 
     def _begin(self) -> None:
         """Under a new epoch everything is said again."""
@@ -167,7 +176,7 @@ class Publisher:
             "u": book.last_update_id,
             "event_ms": book.event_ms,
             "published_ms": now_ms,
-            "state": book.state,
+            "state": State.STALE if self._is_late and book.state is LIVE else book.state,
             "known": book.known,
             "bids": book.bids.top(count),
             "asks": book.asks.top(count),

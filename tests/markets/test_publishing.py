@@ -369,3 +369,30 @@ def test_a_price_of_an_older_publisher_is_as_old_as_can_be() -> None:
         feed.TICKERS, "BTCUSDT", json.dumps({"symbol": "BTCUSDT", **dict.fromkeys(NAMES, "1")})
     )
     assert not is_fresh("BTCUSDT")
+
+
+# ------------------------------------------------------------------ late
+def told(symbol: str) -> str:
+    found = queries.published_book(symbol)
+    assert found is not None
+    return found.state
+
+
+def test_books_of_a_while_ago_are_told_stale_and_live_again_when_the_process_has_caught_up(
+    following: Following, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the quiet market's, of which nobody can know whether an event waits unread."""
+    now = 1_800_000_000_000
+    monkeypatch.setattr("markets.stream.following.time.time_ns", lambda: now * 1_000_000)
+
+    def event(number: int, age_ms: int) -> dict[str, Any]:
+        return {**depth("BTCUSDT", number, number), "E": now - age_ms}
+
+    states = []
+    for number, age_ms in ((11, 40), (12, 10_000), (13, 9_000), (14, 60)):
+        now += 20_000
+        say(following, "btcusdt@depth@100ms", event(number, age_ms))
+        publisher.publish()
+        states.append((told("BTCUSDT"), told("ETHUSDT")))
+    assert states == [("LIVE", "LIVE"), ("STALE", "STALE"), ("STALE", "STALE"), ("LIVE", "LIVE")]
+    assert following.books["BTCUSDT"].resyncs == 0
