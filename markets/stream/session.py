@@ -17,6 +17,7 @@ from markets.stream.following import Following
 from markets.stream.keeping import CandleKeeper, Store
 from markets.stream.publishing import Publisher
 from markets.stream.recorder import Recorder, Shown
+from markets.stream.snapshots import Snapshots
 from markets.writer import Lost, Writer
 
 log = structlog.get_logger()
@@ -47,13 +48,16 @@ class Session:
         store: Store,
         recorder: Callable[[Books], Recorder] | None = None,
         pace: Pace | None = None,
+        snapshots: Snapshots | None = None,
+        streams: Callable[[Iterable[str], Iterable[str]], list[str]] = streams_of,
     ) -> None:
-        self.following = Following(fetch_snapshot=self._fetch)
+        """`snapshots` says how much of the venue's weight books may use, `streams` what of a market is read."""
+        self.following = Following(fetch_snapshot=self._fetch, snapshots=snapshots)
         self._url, self._fetch_snapshot = stream_url, fetch_snapshot
         self._recorder = recorder(self._shown) if recorder else None
         self._publisher = Publisher(self.following, writer)
         self._keeper = CandleKeeper(store)
-        self._ask = wanted
+        self._ask, self._streams_of = wanted, streams
         self._looked, self._served = Wanted(), Wanted()
         self._handed_at = time.monotonic()
         self._over = threading.Event()
@@ -93,7 +97,7 @@ class Session:
             self._served = wanted
             self.following.follow(wanted.symbols, markets_of(wanted.watched))
             self._publisher.serve(wanted.watched)
-            self._streams.want(streams_of(wanted.symbols, wanted.watched))
+            self._streams.want(self._streams_of(wanted.symbols, wanted.watched))
         self.following.take_snapshots()
         try:
             self._publisher.publish()
