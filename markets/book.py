@@ -115,7 +115,7 @@ class Side:
             except KeyError:
                 key = self._remember(price)
             at = bisect_left(keys, key, near if key > bound else 0)
-            if LEAST <= quantity < ODD or quantity >= ONE or (quantity != ZERO and not is_zero(quantity)):
+            if quantity != ZERO and (LEAST <= quantity < ODD or quantity >= ONE or not is_zero(quantity)):
                 if keys[at] == key:
                     rows[at] = level
                 else:

@@ -154,13 +154,14 @@ class Following:
             self._on_unreadable(raw, error)
 
     def _on_diff(self, stream: str, diff: Diff) -> None:
-        symbol, book = diff.symbol, self._by_stream.get(stream)
+        book = self._by_stream.get(stream)
         if book is None:
             if stream.partition("@")[0] in self._symbols:
                 raise ValueError("a stream that nobody asked for")
             return
-        if symbol != book.symbol:
-            raise ValueError(f"an event of {symbol[:20]!r}")
+        symbol = book.symbol
+        if diff.symbol != symbol:
+            raise ValueError(f"an event of {diff.symbol[:20]!r}")
         if diff.last < diff.first:
             raise ValueError("ids that run backwards")
         if self._deeper and (deeper := self._deeper.get(symbol)) is not None:
