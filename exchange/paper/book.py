@@ -104,6 +104,13 @@ class Book:
                 return
             yield from list(levels.queues[price])
 
+    def first(self, side: Side, limit: Decimal | None) -> Resting | None:
+        """The one an incoming order meets first, when its limit reaches that far."""
+        levels, best = (self.asks, self.best_ask) if side == "BUY" else (self.bids, self.best_bid)
+        if best is None or (limit is not None and (best > limit if side == "BUY" else best < limit)):
+            return None
+        return levels.queues[best][0]
+
     def would_take(self, side: Side, limit: Decimal) -> bool:
         best = self.best_ask if side == "BUY" else self.best_bid
         return best is not None and (best <= limit if side == "BUY" else best >= limit)
@@ -123,9 +130,7 @@ class Book:
     def take(self, side: Side, quantity: Decimal, limit: Decimal | None = None) -> list[Match]:
         """Trades up to the quantity against what rests, never beyond the limit."""
         matches = []
-        for maker in self.facing(side, limit):
-            if quantity <= 0:
-                break
+        while quantity > 0 and (maker := self.first(side, limit)):
             matches.append(self.fill(maker, min(quantity, maker.remaining)))
             quantity -= matches[-1].quantity
         return matches

@@ -11,7 +11,7 @@ from typing import Any
 
 from exchange.paper.accounts import MAIN, Account, ApiKey, Order, read_public_key
 from exchange.paper.arrivals import Arrivals
-from exchange.paper.book import Match, Resting, Side
+from exchange.paper.book import Match, Side
 from exchange.paper.catalogue import FIRST_PRICES, RATE_LIMITS, live_symbols, recorded_book, recorded_shape
 from exchange.paper.crowd import Crowd
 from exchange.paper.faults import Faults
@@ -22,6 +22,7 @@ from exchange.paper.market import Ids, Listed, Market, now_ms
 from exchange.paper.replay import Replay
 from exchange.paper.store import Store
 from exchange.paper.trading import Trading
+from exchange.paper.trading.matching import resting
 from exchange.paper.transfers import Transfers
 from exchange.paper.wallet import Wallet
 from exchange.paper.wire import account_position
@@ -98,8 +99,7 @@ class Venue:
         orders = [order for account in self.accounts.values() for order in account.open_orders()]
         for order in sorted(orders, key=lambda order: order.order_id):
             if order.symbol in self.live:
-                row = Resting(order.order_id, order.side, order.price, order.remaining, order.account_id)
-                self.live[order.symbol].book.rest(row)
+                self.live[order.symbol].book.rest(resting(order))
 
     def _open_makers(self, usual: int, deepest: int) -> dict[str, Maker]:
         """BTCUSDT begins with the very book that was recorded; the others, and every later start, in its shape."""

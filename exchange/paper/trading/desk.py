@@ -1,0 +1,75 @@
+"""New orders and their ends: checks in the venue's order, locks, matching, reports."""
+
+from typing import TYPE_CHECKING, Any
+
+from exchange.paper import errors, wire
+from exchange.paper.accounts import Account, Order
+from exchange.paper.book import Match
+from exchange.paper.market import Listed, Market
+from exchange.paper.ticket import Params, client_id_of, read_ticket
+from exchange.paper.trading import funds
+from exchange.paper.trading.checks import check
+from exchange.paper.trading.matching import Matching
+from exchange.paper.trading.reports import Reports
+
+if TYPE_CHECKING:
+    from exchange.paper.venue import Venue
+
+
+class Trading:
+    """Matching customers' orders; every change is gathered, then stored, then told."""
+
+    def __init__(self, venue: "Venue") -> None:
+        self._venue = venue
+        self._reports = Reports(venue)
+        self._matching = Matching(venue, self._reports)
+
+    def place(
+        self,
+        account: Account,
+        market: Listed,
+        params: Params,
+        *,
+        is_test: bool = False,
+    ) -> tuple[Order, list[Any]]:
+        """The order after its first moment, with its trades."""
+        market = require_open(market)
+        order = read_ticket(market, params)
+        check(account, market, order)
+        if is_test:
+            return order, []
+        self._venue.limits.require_room_for_order(account.account_id)
+        order.account_id = account.account_id
+        if order.type == "MARKET":
+            self._matching.cover(account, market, order)
+        else:
+            funds.lock(account, market, order)
+        self._venue.limits.count_order(account.account_id)
+        order.order_id = self._venue.next_id()
+        account.add_order(order)
+        self._reports.report(account, order, "NEW")
+        fills = self._matching.match(account, market, order)
+        self._matching.rest_or_expire(account, market, order)
+        self._reports.finish(account, order, market)
+        return order, fills
+
+    def settle_maker(self, market: Market, match: Match, row: dict[str, Any]) -> None:
+        """The resting side of a trade that the simulated world took."""
+        self._matching.settle_maker(market, match, row)
+
+    def cancel(self, account: Account, market: Listed, order: Order, cancel_id: str = "") -> dict[str, Any]:
+        """The open order ends; gives the answer to the cancel."""
+        if not isinstance(market, Market):
+            raise errors.CLOSED
+        cancel_id = client_id_of({"newClientOrderId": cancel_id})
+        market.book.cancel(order.order_id)
+        self._reports.end(account, market, order, "CANCELED", "CANCELED", cancel_id=cancel_id)
+        self._reports.finish(account, order, market)
+        return wire.canceled(order, cancel_id)
+
+
+def require_open(market: Listed) -> Market:
+    """The market, when one can trade on it now."""
+    if not isinstance(market, Market) or not market.is_open:
+        raise errors.CLOSED
+    return market

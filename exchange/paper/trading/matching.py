@@ -1,0 +1,180 @@
+"""An order meets the book: trades, self-trades that are prevented, and what becomes of the rest."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from exchange.paper import errors, wire
+from exchange.paper.accounts import ZERO, Account, Order, down, text, up
+from exchange.paper.book import Match, Resting
+from exchange.paper.market import Market
+from exchange.paper.trading import funds
+from exchange.paper.trading.reports import Reports
+
+if TYPE_CHECKING:
+    from exchange.paper.venue import Venue
+
+RATE = Decimal("0.001")
+
+
+class Matching:
+    def __init__(self, venue: "Venue", reports: Reports) -> None:
+        self._venue, self._reports = venue, reports
+
+    # ------------------------------------------------------------------ what a market order would trade
+    def cover(self, account: Account, market: Market, order: Order) -> None:
+        """A market order has to be covered by what it would trade on the book as it stands."""
+        if order.quote_quantity:
+            order.quantity = self._quantity_for(account, market, order)
+        quote = wanted = ZERO
+        for maker in self._others(account, market, order):
+            part = min(maker.remaining, order.quantity - wanted)
+            wanted, quote = wanted + part, quote + up(part * maker.price)
+            if wanted >= order.quantity:
+                break
+        if not wanted:
+            raise errors.NO_ORDERS
+        cost = quote if order.side == "BUY" else order.quantity
+        if account.balance(funds.asset_of(market, order)).free < cost:
+            raise errors.rejected(errors.INSUFFICIENT)
+
+    @staticmethod
+    def _others(
+        account: Account, market: Market, order: Order, limit: Decimal | None = None
+    ) -> Iterator[Resting]:
+        """What the order can trade with: of its own account's orders nothing, unless that is allowed."""
+        for maker in market.book.facing(order.side, limit):
+            if maker.owner != account.account_id or order.stp == "NONE":
+                yield maker
+
+    def _quantity_for(self, account: Account, market: Market, order: Order) -> Decimal:
+        """As much base as the total pays for on the book as it stands, to the step."""
+        left, quantity, step = order.quote_quantity, ZERO, market.filters.step
+        for maker in self._others(account, market, order):
+            part = min(maker.remaining, left / maker.price // step * step)
+            quantity += part
+            left -= part * maker.price
+            if part < maker.remaining:
+                break
+        market.filters.check_quantity(quantity or step / 10, is_market=True)
+        return quantity
+
+    # ------------------------------------------------------------------ trades
+    def match(self, account: Account, market: Market, order: Order) -> list[dict[str, Any]]:
+        """The order's trades with what rests, best price and earliest first."""
+        limit = order.price if order.type != "MARKET" else None
+        if order.tif == "FOK" and not self._can_fill(account, market, order, limit):
+            return []
+        fills = []
+        while order.remaining > 0 and order.is_open:
+            maker = market.book.first(order.side, limit)
+            if maker is None:
+                break
+            if maker.owner == account.account_id and order.stp != "NONE":
+                self._prevent(account, market, order, maker)
+                continue
+            quantity = min(order.remaining, maker.remaining)
+            fills.append(self._trade(account, market, order, market.book.fill(maker, quantity)))
+        return fills
+
+    def _can_fill(self, account: Account, market: Market, order: Order, limit: Decimal | None) -> bool:
+        facing = self._others(account, market, order, limit)
+        return sum((maker.remaining for maker in facing), ZERO) >= order.quantity
+
+    def _trade(self, account: Account, market: Market, order: Order, match: Match) -> dict[str, Any]:
+        buyer_takes = order.side == "BUY"
+        row = market.trade(match.price, match.quantity, buyer_takes=buyer_takes, taker=order)
+        self._venue.feed.trade(market.symbol, row)
+        self.settle_maker(market, match, row)
+        return self._fill(account, market, order, match, row, is_maker=False)
+
+    def settle_maker(self, market: Market, match: Match, row: dict[str, Any]) -> None:
+        """The resting side of a trade: an account's order, or the simulated rest of the world."""
+        if match.maker.owner is None:
+            self._venue.makers[market.symbol].forget(match)
+            return
+        owner = self._venue.accounts[match.maker.owner]
+        order = owner.orders[match.maker.order_id]
+        self._fill(owner, market, order, match, row, is_maker=True)
+        self._reports.finish(owner, order, market)
+
+    def _fill(
+        self,
+        account: Account,
+        market: Market,
+        order: Order,
+        match: Match,
+        row: dict[str, Any],
+        *,
+        is_maker: bool,
+    ) -> dict[str, Any]:
+        """Balances, the order and the trade after one match; the commission is taken from what was received."""
+        quantity, quote = match.quantity, down(match.price * match.quantity)
+        order.executed += quantity
+        order.quote += quote
+        order.updated_ms = row["time"]
+        if order.executed == quantity:
+            self._venue.limits.uncount_order(account.account_id)
+        is_buyer = order.side == "BUY"
+        funds.pay(account, market, order, quote if is_buyer else quantity)
+        received, asset = (quantity, market.base) if is_buyer else (quote, market.quote)
+        commission = down(received * RATE)
+        account.receive(asset, received - commission)
+        order.status = "FILLED" if not order.remaining else "PARTIALLY_FILLED"
+        fill = {
+            **{name: row[name] for name in ("id", "price", "time", "isBestMatch")},
+            "symbol": market.symbol,
+            "orderId": order.order_id,
+            "orderListId": -1,
+            "qty": text(quantity),
+            "quoteQty": text(quote),
+            "commission": text(commission),
+            "commissionAsset": asset,
+            "isBuyer": is_buyer,
+            "isMaker": is_maker,
+        }
+        self._reports.keep_fill(account, market, fill)
+        self._reports.report(account, order, "TRADE", fill=fill)
+        return fill
+
+    # ------------------------------------------------------------------ self-trades
+    def _prevent(self, account: Account, market: Market, order: Order, maker: Resting) -> None:
+        """Two orders of one account never trade: the mode says which of them expires."""
+        own, number = account.orders[maker.order_id], self._venue.next_id()
+        quantity = min(order.remaining, maker.remaining)
+        if order.stp in ("EXPIRE_MAKER", "EXPIRE_BOTH"):
+            market.book.cancel(maker.order_id)
+            met = wire.prevention(order, maker.price, quantity)
+            self._expire_in_match(account, market, own, number, met)
+            self._reports.finish(account, own, market)
+        if order.stp in ("EXPIRE_TAKER", "EXPIRE_BOTH"):
+            self._expire_in_match(account, market, order, number, wire.prevention(own, maker.price, quantity))
+
+    def _expire_in_match(
+        self, account: Account, market: Market, order: Order, number: int, met: dict[str, Any]
+    ) -> None:
+        order.prevented, order.prevented_id = order.remaining, number
+        self._reports.end(account, market, order, "EXPIRED_IN_MATCH", "TRADE_PREVENTION", more=met)
+
+    # ------------------------------------------------------------------ the rest
+    def rest_or_expire(self, account: Account, market: Market, order: Order) -> None:
+        """What is left of an order after its trades goes on the book, or expires as its type says."""
+        if not order.is_open:
+            return
+        if order.type == "MARKET":
+            self.expire(account, market, order, "INSUFFICIENT_LIQUIDITY")
+        elif order.tif == "IOC":
+            self.expire(account, market, order, "UNFILLED_IOC_QUANTITY_EXPIRED")
+        elif order.tif == "FOK":
+            self.expire(account, market, order, "UNFILLED_FOK_ORDER_EXPIRED")
+        else:
+            market.book.rest(resting(order))
+
+    def expire(self, account: Account, market: Market, order: Order, reason: str) -> None:
+        order.expiry_reason = reason
+        self._reports.end(account, market, order, "EXPIRED", "EXPIRED")
+
+
+def resting(order: Order) -> Resting:
+    """The open order as it stands on the book."""
+    return Resting(order.order_id, order.side, order.price, order.remaining, order.account_id)
