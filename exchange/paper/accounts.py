@@ -19,6 +19,10 @@ from exchange.paper.errors import INSUFFICIENT, rejected
 UNIT = Decimal("0.00000001")
 ZERO = Decimal(0)
 MAIN = 1
+AMOUNTS = {
+    "price", "quantity", "quote_quantity", "executed", "quote", "locked", "prevented", "stop_price", "extreme",
+    "iceberg",
+}  # fmt: skip
 
 
 def down(value: Decimal) -> Decimal:
@@ -99,10 +103,37 @@ class Order:
     prevented: Decimal = ZERO
     prevented_id: int = -1
     expiry_reason: str = "NONE"
+    stop_price: Decimal = ZERO
+    trailing_delta: int = 0  # in hundredths of a per cent
+    trailing_ms: int = -1  # since when it tracks the price
+    extreme: Decimal = ZERO  # the best price since then
+    iceberg: Decimal = ZERO
+    working_ms: int = -1  # since when it is on the book, or trades
+    strategy_id: int | None = None
+    strategy_type: int | None = None
 
     @property
     def is_open(self) -> bool:
         return self.status in ("NEW", "PARTIALLY_FILLED")
+
+    @property
+    def is_working(self) -> bool:
+        return self.working_ms > 0
+
+    @property
+    def is_algo(self) -> bool:
+        """It waits for a price."""
+        return self.type in ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+
+    @property
+    def at_any_price(self) -> bool:
+        """It takes what the book has, once it trades."""
+        return self.type in ("MARKET", "STOP_LOSS", "TAKE_PROFIT")
+
+    @property
+    def waits_above(self) -> bool:
+        """A price above the market's triggers it; one below, otherwise."""
+        return self.type.startswith("STOP_LOSS") == (self.side == "BUY")
 
     @property
     def remaining(self) -> Decimal:
@@ -115,9 +146,8 @@ class Order:
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Order":
-        amounts = {"price", "quantity", "quote_quantity", "executed", "quote", "locked", "prevented"}
-        fields: dict[str, Any] = {n: Decimal(value) if n in amounts else value for n, value in row.items()}
-        return cls(**fields)
+        fields: dict[str, Any] = {n: Decimal(value) if n in AMOUNTS else value for n, value in row.items()}
+        return cls(**{"working_ms": row["created_ms"], **fields})
 
 
 @dataclass

@@ -13,13 +13,20 @@ ZERO = Decimal(0)
 
 @dataclass(eq=False)
 class Resting:
-    """Something on the book. `owner` is None for the simulated rest of the world."""
+    """Something on the book. `owner` is None for the simulated rest of the world. Of an iceberg `remaining` is what
+    is seen; when that is taken, at most `peak` of what is `hidden` follows, behind the others at the price."""
 
     order_id: int
     side: Side
     price: Decimal
     remaining: Decimal
     owner: int | None = None
+    hidden: Decimal = ZERO
+    peak: Decimal = ZERO
+
+    @property
+    def whole(self) -> Decimal:
+        return self.remaining + self.hidden
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,10 @@ class Book:
             del self.orders[maker.order_id]
         levels.lower(maker.price, quantity)
         self._touch(maker.side, maker.price)
+        if maker.hidden and not maker.remaining:
+            maker.remaining = min(maker.peak, maker.hidden)
+            maker.hidden -= maker.remaining
+            self.rest(maker)
         return Match(maker, maker.price, quantity)
 
     def take(self, side: Side, quantity: Decimal, limit: Decimal | None = None) -> list[Match]:

@@ -19,13 +19,15 @@ FIRST_PRICES = {
 DAILY_QUOTE = {"USDT": 20_000_000, "BTC": 250}
 # What this venue cannot do is not offered.
 ABILITIES = {
-    "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
-    "icebergAllowed": False,
+    "orderTypes": [
+        "LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT",
+    ],
+    "icebergAllowed": True,
     "ocoAllowed": False,
     "otoAllowed": False,
     "opoAllowed": False,
     "quoteOrderQtyMarketAllowed": True,
-    "allowTrailingStop": False,
+    "allowTrailingStop": True,
     "cancelReplaceAllowed": False,
     "amendAllowed": False,
     "pegInstructionsAllowed": False,
@@ -35,7 +37,9 @@ ABILITIES = {
     "permissionSets": [["SPOT"]],
     "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
     "allowedSelfTradePreventionModes": ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
-}
+}  # fmt: skip
+# Filters that every symbol has today and none had when they were recorded.
+TODAY = [{"filterType": "MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders": 5}]
 RATE_LIMITS = [
     {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
     {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
@@ -46,7 +50,7 @@ Levels = list[tuple[Decimal, Decimal]]
 
 
 def live_symbols() -> list[dict[str, Any]]:
-    return _symbols("exchangeinfo.json")
+    return [row | {"filters": row["filters"] + TODAY} for row in _symbols("exchangeinfo.json")]
 
 
 def recorded_symbols() -> dict[str, dict[str, Any]]:

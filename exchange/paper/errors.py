@@ -23,12 +23,22 @@ def mandatory(name: str) -> ApiError:
     return ApiError(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
+def neither(one: str, other: str) -> ApiError:
+    return ApiError(-1102, f"Param '{one}' or '{other}' must be sent, but both were empty/null!")
+
+
+def unsupported(what: str) -> ApiError:
+    return rejected(f"{what} orders are not supported for this symbol.")
+
+
 def not_required(name: str) -> ApiError:
     return ApiError(-1106, f"Parameter '{name}' sent when not required.")
 
 
 UNKNOWN_ORDER = "Unknown order sent."
 INSUFFICIENT = "Account has insufficient balance for requested action."
+WOULD_TRIGGER = "Stop price would trigger immediately."
+ICEBERG_TOO_LARGE = "IcebergQty exceeds QTY."
 WOULD_TAKE = "Order would immediately match and take."
 DUPLICATE = "Duplicate order sent."
 NO_SUCH_ORDER = ApiError(-2013, "Order does not exist.")
@@ -45,6 +55,7 @@ BAD_TIF = ApiError(-1115, "Invalid timeInForce.")
 BAD_RESPONSE_TYPE = ApiError(-1136, "Invalid newOrderRespType.")
 BAD_COMBINATION = ApiError(-1128, "Combination of optional parameters invalid.")
 BAD_STP = ApiError(-1013, "This symbol does not allow the specified self-trade prevention mode.")
+BAD_ORDER = ApiError(-1014, "Unsupported order combination.")
 CLOSED = ApiError(-1013, "Market is closed.")
 OVERLOADED = ApiError(
     -1008, "Server is currently overloaded with other requests. Please try again in a few minutes.", 503

@@ -48,10 +48,22 @@ class Filters:
         if new and (not is_market or new.get("applyMaxToMarket")) and notional > Decimal(new["maxNotional"]):
             raise filter_failure("NOTIONAL")
 
-    def check_count(self, open_orders: int) -> None:
-        most = self.rows.get("MAX_NUM_ORDERS", {}).get("maxNumOrders")
+    def check_count(self, open_orders: int, name: str = "MAX_NUM_ORDERS", key: str = "maxNumOrders") -> None:
+        """`open_orders` are there already; one more has to have room."""
+        most = self.rows.get(name, {}).get(key)
         if most is not None and open_orders >= int(most):
-            raise filter_failure("MAX_NUM_ORDERS")
+            raise filter_failure(name)
+
+    def check_iceberg(self, quantity: Decimal, visible: Decimal) -> None:
+        self.check_quantity(visible, is_market=False)
+        most = self.rows.get("ICEBERG_PARTS", {}).get("limit")
+        if most is not None and -(-quantity // visible) > int(most):
+            raise filter_failure("ICEBERG_PARTS")
+
+    def check_trailing(self, delta: int, *, is_above: bool) -> None:
+        where, row = "Above" if is_above else "Below", self.rows.get("TRAILING_DELTA")
+        if row and not int(row[f"minTrailing{where}Delta"]) <= delta <= int(row[f"maxTrailing{where}Delta"]):
+            raise filter_failure("TRAILING_DELTA")
 
     def check_position(self, position: Decimal) -> None:
         """`position` is what the account has and what its open orders would still buy, this one included."""

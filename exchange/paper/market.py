@@ -105,6 +105,7 @@ class Market:
         self.filters = Filters(info["filters"])
         self.tape: deque[dict[str, Any]] = deque(maxlen=TAPE)
         self.aggregates: deque[Aggregate] = deque(maxlen=TAPE)
+        self.passed: list[Decimal] = []  # prices of trades that nobody has looked at yet who waits for one
         self._known = self._begin(store)
         self.first_price, self.last = Decimal(self._known["first"]), Decimal(self._known["last"])
         self.trade_ids = Ids(store, f"trades:{self.symbol}")
@@ -138,6 +139,7 @@ class Market:
         """One trade on the tape; gives its row as REST trades show it."""
         trade_id, at = self.trade_ids.next(), now_ms()
         self.last = price
+        self.passed.append(price)
         self.candles.trade(price, quantity, trade_id, at, buyer_takes=buyer_takes)
         row = {
             "id": trade_id,

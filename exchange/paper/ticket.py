@@ -3,64 +3,166 @@
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from exchange.paper import errors
 from exchange.paper.accounts import ZERO, Order
-from exchange.paper.errors import ApiError
 from exchange.paper.filters import parse
 from exchange.paper.market import Market, now_ms
 
 _CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_]{1,36}")
-TYPES = ("LIMIT", "LIMIT_MAKER", "MARKET")
-ELSEWHERE = ("STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+_WHOLE = re.compile(r"[0-9]{1,19}")
+TYPES = ("LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT")
+LIMITED = ("LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT")  # they say how long they stand
+TIMES_IN_FORCE = ("GTC", "IOC", "FOK")
+LEAST_STRATEGY_TYPE = 1_000_000
 Params = Mapping[str, str]
 
 
-def client_id_of(params: Params) -> str:
+@dataclass(frozen=True)
+class Fields:
+    """The parameters of one order, under the names that a leg of a list has for them."""
+
+    params: Params
+    prefix: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def name(self, name: str) -> str:
+        if name in self.names:
+            return self.names[name]
+        return f"{self.prefix}{name[0].upper()}{name[1:]}" if self.prefix else name
+
+    def get(self, name: str) -> str:
+        return self.params.get(self.name(name)) or ""
+
+    def number(self, name: str) -> Decimal:
+        """Zero when it was not sent."""
+        return parse(self.get(name), self.name(name)) if self.get(name) else ZERO
+
+    def whole(self, name: str) -> int | None:
+        if not self.get(name):
+            return None
+        if not _WHOLE.fullmatch(self.get(name)):
+            raise errors.illegal(self.name(name), "^[0-9]{1,20}$")
+        return int(self.get(name))
+
+    def require(self, *names: str) -> None:
+        for name in names:
+            if not self.get(name):
+                raise errors.mandatory(self.name(name))
+
+    def refuse(self, *names: str) -> None:
+        for name in names:
+            if self.get(name):
+                raise errors.not_required(self.name(name))
+
+
+def client_id_of(params: Params, name: str = "newClientOrderId") -> str:
     """The id the client chose, or one made up for it."""
-    found = params.get("newClientOrderId") or secrets.token_urlsafe(16)[:22]
+    found = params.get(name) or secrets.token_urlsafe(16)[:22]
     if not _CLIENT_ID.fullmatch(found):
-        raise errors.illegal("newClientOrderId", "^[a-zA-Z0-9-_]{1,36}$")
+        raise errors.illegal(name, "^[a-zA-Z0-9-_]{1,36}$")
     return found
 
 
 def read_ticket(market: Market, params: Params) -> Order:
-    side, kind = params.get("side", ""), params.get("type", "")
+    """The order that was sent to be placed alone."""
+    return read_fields(market, Fields(params))
+
+
+def read_fields(market: Market, fields: Fields) -> Order:
+    side, kind = fields.get("side"), fields.get("type")
     if side not in ("BUY", "SELL"):
-        raise errors.BAD_SIDE if side else errors.mandatory("side")
+        raise errors.BAD_SIDE if side else errors.mandatory(fields.name("side"))
     if kind not in TYPES:
-        raise (
-            _unsupported(kind) if kind in ELSEWHERE else errors.BAD_TYPE if kind else errors.mandatory("type")
-        )
-    _require_plain(params)
-    tif = params.get("timeInForce", "")
-    price, quantity, total = _amounts(kind, tif, params)
+        raise errors.BAD_TYPE if kind else errors.mandatory(fields.name("type"))
+    _require_ability(market, kind, fields)
+    _require_combination(kind, fields)
     at = now_ms()
     return Order(
         order_id=0,
         account_id=0,
         symbol=market.symbol,
-        client_id=client_id_of(params),
+        client_id=client_id_of(fields.params, fields.name("newClientOrderId")),
         side="BUY" if side == "BUY" else "SELL",
         type=kind,
-        tif=tif or "GTC",
-        price=price,
-        quantity=quantity,
-        quote_quantity=total,
+        tif=fields.get("timeInForce") or "GTC",
+        price=fields.number("price"),
+        quantity=fields.number("quantity"),
+        quote_quantity=fields.number("quoteOrderQty"),
         created_ms=at,
         updated_ms=at,
-        stp=_prevention(market, params),
+        stp=_prevention(market, fields.params),
+        stop_price=fields.number("stopPrice"),
+        trailing_delta=fields.whole("trailingDelta") or 0,
+        iceberg=fields.number("icebergQty"),
+        strategy_id=fields.whole("strategyId"),
+        strategy_type=_strategy_type(fields),
     )
 
 
-def _require_plain(params: Params) -> None:
-    """What belongs to types that are not offered here is refused, never left unread."""
-    for name in ("stopPrice", "trailingDelta", "pegPriceType"):
-        if params.get(name):
-            raise errors.not_required(name)
-    if params.get("icebergQty"):
-        raise _unsupported("ICEBERG")
+def _require_ability(market: Market, kind: str, fields: Fields) -> None:
+    """What the symbol does not offer is refused in the engine's words."""
+    if kind not in market.info["orderTypes"]:
+        raise errors.unsupported(kind.replace("_", " ").capitalize())
+    for name, ability, words in (
+        ("icebergQty", "icebergAllowed", "Iceberg"),
+        ("trailingDelta", "allowTrailingStop", "Trailing stop"),
+        ("pegPriceType", "pegInstructionsAllowed", "Pegged"),
+    ):
+        if fields.get(name) and not market.info[ability]:
+            raise errors.unsupported(words)
+    if fields.get("quoteOrderQty") and not market.info["quoteOrderQtyMarketAllowed"]:
+        raise errors.rejected("Quote order qty market orders are not support for this symbol.")
+
+
+def _require_combination(kind: str, fields: Fields) -> None:
+    """What the type needs was sent, and nothing that it cannot have."""
+    if kind == "MARKET":
+        _require_market(fields)
+    else:
+        fields.refuse("quoteOrderQty")
+    if kind in LIMITED:
+        fields.require("timeInForce")
+        if fields.get("timeInForce") not in TIMES_IN_FORCE:
+            raise errors.BAD_TIF
+    else:
+        fields.refuse("timeInForce")
+    if kind != "MARKET":
+        fields.require("quantity")
+    fields.require("price") if kind in LIMITED or kind == "LIMIT_MAKER" else fields.refuse("price")
+    if not kind.startswith(("STOP_LOSS", "TAKE_PROFIT")):
+        fields.refuse("stopPrice", "trailingDelta")
+    elif not fields.get("stopPrice") and not fields.get("trailingDelta"):
+        raise errors.neither(fields.name("stopPrice"), fields.name("trailingDelta"))
+    _require_iceberg(kind, fields)
+
+
+def _require_market(fields: Fields) -> None:
+    if fields.get("quantity") and fields.get("quoteOrderQty"):
+        raise errors.BAD_COMBINATION
+    if not fields.get("quoteOrderQty"):
+        fields.require("quantity")
+
+
+def _require_iceberg(kind: str, fields: Fields) -> None:
+    """An iceberg has a price and stands until it is canceled."""
+    if not fields.get("icebergQty"):
+        return
+    if kind not in (*LIMITED, "LIMIT_MAKER"):
+        raise errors.not_required(fields.name("icebergQty"))
+    if fields.get("timeInForce") not in ("", "GTC"):
+        raise errors.BAD_ORDER
+    if fields.number("icebergQty") > fields.number("quantity"):
+        raise errors.rejected(errors.ICEBERG_TOO_LARGE)
+
+
+def _strategy_type(fields: Fields) -> int | None:
+    found = fields.whole("strategyType")
+    if found is not None and found < LEAST_STRATEGY_TYPE:
+        raise errors.ApiError(-1134, f"strategyType was less than {LEAST_STRATEGY_TYPE}.")
+    return found
 
 
 def _prevention(market: Market, params: Params) -> str:
@@ -68,38 +170,3 @@ def _prevention(market: Market, params: Params) -> str:
     if mode not in market.info["allowedSelfTradePreventionModes"]:
         raise errors.BAD_STP
     return mode
-
-
-def _unsupported(kind: str) -> ApiError:
-    words = kind.replace("_", " ").capitalize()
-    return errors.rejected(f"{words} orders are not supported for this symbol.")
-
-
-def _amounts(kind: str, tif: str, params: Params) -> tuple[Decimal, Decimal, Decimal]:
-    values = {
-        name: parse(params[name], name) for name in ("price", "quantity", "quoteOrderQty") if params.get(name)
-    }
-    if kind == "MARKET":
-        return _market_amounts(tif, values)
-    if "quoteOrderQty" in values:
-        raise errors.not_required("quoteOrderQty")
-    if kind == "LIMIT" and tif not in ("GTC", "IOC", "FOK"):
-        raise errors.BAD_TIF if tif else errors.mandatory("timeInForce")
-    if kind == "LIMIT_MAKER" and tif:
-        raise errors.not_required("timeInForce")
-    for name in ("quantity", "price"):
-        if name not in values:
-            raise errors.mandatory(name)
-    return values["price"], values["quantity"], ZERO
-
-
-def _market_amounts(tif: str, values: dict[str, Decimal]) -> tuple[Decimal, Decimal, Decimal]:
-    if tif:
-        raise errors.not_required("timeInForce")
-    if "price" in values:
-        raise errors.not_required("price")
-    if "quantity" in values and "quoteOrderQty" in values:
-        raise errors.BAD_COMBINATION
-    if not values:
-        raise errors.mandatory("quantity")
-    return ZERO, values.get("quantity", ZERO), values.get("quoteOrderQty", ZERO)

@@ -22,7 +22,6 @@ from exchange.paper.market import Ids, Listed, Market, now_ms
 from exchange.paper.replay import Replay
 from exchange.paper.store import Store
 from exchange.paper.trading import Trading
-from exchange.paper.trading.matching import resting
 from exchange.paper.transfers import Transfers
 from exchange.paper.wallet import Wallet
 from exchange.paper.wire import account_position
@@ -98,8 +97,7 @@ class Venue:
         """Customers' open orders are back on the book, earliest first, before anybody else quotes."""
         orders = [order for account in self.accounts.values() for order in account.open_orders()]
         for order in sorted(orders, key=lambda order: order.order_id):
-            if order.symbol in self.live:
-                self.live[order.symbol].book.rest(resting(order))
+            self.trading.resume(order)
 
     def _open_makers(self, usual: int, deepest: int) -> dict[str, Maker]:
         """BTCUSDT begins with the very book that was recorded; the others, and every later start, in its shape."""
@@ -156,6 +154,7 @@ class Venue:
                 symbol = names[(beats * ACTS_PER_TICK + act) % len(names)]
                 if self.live[symbol].is_open:
                     self.makers[symbol].act()
+                    self.trading.follow(self.live[symbol])
             self.feed.tick(each_second=beats % 10 == 0)
             self.wallet.tick(time.monotonic())
             self.settle()

@@ -27,7 +27,7 @@ def placed(order: Order, fills: list[Body], kind: str) -> Body:
     if kind == "ACK":
         return body
     body |= _state(order)
-    body |= {"workingTime": order.created_ms}
+    body |= {"workingTime": order.working_ms}
     if kind == "FULL":
         body["fills"] = [
             {
@@ -50,12 +50,12 @@ def queried(order: Order) -> Body:
         "orderListId": -1,
         "clientOrderId": order.client_id,
         **_state(order),
-        "stopPrice": "0.00000000",
-        "icebergQty": "0.00000000",
+        "stopPrice": text(order.stop_price),
+        "icebergQty": text(order.iceberg),
         "time": order.created_ms,
         "updateTime": order.updated_ms,
-        "isWorking": True,
-        "workingTime": order.created_ms,
+        "isWorking": order.is_working,
+        "workingTime": order.working_ms,
         "origQuoteOrderQty": text(order.quote_quantity),
         "selfTradePreventionMode": order.stp,
     } | _expiry(order)
@@ -86,7 +86,24 @@ def _state(order: Order) -> Body:
         "timeInForce": order.tif,
         "type": order.type,
         "side": order.side,
+        **_conditions(order),
     }
+
+
+def _conditions(order: Order) -> Body:
+    """What is said only of an order that was sent with it."""
+    found: Body = {}
+    if order.is_algo:
+        found["stopPrice"] = text(order.stop_price)
+    if order.trailing_delta:
+        found |= {"trailingDelta": order.trailing_delta, "trailingTime": order.trailing_ms}
+    if order.iceberg:
+        found["icebergQty"] = text(order.iceberg)
+    if order.strategy_id is not None:
+        found["strategyId"] = order.strategy_id
+    if order.strategy_type is not None:
+        found["strategyType"] = order.strategy_type
+    return found
 
 
 def _expiry(order: Order) -> Body:
@@ -124,8 +141,8 @@ def execution_report(
         "f": order.tif,
         "q": text(order.quantity),
         "p": text(order.price),
-        "P": "0.00000000",
-        "F": "0.00000000",
+        "P": text(order.stop_price),
+        "F": text(order.iceberg),
         "g": -1,
         "C": order.client_id if cancel_id else "",
         "x": kind,
@@ -140,16 +157,23 @@ def execution_report(
         "T": order.updated_ms,
         "t": traded.get("id", -1),
         "I": execution_id,
-        "w": order.is_open,
+        "w": order.is_open and order.is_working,
         "m": bool(traded.get("isMaker", False)),
         "M": bool(traded),
         "O": order.created_ms,
         "Z": text(order.quote),
         "Y": traded.get("quoteQty", "0.00000000"),
         "Q": text(order.quote_quantity),
-        "W": order.created_ms,
         "V": order.stp,
     }
+    if order.is_working:
+        event["W"] = order.working_ms
+    if order.trailing_delta:
+        event |= {"d": order.trailing_delta, "D": order.trailing_ms}
+    if order.strategy_id is not None:
+        event["j"] = order.strategy_id
+    if order.strategy_type is not None:
+        event["J"] = order.strategy_type
     if order.expiry_reason != "NONE":
         event["eR"] = order.expiry_reason
     if order.prevented:

@@ -278,9 +278,10 @@ def test_recordings_of_three_years_follow_each_other(says: Says, carol: User) ->
     ]
     counts = [says(*symbols) for symbols in (*years, years[-1])]
     assert counts == [659, 819, 15, 15]
-    (_kind, limits), status = told()
+    (_kind, limits), status, (_again, of_2026) = told()
     assert status == ("market.status", "BTCUSDT: TRADING → GONE"), "and no word was unknown"
     assert "BNBBTC: MARKET_LOT_SIZE maxQty 6231.50864975 → 3495.02892152" in limits.splitlines()
     assert not {line for line in limits.splitlines() if line.startswith("BTCUSDT: MARKET_LOT_SIZE")}, (
         "it grew"
     )
+    assert all(": MAX_NUM_" in line for line in of_2026.splitlines()), "filters that are new since 2023"

@@ -1,4 +1,4 @@
-"""What an order has to pass before it may trade: ids, filters, position, the book."""
+"""What an order has to pass before it may trade: ids, filters, position, the market as it is."""
 
 from decimal import Decimal
 
@@ -17,19 +17,53 @@ def require_free_id(account: Account, symbol: str, client_id: str) -> None:
 def check(account: Account, market: Market, order: Order) -> None:
     """Every rule in the venue's order; raises the first that is broken."""
     require_free_id(account, order.symbol, order.client_id)
-    is_market = order.type == "MARKET"
-    reference = market.average()
-    if order.price:
-        market.filters.check_price(order.side, order.price, reference)
-    if order.quantity:
-        market.filters.check_quantity(order.quantity, is_market=is_market)
-    notional = order.quote_quantity or order.quantity * (reference if is_market else order.price)
-    market.filters.check_notional(notional, is_market=is_market)
-    market.filters.check_count(sum(1 for _order in account.open_orders(order.symbol)))
+    check_filters(market, order)
+    check_counts(account, market, order)
     if order.side == "BUY":
         market.filters.check_position(position(account, market) + order.quantity)
+    check_moment(market, order)
+
+
+def check_filters(market: Market, order: Order) -> None:
+    """Prices, quantities and the notional; an order that waits for a price is measured by that."""
+    filters, reference = market.filters, market.average()
+    if order.price:
+        filters.check_price(order.side, order.price, reference)
+    if order.stop_price:
+        filters.check_price(order.side, order.stop_price, None)
+    if order.trailing_delta:
+        filters.check_trailing(order.trailing_delta, is_above=order.waits_above)
+    if order.quantity:
+        filters.check_quantity(order.quantity, is_market=order.at_any_price)
+    if order.iceberg:
+        filters.check_iceberg(order.quantity, order.iceberg)
+    price = order.price or order.stop_price or reference
+    filters.check_notional(order.quote_quantity or order.quantity * price, is_market=order.at_any_price)
+
+
+def check_counts(account: Account, market: Market, order: Order, more: int = 1) -> None:
+    """Room for as many `more` open orders."""
+    filters, known = market.filters, list(account.open_orders(order.symbol))
+    filters.check_count(len(known) + more - 1)
+    if order.is_algo:
+        waiting = sum(1 for other in known if other.is_algo)
+        filters.check_count(waiting, "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders")
+    if order.iceberg:
+        icebergs = sum(1 for other in known if other.iceberg)
+        filters.check_count(icebergs, "MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders")
+
+
+def check_moment(market: Market, order: Order) -> None:
+    """At the prices of now: a maker must not take, and what waits for a price must not have it already."""
     if order.type == "LIMIT_MAKER" and market.book.would_take(order.side, order.price):
         raise errors.rejected(errors.WOULD_TAKE)
+    if order.stop_price and has_come(order, market.last):
+        raise errors.rejected(errors.WOULD_TRIGGER)
+
+
+def has_come(order: Order, price: Decimal) -> bool:
+    """The price is at the order's stop price or beyond."""
+    return price >= order.stop_price if order.waits_above else price <= order.stop_price
 
 
 def position(account: Account, market: Market) -> Decimal:

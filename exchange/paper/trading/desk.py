@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 from exchange.paper import errors, wire
 from exchange.paper.accounts import Account, Order
 from exchange.paper.book import Match
-from exchange.paper.market import Listed, Market
+from exchange.paper.errors import ApiError
+from exchange.paper.market import Listed, Market, now_ms
 from exchange.paper.ticket import Params, client_id_of, read_ticket
 from exchange.paper.trading import funds
 from exchange.paper.trading.checks import check
-from exchange.paper.trading.matching import Matching
+from exchange.paper.trading.matching import Matching, resting
 from exchange.paper.trading.reports import Reports
+from exchange.paper.trading.triggers import Triggers
 
 if TYPE_CHECKING:
     from exchange.paper.venue import Venue
@@ -23,6 +25,7 @@ class Trading:
         self._venue = venue
         self._reports = Reports(venue)
         self._matching = Matching(venue, self._reports)
+        self._triggers = Triggers(venue, self._trigger)
 
     def place(
         self,
@@ -47,11 +50,56 @@ class Trading:
         self._venue.limits.count_order(account.account_id)
         order.order_id = self._venue.next_id()
         account.add_order(order)
+        fills = self._begin(account, market, order)
+        self._reports.finish(account, order, market)
+        self.follow(market)
+        return order, fills
+
+    def _begin(self, account: Account, market: Market, order: Order) -> list[Any]:
+        """It waits for its price, or works at once."""
+        if order.is_algo:
+            self._reports.report(account, order, "NEW")
+            self._triggers.wait(order)
+            return []
+        return self._work(account, market, order)
+
+    def _work(self, account: Account, market: Market, order: Order) -> list[Any]:
+        """It takes what it can and stands on the book, or ends; gives its trades."""
+        order.working_ms = order.updated_ms = now_ms()
         self._reports.report(account, order, "NEW")
         fills = self._matching.match(account, market, order)
         self._matching.rest_or_expire(account, market, order)
+        return fills
+
+    def follow(self, market: Market) -> None:
+        """What the trades of this market up to now have triggered begins to work."""
+        self._triggers.follow(market)
+
+    def _trigger(self, market: Market, order: Order) -> None:
+        """Its price has come. Who cannot pay at the prices of the book as it stands is expired."""
+        account = self._venue.accounts[order.account_id]
+        try:
+            if order.at_any_price:
+                market.filters.check_quantity(order.quantity, is_market=True)
+                self._matching.cover(account, market, order)
+                if order.side == "BUY":
+                    funds.release(account, market, order)
+        except ApiError as error:
+            reason = "INSUFFICIENT_LIQUIDITY" if error is errors.NO_ORDERS else "REJECTED"
+            self._matching.expire(account, market, order, reason)
+        else:
+            self._work(account, market, order)
         self._reports.finish(account, order, market)
-        return order, fills
+
+    def resume(self, order: Order) -> None:
+        """An open order of an earlier start is where it was."""
+        market = self._venue.live.get(order.symbol)
+        if market is None:
+            return
+        if order.is_working:
+            market.book.rest(resting(order))
+        else:
+            self._triggers.wait(order)
 
     def settle_maker(self, market: Market, match: Match, row: dict[str, Any]) -> None:
         """The resting side of a trade that the simulated world took."""
@@ -62,6 +110,7 @@ class Trading:
         if not isinstance(market, Market):
             raise errors.CLOSED
         cancel_id = client_id_of({"newClientOrderId": cancel_id})
+        self._triggers.forget(order)
         market.book.cancel(order.order_id)
         self._reports.end(account, market, order, "CANCELED", "CANCELED", cancel_id=cancel_id)
         self._reports.finish(account, order, market)

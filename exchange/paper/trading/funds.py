@@ -18,10 +18,21 @@ def needed(order: Order) -> Decimal:
     return ZERO if order.type == "MARKET" else order.remaining
 
 
+def to_lock(market: Market, order: Order) -> Decimal:
+    """A limit order locks what it can cost, and a stop that will buy at any price what it would cost now.
+
+    The latter is said by the exchange's staff alone (dev.binance.vision/t/35604): the rest is paid from what is free
+    when it is triggered.
+    """
+    if order.is_algo and order.at_any_price and order.side == "BUY":
+        return up(market.last * order.quantity)
+    return needed(order)
+
+
 def lock(account: Account, market: Market, order: Order) -> None:
-    """A limit order locks what it can cost."""
-    order.locked = needed(order)
-    account.lock(asset_of(market, order), order.locked)
+    amount = to_lock(market, order)
+    account.lock(asset_of(market, order), amount)
+    order.locked = amount
 
 
 def pay(account: Account, market: Market, order: Order, cost: Decimal) -> None:

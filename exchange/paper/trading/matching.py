@@ -28,14 +28,14 @@ class Matching:
             order.quantity = self._quantity_for(account, market, order)
         quote = wanted = ZERO
         for maker in self._others(account, market, order):
-            part = min(maker.remaining, order.quantity - wanted)
+            part = min(maker.whole, order.quantity - wanted)
             wanted, quote = wanted + part, quote + up(part * maker.price)
             if wanted >= order.quantity:
                 break
         if not wanted:
             raise errors.NO_ORDERS
         cost = quote if order.side == "BUY" else order.quantity
-        if account.balance(funds.asset_of(market, order)).free < cost:
+        if account.balance(funds.asset_of(market, order)).free + order.locked < cost:
             raise errors.rejected(errors.INSUFFICIENT)
 
     @staticmethod
@@ -51,10 +51,10 @@ class Matching:
         """As much base as the total pays for on the book as it stands, to the step."""
         left, quantity, step = order.quote_quantity, ZERO, market.filters.step
         for maker in self._others(account, market, order):
-            part = min(maker.remaining, left / maker.price // step * step)
+            part = min(maker.whole, left / maker.price // step * step)
             quantity += part
             left -= part * maker.price
-            if part < maker.remaining:
+            if part < maker.whole:
                 break
         market.filters.check_quantity(quantity or step / 10, is_market=True)
         return quantity
@@ -62,7 +62,7 @@ class Matching:
     # ------------------------------------------------------------------ trades
     def match(self, account: Account, market: Market, order: Order) -> list[dict[str, Any]]:
         """The order's trades with what rests, best price and earliest first."""
-        limit = order.price if order.type != "MARKET" else None
+        limit = None if order.at_any_price else order.price
         if order.tif == "FOK" and not self._can_fill(account, market, order, limit):
             return []
         fills = []
@@ -79,7 +79,7 @@ class Matching:
 
     def _can_fill(self, account: Account, market: Market, order: Order, limit: Decimal | None) -> bool:
         facing = self._others(account, market, order, limit)
-        return sum((maker.remaining for maker in facing), ZERO) >= order.quantity
+        return sum((maker.whole for maker in facing), ZERO) >= order.quantity
 
     def _trade(self, account: Account, market: Market, order: Order, match: Match) -> dict[str, Any]:
         buyer_takes = order.side == "BUY"
@@ -141,7 +141,7 @@ class Matching:
     def _prevent(self, account: Account, market: Market, order: Order, maker: Resting) -> None:
         """Two orders of one account never trade: the mode says which of them expires."""
         own, number = account.orders[maker.order_id], self._venue.next_id()
-        quantity = min(order.remaining, maker.remaining)
+        quantity = min(order.remaining, maker.whole)
         if order.stp in ("EXPIRE_MAKER", "EXPIRE_BOTH"):
             market.book.cancel(maker.order_id)
             met = wire.prevention(order, maker.price, quantity)
@@ -161,7 +161,7 @@ class Matching:
         """What is left of an order after its trades goes on the book, or expires as its type says."""
         if not order.is_open:
             return
-        if order.type == "MARKET":
+        if order.at_any_price:
             self.expire(account, market, order, "INSUFFICIENT_LIQUIDITY")
         elif order.tif == "IOC":
             self.expire(account, market, order, "UNFILLED_IOC_QUANTITY_EXPIRED")
@@ -177,4 +177,6 @@ class Matching:
 
 def resting(order: Order) -> Resting:
     """The open order as it stands on the book."""
-    return Resting(order.order_id, order.side, order.price, order.remaining, order.account_id)
+    visible = min(order.iceberg or order.remaining, order.remaining)
+    hidden = order.remaining - visible
+    return Resting(order.order_id, order.side, order.price, visible, order.account_id, hidden, order.iceberg)

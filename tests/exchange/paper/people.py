@@ -34,6 +34,7 @@ class Bench:
         self.market: Market = self.venue.live[symbol]
         self.events: list[tuple[int, dict[str, Any]]] = []
         self.alice, self.bob = self.venue.accounts[MAIN], self._another("bob")
+        self.carol = self._another("carol")
 
     def _another(self, name: str) -> Account:
         email = self.venue.transfers.create_sub_account(name)["email"]
@@ -49,6 +50,23 @@ class Bench:
             params.setdefault("timeInForce", "GTC")
         asked = {"symbol": self.market.symbol, "side": side, "type": kind, **params}
         return self.venue.trading.place(account, self.market, asked)[0]
+
+    def trade(self, *prices: str, quantity: str = "1") -> None:
+        """bob sells to carol at each of these prices, with money that was not there before."""
+        for price in prices:
+            self.fund(self.bob, **{self.market.base: quantity})
+            self.fund(self.carol, **{self.market.quote: str(D(price) * D(quantity))})
+            self.order(self.bob, "SELL", price=price, quantity=quantity)
+            self.order(self.carol, "BUY", price=price, quantity=quantity, timeInForce="IOC")
+
+    def any_price(self) -> None:
+        """Any price is near enough: the distance from the average is tested by itself."""
+        self.market.filters.rows.pop("PERCENT_PRICE_BY_SIDE")
+
+    def held(self, account: Account, asset: str) -> tuple[Decimal, Decimal]:
+        """(free, locked)"""
+        balance = account.balance(asset)
+        return balance.free, balance.locked
 
     def hear(self, account: Account) -> list[dict[str, Any]]:
         """Events this account is told from now on."""

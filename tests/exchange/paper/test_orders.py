@@ -223,7 +223,7 @@ def test_a_closed_market_takes_no_order(bench: Bench) -> None:
         ({"side": "BUY", "type": "MARKET", "quantity": "1", "quoteOrderQty": "1"}, -1128),
         ({"side": "BUY", "type": "MARKET", "quantity": "1", "timeInForce": "GTC"}, -1106),
         ({"side": "BUY", "type": "MARKET", "quantity": "1", "newClientOrderId": "a b"}, -1100),
-        ({"side": "BUY", "type": "STOP_LOSS_LIMIT"}, -2010),
+        ({"side": "BUY", "type": "STOP_LOSS_LIMIT"}, -1102),
         ({"side": "BUY", "type": "MARKET", "quantity": "1", "stopPrice": "5"}, -1106),
         ({"side": "BUY", "type": "MARKET", "quantity": "1", "selfTradePreventionMode": "DECREMENT"}, -1013),
     ],
