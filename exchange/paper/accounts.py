@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from exchange.paper.book import Side
 from exchange.paper.errors import INSUFFICIENT, rejected
+from exchange.paper.orderlist import OrderList
 
 UNIT = Decimal("0.00000001")
 ZERO = Decimal(0)
@@ -111,10 +112,11 @@ class Order:
     working_ms: int = -1  # since when it is on the book, or trades
     strategy_id: int | None = None
     strategy_type: int | None = None
+    list_id: int = -1
 
     @property
     def is_open(self) -> bool:
-        return self.status in ("NEW", "PARTIALLY_FILLED")
+        return self.status in ("NEW", "PARTIALLY_FILLED", "PENDING_NEW")
 
     @property
     def is_working(self) -> bool:
@@ -158,6 +160,7 @@ class Account:
     orders: dict[int, Order] = field(default_factory=dict)
     by_client_id: dict[tuple[str, str], int] = field(default_factory=dict)
     trades: list[dict[str, Any]] = field(default_factory=list)
+    lists: dict[int, OrderList] = field(default_factory=dict)
     updated_ms: int = 0
     _open: dict[int, Order] = field(default_factory=dict)
 

@@ -23,9 +23,9 @@ ABILITIES = {
         "LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT",
     ],
     "icebergAllowed": True,
-    "ocoAllowed": False,
-    "otoAllowed": False,
-    "opoAllowed": False,
+    "ocoAllowed": True,
+    "otoAllowed": True,
+    "opoAllowed": True,
     "quoteOrderQtyMarketAllowed": True,
     "allowTrailingStop": True,
     "cancelReplaceAllowed": False,
@@ -39,7 +39,10 @@ ABILITIES = {
     "allowedSelfTradePreventionModes": ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
 }  # fmt: skip
 # Filters that every symbol has today and none had when they were recorded.
-TODAY = [{"filterType": "MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders": 5}]
+TODAY = [
+    {"filterType": "MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders": 5},
+    {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": 20},
+]
 RATE_LIMITS = [
     {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
     {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},

@@ -42,6 +42,7 @@ ICEBERG_TOO_LARGE = "IcebergQty exceeds QTY."
 WOULD_TAKE = "Order would immediately match and take."
 DUPLICATE = "Duplicate order sent."
 NO_SUCH_ORDER = ApiError(-2013, "Order does not exist.")
+NO_SUCH_LIST = ApiError(-2013, "Order list does not exist.")
 BAD_SIGNATURE = ApiError(-1022, "Signature for this request is not valid.")
 BAD_KEY_FORMAT = ApiError(-2014, "API-key format invalid.", 401)
 BAD_KEY = ApiError(-2015, "Invalid API-key, IP, or permissions for action.", 401)

@@ -54,6 +54,13 @@ class Filters:
         if most is not None and open_orders >= int(most):
             raise filter_failure(name)
 
+    def whole_lots(self, quantity: Decimal, names: list[str]) -> Decimal:
+        """As much of it as these filters let pass."""
+        for name in names:
+            step, high = self._number(name, "stepSize"), self._number(name, "maxQty")
+            quantity = min(quantity // step * step if step else quantity, high or quantity)
+        return quantity
+
     def check_iceberg(self, quantity: Decimal, visible: Decimal) -> None:
         self.check_quantity(visible, is_market=False)
         most = self.rows.get("ICEBERG_PARTS", {}).get("limit")

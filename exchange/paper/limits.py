@@ -15,12 +15,22 @@ WEIGHTS = {
     ("GET", "/api/v3/exchangeInfo"): 20, ("GET", "/api/v3/trades"): 25, ("GET", "/api/v3/historicalTrades"): 25,
     ("GET", "/api/v3/aggTrades"): 4, ("GET", "/api/v3/klines"): 2, ("GET", "/api/v3/uiKlines"): 2,
     ("GET", "/api/v3/avgPrice"): 2, ("GET", "/api/v3/order"): 4, ("GET", "/api/v3/allOrders"): 20,
+    ("GET", "/api/v3/orderList"): 4, ("GET", "/api/v3/allOrderList"): 20, ("GET", "/api/v3/openOrderList"): 6,
     ("GET", "/api/v3/account"): 20, ("GET", "/api/v3/rateLimit/order"): 40,
     ("GET", "/sapi/v1/capital/config/getall"): 10, ("GET", "/sapi/v1/capital/deposit/address"): 10,
     ("POST", "/sapi/v1/capital/withdraw/apply"): 900, ("GET", "/sapi/v1/capital/withdraw/history"): 18_000,
     ("GET", "/sapi/v4/sub-account/assets"): 60,
 }  # fmt: skip
-FREE_WHEN_TAKEN = {("POST", "/api/v3/order"), ("DELETE", "/api/v3/order"), ("DELETE", "/api/v3/openOrders")}
+PLACE_LISTS = [
+    ("POST", path) for path in (
+        "/api/v3/orderList/oco", "/api/v3/order/oco", "/api/v3/orderList/oto", "/api/v3/orderList/otoco",
+        "/api/v3/orderList/opo", "/api/v3/orderList/opoco",
+    )
+]  # fmt: skip
+FREE_WHEN_TAKEN = {
+    ("POST", "/api/v3/order"), ("DELETE", "/api/v3/order"), ("DELETE", "/api/v3/openOrders"),
+    ("DELETE", "/api/v3/orderList"), *PLACE_LISTS,
+}  # fmt: skip
 COUNTED_BY_ACCOUNT = {
     "/sapi/v1/capital/withdraw/apply", "/sapi/v1/capital/withdraw/history", "/sapi/v4/sub-account/assets",
 }  # fmt: skip
@@ -117,12 +127,12 @@ class Limits:
         return {"x-sapi-used-uid-weight-1m": str(used)}
 
     # ------------------------------------------------------------------ unfilled orders
-    def require_room_for_order(self, account_id: int) -> None:
-        """-1015 when the account has too many unfilled orders in the ten seconds or the day."""
+    def require_room_for_order(self, account_id: int, orders: int = 1) -> None:
+        """-1015 when the account would have too many unfilled orders in the ten seconds or the day."""
         recent, today = self.order_counts(account_id)
-        if today >= ORDERS_DAY:
+        if today + orders > ORDERS_DAY:
             raise _too_many_orders(ORDERS_DAY, "1 DAY", 86_400 - int(time.time() % 86_400))
-        if recent >= ORDERS_10S:
+        if recent + orders > ORDERS_10S:
             raise _too_many_orders(ORDERS_10S, "10 SECOND", 10 - int(time.time() % 10))
 
     def count_order(self, account_id: int) -> None:

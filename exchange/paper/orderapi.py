@@ -15,11 +15,17 @@ RESPONSE_TYPES = ("ACK", "RESULT", "FULL")
 @route("POST", "/api/v3/order", "trade")
 def place(venue: Venue, params: Params, account: Account) -> Any:
     market = market_of(venue, params)
+    wanted = wanted_shape(params)
+    order, fills = venue.trading.place(account, market, params)
+    return wire.placed(order, fills, wanted or ("FULL" if order.type in ("LIMIT", "MARKET") else "ACK"))
+
+
+def wanted_shape(params: Params) -> str:
+    """How much of a new order the answer has to tell; nothing when that is left to us."""
     wanted = params.get("newOrderRespType") or ""
     if wanted and wanted not in RESPONSE_TYPES:
         raise errors.BAD_RESPONSE_TYPE
-    order, fills = venue.trading.place(account, market, params)
-    return wire.placed(order, fills, wanted or ("ACK" if order.type == "LIMIT_MAKER" else "FULL"))
+    return wanted
 
 
 @route("POST", "/api/v3/order/test", "trade")
@@ -76,7 +82,7 @@ def cancel_all(venue: Venue, params: Params, account: Account) -> Any:
     found = list(account.open_orders(market.symbol))
     if not found:
         raise ApiError(-2011, errors.UNKNOWN_ORDER)
-    return [venue.trading.cancel(account, market, order) for order in found]
+    return [venue.trading.cancel(account, market, order) for order in found if order.is_open]
 
 
 @route("GET", "/api/v3/allOrders", "read")

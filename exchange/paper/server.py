@@ -11,7 +11,13 @@ from typing import Any
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from exchange.paper import control, marketapi, orderapi, walletapi  # noqa: F401 - they fill the table of routes
+from exchange.paper import (  # noqa: F401 - they fill the table of routes
+    control,
+    listapi,
+    marketapi,
+    orderapi,
+    walletapi,
+)
 from exchange.paper.errors import BAD_KEY, ApiError
 from exchange.paper.faults import SNAPSHOT, Fault, cut, refuse, spoiled, strike
 from exchange.paper.feed import MOST_STREAMS, Feed, Listener, split

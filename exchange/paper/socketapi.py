@@ -30,6 +30,16 @@ METHODS = {
     "order.test": ("POST", "/api/v3/order/test"),
     "order.status": ("GET", "/api/v3/order"),
     "order.cancel": ("DELETE", "/api/v3/order"),
+    "orderList.place": ("POST", "/api/v3/order/oco"),
+    "orderList.place.oco": ("POST", "/api/v3/orderList/oco"),
+    "orderList.place.oto": ("POST", "/api/v3/orderList/oto"),
+    "orderList.place.otoco": ("POST", "/api/v3/orderList/otoco"),
+    "orderList.place.opo": ("POST", "/api/v3/orderList/opo"),
+    "orderList.place.opoco": ("POST", "/api/v3/orderList/opoco"),
+    "orderList.cancel": ("DELETE", "/api/v3/orderList"),
+    "orderList.status": ("GET", "/api/v3/orderList"),
+    "allOrderLists": ("GET", "/api/v3/allOrderList"),
+    "openOrderLists.status": ("GET", "/api/v3/openOrderList"),
     "openOrders.status": ("GET", "/api/v3/openOrders"),
     "openOrders.cancelAll": ("DELETE", "/api/v3/openOrders"),
     "allOrders": ("GET", "/api/v3/allOrders"),
@@ -38,6 +48,7 @@ METHODS = {
     "account.commission": ("GET", "/api/v3/account/commission"),
     "account.rateLimits.orders": ("GET", "/api/v3/rateLimit/order"),
 }
+COUNTED = ("order.place", "orderList.place")  # they tell the count of unfilled orders
 SESSION_WEIGHT = 2
 MOST_WAITING = 10_000
 HMAC_LOGON = ApiError(-4056, "Only Ed25519 API keys are supported for session.logon.")
@@ -112,7 +123,7 @@ class Session:
         """The counts after this request; an order's also of orders."""
         by_weight, by_second, by_day = self.venue.info["rateLimits"][:3]
         found = [{**by_weight, "count": self.venue.limits.refund(self.address, 0)}]
-        if method == "order.place" and self.key_of_last is not None:
+        if method.startswith(COUNTED) and self.key_of_last is not None:
             recent, today = self.venue.limits.order_counts(self.key_of_last.account_id)
             found = [{**by_second, "count": recent}, {**by_day, "count": today}, *found]
         return found

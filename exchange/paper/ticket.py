@@ -27,6 +27,8 @@ class Fields:
     params: Params
     prefix: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, str] = field(default_factory=dict)  # what is known without being sent
+    without: tuple[str, ...] = ()  # what this order gets later
 
     def name(self, name: str) -> str:
         if name in self.names:
@@ -34,7 +36,9 @@ class Fields:
         return f"{self.prefix}{name[0].upper()}{name[1:]}" if self.prefix else name
 
     def get(self, name: str) -> str:
-        return self.params.get(self.name(name)) or ""
+        if name in self.without:
+            return ""
+        return self.fixed.get(name) or self.params.get(self.name(name)) or ""
 
     def number(self, name: str) -> Decimal:
         """Zero when it was not sent."""
@@ -49,7 +53,7 @@ class Fields:
 
     def require(self, *names: str) -> None:
         for name in names:
-            if not self.get(name):
+            if not self.get(name) and name not in self.without:
                 raise errors.mandatory(self.name(name))
 
     def refuse(self, *names: str) -> None:
@@ -153,9 +157,16 @@ def _require_iceberg(kind: str, fields: Fields) -> None:
     if kind not in (*LIMITED, "LIMIT_MAKER"):
         raise errors.not_required(fields.name("icebergQty"))
     if fields.get("timeInForce") not in ("", "GTC"):
-        raise errors.BAD_ORDER
-    if fields.number("icebergQty") > fields.number("quantity"):
+        raise _not_until_canceled(fields)
+    if fields.get("quantity") and fields.number("icebergQty") > fields.number("quantity"):
         raise errors.rejected(errors.ICEBERG_TOO_LARGE)
+
+
+def _not_until_canceled(fields: Fields) -> errors.ApiError:
+    if not fields.prefix:
+        return errors.BAD_ORDER
+    name, tif = fields.name("icebergQty"), fields.name("timeInForce")
+    return errors.ApiError(-1160, f"Parameter '{name}' is not supported if '{tif}' is not GTC.")
 
 
 def _strategy_type(fields: Fields) -> int | None:

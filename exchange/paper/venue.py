@@ -19,6 +19,7 @@ from exchange.paper.feed import Feed
 from exchange.paper.limits import Limits
 from exchange.paper.maker import Maker
 from exchange.paper.market import Ids, Listed, Market, now_ms
+from exchange.paper.orderlist import OrderList
 from exchange.paper.replay import Replay
 from exchange.paper.store import Store
 from exchange.paper.trading import Trading
@@ -87,6 +88,8 @@ class Venue:
             self.store.commit()
         for row in sorted(self.store.rows("order"), key=lambda row: row["order_id"]):
             found[row["account_id"]].add_order(Order.from_row(row))
+        for row in sorted(self.store.rows("list"), key=lambda row: row["list_id"]):
+            found[row["account_id"]].lists[row["list_id"]] = OrderList.from_row(row)
         for account_id, fill in sorted(
             self.store.rows("trade"), key=lambda pair: (pair[1]["time"], pair[1]["id"])
         ):

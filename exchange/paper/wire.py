@@ -20,7 +20,7 @@ def placed(order: Order, fills: list[Body], kind: str) -> Body:
     body: Body = {
         "symbol": order.symbol,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_id,
         "transactTime": order.updated_ms,
     }
@@ -47,7 +47,7 @@ def queried(order: Order) -> Body:
     return {
         "symbol": order.symbol,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_id,
         **_state(order),
         "stopPrice": text(order.stop_price),
@@ -67,7 +67,7 @@ def canceled(order: Order, cancel_id: str) -> Body:
         "symbol": order.symbol,
         "origClientOrderId": order.client_id,
         "orderId": order.order_id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": cancel_id,
         "transactTime": order.updated_ms,
         **_state(order),
@@ -78,7 +78,7 @@ def canceled(order: Order, cancel_id: str) -> Body:
 def _state(order: Order) -> Body:
     return {
         "price": text(order.price),
-        "origQty": text(order.quantity),
+        **({"origQty": text(order.quantity)} if order.quantity else {}),
         "executedQty": text(order.executed),
         "origQuoteOrderQty": text(order.quote_quantity),
         "cummulativeQuoteQty": text(order.quote),
@@ -88,6 +88,12 @@ def _state(order: Order) -> Body:
         "side": order.side,
         **_conditions(order),
     }
+
+
+def received(fill: Body) -> Decimal:
+    """What a buyer has of a fill, its commission apart."""
+    paid = Decimal(fill["commission"]) if fill["commissionAsset"] != "BNB" else ZERO
+    return Decimal(fill["qty"]) - paid
 
 
 def _conditions(order: Order) -> Body:
@@ -143,7 +149,7 @@ def execution_report(
         "p": text(order.price),
         "P": text(order.stop_price),
         "F": text(order.iceberg),
-        "g": -1,
+        "g": order.list_id,
         "C": order.client_id if cancel_id else "",
         "x": kind,
         "X": order.status,

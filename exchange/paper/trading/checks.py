@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from exchange.paper import errors
 from exchange.paper.accounts import ZERO, Account, Order
+from exchange.paper.listticket import Draft, require_prices_apart
 from exchange.paper.market import Market
 
 
@@ -18,7 +19,7 @@ def check(account: Account, market: Market, order: Order) -> None:
     """Every rule in the venue's order; raises the first that is broken."""
     require_free_id(account, order.symbol, order.client_id)
     check_filters(market, order)
-    check_counts(account, market, order)
+    check_counts(market, order, list(account.open_orders(order.symbol)))
     if order.side == "BUY":
         market.filters.check_position(position(account, market) + order.quantity)
     check_moment(market, order)
@@ -41,10 +42,36 @@ def check_filters(market: Market, order: Order) -> None:
     filters.check_notional(order.quote_quantity or order.quantity * price, is_market=order.at_any_price)
 
 
-def check_counts(account: Account, market: Market, order: Order, more: int = 1) -> None:
-    """Room for as many `more` open orders."""
-    filters, known = market.filters, list(account.open_orders(order.symbol))
-    filters.check_count(len(known) + more - 1)
+def check_list(account: Account, market: Market, draft: Draft) -> None:
+    """Each of its orders and all of them together, before any is placed."""
+    open_lists = [found for found in account.lists.values() if found.is_open]
+    if draft.client_id in {found.client_id for found in open_lists}:
+        raise errors.rejected(errors.DUPLICATE)
+    if len({order.client_id for order in draft.orders}) < len(draft.orders):
+        raise errors.rejected(errors.DUPLICATE)
+    known = list(account.open_orders(market.symbol))
+    bought = ZERO
+    for order in draft.orders:
+        require_free_id(account, order.symbol, order.client_id)
+        if order.quantity:
+            check_filters(market, order)
+        check_counts(market, order, known)
+        known.append(order)
+        bought += order.quantity if order.side == "BUY" else ZERO
+    if bought:
+        market.filters.check_position(position(account, market) + bought)
+    lists = sum(1 for found in open_lists if found.symbol == market.symbol)
+    market.filters.check_count(lists, "MAX_NUM_ORDER_LISTS", "maxNumOrderLists")
+    if draft.contingency == "OCO":
+        require_prices_apart(draft.pair, market.last)
+    for order in draft.orders if draft.contingency == "OCO" else draft.orders[:1]:
+        check_moment(market, order)
+
+
+def check_counts(market: Market, order: Order, known: list[Order]) -> None:
+    """Room for one more open order beside those that are known."""
+    filters = market.filters
+    filters.check_count(len(known))
     if order.is_algo:
         waiting = sum(1 for other in known if other.is_algo)
         filters.check_count(waiting, "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders")

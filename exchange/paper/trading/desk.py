@@ -6,10 +6,13 @@ from exchange.paper import errors, wire
 from exchange.paper.accounts import Account, Order
 from exchange.paper.book import Match
 from exchange.paper.errors import ApiError
+from exchange.paper.listticket import Draft
 from exchange.paper.market import Listed, Market, now_ms
+from exchange.paper.orderlist import OrderList
 from exchange.paper.ticket import Params, client_id_of, read_ticket
 from exchange.paper.trading import funds
 from exchange.paper.trading.checks import check
+from exchange.paper.trading.lists import Lists
 from exchange.paper.trading.matching import Matching, resting
 from exchange.paper.trading.reports import Reports
 from exchange.paper.trading.triggers import Triggers
@@ -24,7 +27,8 @@ class Trading:
     def __init__(self, venue: "Venue") -> None:
         self._venue = venue
         self._reports = Reports(venue)
-        self._matching = Matching(venue, self._reports)
+        self._lists = Lists(venue, self._reports, start=self._start, leave=self._leave)
+        self._matching = Matching(venue, self._reports, self._lists)
         self._triggers = Triggers(venue, self._trigger)
 
     def place(
@@ -71,25 +75,49 @@ class Trading:
         self._matching.rest_or_expire(account, market, order)
         return fills
 
+    def _start(self, account: Account, market: Market, order: Order) -> list[Any]:
+        """One of a list waits for its price, or works."""
+        return (self._begin if order.is_algo else self._work_late)(account, market, order)
+
+    def _work_late(self, account: Account, market: Market, order: Order) -> list[Any]:
+        """One that was accepted earlier works, or is expired when it cannot."""
+        if reason := self._refusal(account, market, order):
+            self._matching.expire(account, market, order, reason)
+            return []
+        return self._work(account, market, order)
+
+    def _refusal(self, account: Account, market: Market, order: Order) -> str:
+        """Why an order that was accepted earlier cannot trade at any price now; or nothing."""
+        if not order.at_any_price:
+            return ""
+        try:
+            market.filters.check_quantity(order.quantity, is_market=True)
+            self._matching.cover(account, market, order)
+        except ApiError as error:
+            return "INSUFFICIENT_LIQUIDITY" if error is errors.NO_ORDERS else "REJECTED"
+        if order.side == "BUY":
+            funds.release(account, market, order)
+        return ""
+
     def follow(self, market: Market) -> None:
-        """What the trades of this market up to now have triggered begins to work."""
-        self._triggers.follow(market)
+        """What the trades of this market up to now have triggered begins to work, and lists go on."""
+        while market.passed or self._reports.touched:
+            touched, self._reports.touched = self._reports.touched, []
+            for account, list_id in touched:
+                self._lists.settle(account, list_id)
+            self._triggers.follow(market)
 
     def _trigger(self, market: Market, order: Order) -> None:
-        """Its price has come. Who cannot pay at the prices of the book as it stands is expired."""
+        """Its price has come."""
         account = self._venue.accounts[order.account_id]
-        try:
-            if order.at_any_price:
-                market.filters.check_quantity(order.quantity, is_market=True)
-                self._matching.cover(account, market, order)
-                if order.side == "BUY":
-                    funds.release(account, market, order)
-        except ApiError as error:
-            reason = "INSUFFICIENT_LIQUIDITY" if error is errors.NO_ORDERS else "REJECTED"
-            self._matching.expire(account, market, order, reason)
-        else:
-            self._work(account, market, order)
+        self._lists.begin(account, market, order)
+        self._work_late(account, market, order)
         self._reports.finish(account, order, market)
+
+    def _leave(self, market: Market, order: Order) -> None:
+        """It stands on no book, and waits for nothing."""
+        self._triggers.forget(order)
+        market.book.cancel(order.order_id)
 
     def resume(self, order: Order) -> None:
         """An open order of an earlier start is where it was."""
@@ -98,27 +126,49 @@ class Trading:
             return
         if order.is_working:
             market.book.rest(resting(order))
-        else:
+        elif order.status != "PENDING_NEW":
             self._triggers.wait(order)
 
     def settle_maker(self, market: Market, match: Match, row: dict[str, Any]) -> None:
         """The resting side of a trade that the simulated world took."""
         self._matching.settle_maker(market, match, row)
 
+    def place_list(self, account: Account, market: Listed, draft: Draft, shape: str) -> dict[str, Any]:
+        """The answer to placing the orders together, each told in this shape."""
+        market = require_open(market)
+        answer = self._lists.place(account, market, draft, shape)
+        self.follow(market)
+        return answer
+
     def cancel(self, account: Account, market: Listed, order: Order, cancel_id: str = "") -> dict[str, Any]:
-        """The open order ends; gives the answer to the cancel."""
-        if not isinstance(market, Market):
-            raise errors.CLOSED
-        cancel_id = client_id_of({"newClientOrderId": cancel_id})
-        self._triggers.forget(order)
-        market.book.cancel(order.order_id)
+        """The open order ends, and its list with it; gives the answer to the cancel."""
+        if order.list_id > 0:
+            return self.cancel_list(account, market, account.lists[order.list_id], cancel_id)
+        market, cancel_id = require_tradable(market), client_id_of({"newClientOrderId": cancel_id})
+        self._leave(market, order)
         self._reports.end(account, market, order, "CANCELED", "CANCELED", cancel_id=cancel_id)
         self._reports.finish(account, order, market)
         return wire.canceled(order, cancel_id)
 
+    def cancel_list(
+        self, account: Account, market: Listed, found: OrderList, cancel_id: str = ""
+    ) -> dict[str, Any]:
+        market, cancel_id = require_tradable(market), client_id_of({"newClientOrderId": cancel_id})
+        answer = self._lists.cancel(account, market, found, cancel_id)
+        self.follow(market)
+        return answer
+
+
+def require_tradable(market: Listed) -> Market:
+    """The market, when one can trade on it at all."""
+    if not isinstance(market, Market):
+        raise errors.CLOSED
+    return market
+
 
 def require_open(market: Listed) -> Market:
     """The market, when one can trade on it now."""
-    if not isinstance(market, Market) or not market.is_open:
+    found = require_tradable(market)
+    if not found.is_open:
         raise errors.CLOSED
-    return market
+    return found

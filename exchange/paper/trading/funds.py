@@ -35,6 +35,13 @@ def lock(account: Account, market: Market, order: Order) -> None:
     order.locked = amount
 
 
+def trim(account: Account, market: Market, order: Order) -> None:
+    """No more is locked than what is left of it needs."""
+    rest = needed(order)
+    account.unlock(asset_of(market, order), order.locked - rest)
+    order.locked = rest
+
+
 def pay(account: Account, market: Market, order: Order, cost: Decimal) -> None:
     """From what the order locked; the part that a better price left over is free again."""
     asset = asset_of(market, order)
@@ -42,9 +49,8 @@ def pay(account: Account, market: Market, order: Order, cost: Decimal) -> None:
         account.lock(asset, cost)
         order.locked = cost
     account.pay_locked(asset, cost)
-    rest = needed(order)
-    account.unlock(asset, order.locked - cost - rest)
-    order.locked = rest
+    order.locked -= cost
+    trim(account, market, order)
 
 
 def release(account: Account, market: Market, order: Order) -> None:

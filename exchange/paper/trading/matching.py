@@ -9,6 +9,7 @@ from exchange.paper.accounts import ZERO, Account, Order, down, text, up
 from exchange.paper.book import Match, Resting
 from exchange.paper.market import Market
 from exchange.paper.trading import funds
+from exchange.paper.trading.lists import Lists
 from exchange.paper.trading.reports import Reports
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ RATE = Decimal("0.001")
 
 
 class Matching:
-    def __init__(self, venue: "Venue", reports: Reports) -> None:
-        self._venue, self._reports = venue, reports
+    def __init__(self, venue: "Venue", reports: Reports, lists: Lists) -> None:
+        self._venue, self._reports, self._lists = venue, reports, lists
 
     # ------------------------------------------------------------------ what a market order would trade
     def cover(self, account: Account, market: Market, order: Order) -> None:
@@ -95,6 +96,7 @@ class Matching:
             return
         owner = self._venue.accounts[match.maker.owner]
         order = owner.orders[match.maker.order_id]
+        self._lists.begin(owner, market, order)
         self._fill(owner, market, order, match, row, is_maker=True)
         self._reports.finish(owner, order, market)
 
@@ -125,7 +127,7 @@ class Matching:
             **{name: row[name] for name in ("id", "price", "time", "isBestMatch")},
             "symbol": market.symbol,
             "orderId": order.order_id,
-            "orderListId": -1,
+            "orderListId": order.list_id,
             "qty": text(quantity),
             "quoteQty": text(quote),
             "commission": text(commission),
@@ -134,6 +136,7 @@ class Matching:
             "isMaker": is_maker,
         }
         self._reports.keep_fill(account, market, fill)
+        self._lists.received(account, order, asset)
         self._reports.report(account, order, "TRADE", fill=fill)
         return fill
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 class Reports:
     def __init__(self, venue: "Venue") -> None:
         self._venue = venue
+        self.touched: list[tuple[Account, int]] = []  # lists of orders to one of which something happened
 
     def report(
         self,
@@ -52,8 +53,13 @@ class Reports:
         """What was changed is stored, and the account hears of its balances."""
         account.updated_ms = order.updated_ms
         self._venue.store.put("order", order.order_id, order.as_row())
-        self._venue.store.put("account", account.account_id, account.as_row())
+        self.keep_account(account)
+        if order.list_id > 0:
+            self.touched.append((account, order.list_id))
         self._venue.tell(account, wire.account_position(account, [market.base, market.quote], now_ms()))
+
+    def keep_account(self, account: Account) -> None:
+        self._venue.store.put("account", account.account_id, account.as_row())
 
     def keep_fill(self, account: Account, market: Market, fill: dict[str, Any]) -> None:
         account.trades.append(fill)

@@ -16,6 +16,7 @@ import requests
 from aiohttp import web
 
 from exchange.paper.accounts import MAIN, Account
+from exchange.paper.listapi import READERS
 from exchange.paper.market import Market
 from exchange.paper.server import Server
 from exchange.paper.venue import Venue
@@ -29,8 +30,8 @@ D = Decimal
 class Bench:
     """One market of a venue in memory, without anybody else on its book."""
 
-    def __init__(self, symbol: str = "BTCUSDT") -> None:
-        self.venue = Venue(None, KEYS, levels=0, deepest=0)
+    def __init__(self, symbol: str = "BTCUSDT", venue: Venue | None = None) -> None:
+        self.venue = venue or Venue(None, KEYS, levels=0, deepest=0)
         self.market: Market = self.venue.live[symbol]
         self.events: list[tuple[int, dict[str, Any]]] = []
         self.alice, self.bob = self.venue.accounts[MAIN], self._another("bob")
@@ -50,6 +51,12 @@ class Bench:
             params.setdefault("timeInForce", "GTC")
         asked = {"symbol": self.market.symbol, "side": side, "type": kind, **params}
         return self.venue.trading.place(account, self.market, asked)[0]
+
+    def place_list(self, account: Account, kind: str, **params: str) -> Any:
+        """The answer to placing a list: oco, oto, otoco, opo, opoco, or old for the OCO of former times."""
+        readers = {"old": "/api/v3/order/oco"}
+        read = READERS[readers.get(kind, f"/api/v3/orderList/{kind}")]
+        return self.venue.trading.place_list(account, self.market, read(self.market, params), "RESULT")
 
     def trade(self, *prices: str, quantity: str = "1") -> None:
         """bob sells to carol at each of these prices, with money that was not there before."""

@@ -1,5 +1,6 @@
 """Orders at the venue: types, locks, commissions, self-trades, ids, and what the account hears."""
 
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -242,11 +243,13 @@ steps = st.lists(
     st.tuples(
         st.sampled_from(["alice", "bob"]),
         st.sampled_from(["BUY", "SELL"]),
-        st.sampled_from(["GTC", "IOC", "FOK", "MARKET", "CANCEL"]),
+        st.sampled_from(
+            ["GTC", "GTC", "IOC", "FOK", "MARKET", "CANCEL", "ICEBERG", "STOP", "TRAIL", "OCO", "OTO", "OPO"]
+        ),
         st.integers(min_value=9_990, max_value=10_010),
         st.integers(min_value=1, max_value=70_000),
     ),
-    max_size=25,
+    max_size=40,
 )
 
 
@@ -258,21 +261,79 @@ def test_trading_makes_no_money_and_loses_only_commissions(
     """Over any flow of orders: what both have and what was taken as commission is what they began with."""
     for account in (BENCH.alice, BENCH.bob):
         for order in list(account.open_orders()):
-            BENCH.venue.trading.cancel(account, BENCH.market, order)
+            if order.is_open:
+                BENCH.venue.trading.cancel(account, BENCH.market, order)
         account.balances.clear()
         account.trades.clear()
         BENCH.fund(account, BTC="1", USDT="500")
     for who, side, kind, price, lots in flow:
         account = getattr(BENCH, who)
-        BENCH.venue.limits.uncount_order(account.account_id)
+        for _order in range(3):
+            BENCH.venue.limits.uncount_order(account.account_id)
         _act(account, side, kind, D(price) / 100, D(lots) / 100_000)
     taken = {"BTC": D(0), "USDT": D(0)}
     for account in (BENCH.alice, BENCH.bob):
         for fill in account.trades:
             taken[fill["commissionAsset"]] += D(fill["commission"])
         assert all(balance.free >= 0 and balance.locked >= 0 for balance in account.balances.values())
+        for order in list(account.open_orders()):
+            if order.is_open:
+                BENCH.venue.trading.cancel(account, BENCH.market, order)
+        assert not any(balance.locked for balance in account.balances.values()), "nothing stays locked"
     now = totals(BENCH.venue)
     assert (now["BTC"] + taken["BTC"], now["USDT"] + taken["USDT"]) == (D(2), D(1000))
+
+
+def _stop(account: Account, side: str, price: Decimal, quantity: str) -> None:
+    BENCH.order(account, side, "STOP_LOSS", quantity=quantity, stopPrice=str(price))
+
+
+def _trail(account: Account, side: str, price: Decimal, quantity: str) -> None:
+    limit = {"price": str(price), "timeInForce": "GTC", "trailingDelta": "10"}
+    BENCH.order(account, side, "TAKE_PROFIT_LIMIT", quantity=quantity, **limit)
+
+
+def _iceberg(account: Account, side: str, price: Decimal, quantity: str) -> None:
+    part = str(D(quantity).quantize(D("0.1")) / 4)
+    BENCH.order(account, side, price=str(price), quantity=quantity, icebergQty=part)
+
+
+def _pair(side: str, price: Decimal, prefix: str = "") -> dict[str, str]:
+    """A profit ten cents beyond the last price, and a stop at this price."""
+    away = D("0.1") if side == "SELL" else -D("0.1")
+    profit, stop = ("above", "below") if side == "SELL" else ("below", "above")
+    names = {"Type": "LIMIT_MAKER", "Price": str(BENCH.market.last + away)}
+    found = {f"{profit}{name}": value for name, value in names.items()}
+    found |= {f"{stop}Type": "STOP_LOSS", f"{stop}StopPrice": str(price)}
+    if not prefix:
+        return found
+    return {f"{prefix}{name[0].upper()}{name[1:]}": value for name, value in found.items()}
+
+
+def _oco(account: Account, side: str, price: Decimal, quantity: str) -> None:
+    BENCH.place_list(account, "oco", side=side, quantity=quantity, **_pair(side, price))
+
+
+def _working(side: str, price: Decimal, quantity: str) -> dict[str, str]:
+    return {"workingType": "LIMIT", "workingSide": side, "workingTimeInForce": "GTC", "workingPrice": str(price),
+            "workingQuantity": quantity}  # fmt: skip
+
+
+def _oto(account: Account, side: str, price: Decimal, quantity: str) -> None:
+    other = "SELL" if side == "BUY" else "BUY"
+    pending = {"pendingSide": other, "pendingQuantity": quantity, **_pair(other, price, "pending")}
+    BENCH.place_list(account, "otoco", **_working(side, price, quantity), **pending)
+
+
+def _opo(account: Account, side: str, price: Decimal, quantity: str) -> None:
+    pending = {"pendingType": "MARKET", "pendingSide": "SELL"}
+    BENCH.place_list(account, "opo", **_working("BUY", price, quantity), **pending)
+
+
+KINDS: dict[str, Callable[[Account, str, Decimal, str], object]] = {
+    "MARKET": lambda account, side, price, quantity: BENCH.order(account, side, "MARKET", quantity=quantity),
+    "ICEBERG": _iceberg, "STOP": _stop, "TRAIL": _trail, "OCO": _oco, "OTO": _oto, "OPO": _opo,
+}  # fmt: skip
 
 
 def _act(account: Account, side: str, kind: str, price: Decimal, quantity: Decimal) -> None:
@@ -280,8 +341,8 @@ def _act(account: Account, side: str, kind: str, price: Decimal, quantity: Decim
         if kind == "CANCEL":
             for order in list(account.open_orders())[:1]:
                 BENCH.venue.trading.cancel(account, BENCH.market, order)
-        elif kind == "MARKET":
-            BENCH.order(account, side, "MARKET", quantity=str(quantity))
+        elif kind in KINDS:
+            KINDS[kind](account, side, price, str(quantity))
         else:
             BENCH.order(account, side, price=str(price), quantity=str(quantity), timeInForce=kind)
     except ApiError:
