@@ -113,6 +113,7 @@ class Order:
     strategy_id: int | None = None
     strategy_type: int | None = None
     list_id: int = -1
+    amendments: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def is_open(self) -> bool:
@@ -200,6 +201,13 @@ class Account:
         if order.is_open:
             self._open[order.order_id] = order
         self.by_client_id[(order.symbol, order.client_id)] = order.order_id
+
+    def rename(self, order: Order, client_id: str) -> None:
+        """The order is found by this id from now on, and by its former one no more."""
+        if client_id != order.client_id:
+            del self.by_client_id[(order.symbol, order.client_id)]
+        order.client_id = client_id
+        self.by_client_id[(order.symbol, client_id)] = order.order_id
 
     def as_row(self) -> dict[str, Any]:
         balances = {asset: [str(found.free), str(found.locked)] for asset, found in self.balances.items()}

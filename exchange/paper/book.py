@@ -102,6 +102,21 @@ class Book:
             self._touch(order.side, order.price)
         return order
 
+    def reduce(self, order_id: int, quantity: Decimal) -> None:
+        """The order is so much smaller and keeps its place; of an iceberg what is hidden goes first."""
+        order = self.orders.get(order_id)
+        if order is None:
+            return
+        hidden = min(order.hidden, quantity)
+        order.hidden -= hidden
+        if seen := quantity - hidden:
+            if seen >= order.remaining:
+                self.cancel(order_id)
+                return
+            order.remaining -= seen
+            self.side(order.side).lower(order.price, seen)
+            self._touch(order.side, order.price)
+
     def facing(self, side: Side, limit: Decimal | None) -> Iterator[Resting]:
         """The resting orders an incoming one meets, best price and earliest first, up to its limit."""
         levels = self.asks if side == "BUY" else self.bids

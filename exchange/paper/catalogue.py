@@ -28,8 +28,8 @@ ABILITIES = {
     "opoAllowed": True,
     "quoteOrderQtyMarketAllowed": True,
     "allowTrailingStop": True,
-    "cancelReplaceAllowed": False,
-    "amendAllowed": False,
+    "cancelReplaceAllowed": True,
+    "amendAllowed": True,
     "pegInstructionsAllowed": False,
     "isSpotTradingAllowed": True,
     "isMarginTradingAllowed": False,
@@ -42,6 +42,7 @@ ABILITIES = {
 TODAY = [
     {"filterType": "MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders": 5},
     {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": 20},
+    {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": 10},
 ]
 RATE_LIMITS = [
     {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},

@@ -1,9 +1,21 @@
 """Answers that are not what was asked for, in Binance's own codes and words."""
 
+from typing import Any
+
 
 class ApiError(Exception):
-    def __init__(self, code: int, message: str, status: int = 400, retry_after: int | None = None) -> None:
+    """`data` is what the answer carries besides; `retry_after` in seconds."""
+
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        status: int = 400,
+        retry_after: int | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> None:
         self.code, self.message, self.status, self.retry_after = code, message, status, retry_after
+        self.data = data
         super().__init__(f"{code} {message}")
 
 

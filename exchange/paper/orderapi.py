@@ -5,8 +5,10 @@ from typing import Any
 from exchange.paper import errors, wire
 from exchange.paper.accounts import Account, Order
 from exchange.paper.errors import ApiError
+from exchange.paper.filters import parse
 from exchange.paper.market import Listed
 from exchange.paper.routes import Params, market_of, newest_or_from, number, route, span
+from exchange.paper.ticket import client_id_of
 from exchange.paper.venue import Venue
 
 RESPONSE_TYPES = ("ACK", "RESULT", "FULL")
@@ -67,6 +69,26 @@ def cancel(venue: Venue, params: Params, account: Account) -> Any:
     if restriction and order.status != restriction.removeprefix("ONLY_"):
         raise ApiError(-2011, "Order was not canceled due to cancel restrictions.")
     return venue.trading.cancel(account, market, order, params.get("newClientOrderId", ""))
+
+
+@route("PUT", "/api/v3/order/amend/keepPriority", "trade")
+def amend(venue: Venue, params: Params, account: Account) -> Any:
+    unknown = ApiError(-2038, errors.UNKNOWN_ORDER)
+    market, order = find_order(venue, params, account, unknown)
+    quantity = parse(params.get("newQty") or "", "newQty")
+    if not order.is_open:
+        raise unknown
+    return venue.trading.amend(account, market, order, quantity, client_id_of(params))
+
+
+@route("GET", "/api/v3/order/amendments", "read")
+def amendments(venue: Venue, params: Params, account: Account) -> Any:
+    if not params.get("orderId"):
+        raise errors.mandatory("orderId")
+    order = find_order(venue, params, account, errors.NO_SUCH_ORDER)[1]
+    first = number(params, "fromExecutionId", 0)
+    rows = [row for row in order.amendments if row["executionId"] >= first]
+    return rows[: max(1, number(params, "limit", 500, 1000))]
 
 
 @route("GET", "/api/v3/openOrders", "read")

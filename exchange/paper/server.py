@@ -16,6 +16,7 @@ from exchange.paper import (  # noqa: F401 - they fill the table of routes
     listapi,
     marketapi,
     orderapi,
+    replaceapi,
     walletapi,
 )
 from exchange.paper.errors import BAD_KEY, ApiError
@@ -258,7 +259,9 @@ def _tell_weight(headers: dict[str, str], used: int) -> None:
 def _refusal(error: ApiError, headers: dict[str, str]) -> web.Response:
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
-    body = {"code": error.code, "msg": error.message}
+    body: dict[str, Any] = {"code": error.code, "msg": error.message}
+    if error.data is not None:
+        body["data"] = error.data
     return web.json_response(body, status=error.status, headers=headers, dumps=_dumps)
 
 

@@ -30,6 +30,9 @@ METHODS = {
     "order.test": ("POST", "/api/v3/order/test"),
     "order.status": ("GET", "/api/v3/order"),
     "order.cancel": ("DELETE", "/api/v3/order"),
+    "order.cancelReplace": ("POST", "/api/v3/order/cancelReplace"),
+    "order.amend.keepPriority": ("PUT", "/api/v3/order/amend/keepPriority"),
+    "order.amendments": ("GET", "/api/v3/order/amendments"),
     "orderList.place": ("POST", "/api/v3/order/oco"),
     "orderList.place.oco": ("POST", "/api/v3/orderList/oco"),
     "orderList.place.oto": ("POST", "/api/v3/orderList/oto"),
@@ -48,7 +51,7 @@ METHODS = {
     "account.commission": ("GET", "/api/v3/account/commission"),
     "account.rateLimits.orders": ("GET", "/api/v3/rateLimit/order"),
 }
-COUNTED = ("order.place", "orderList.place")  # they tell the count of unfilled orders
+COUNTED = ("order.place", "order.cancelReplace", "orderList.place")  # they tell the count of unfilled orders
 SESSION_WEIGHT = 2
 MOST_WAITING = 10_000
 HMAC_LOGON = ApiError(-4056, "Only Ed25519 API keys are supported for session.logon.")
@@ -219,6 +222,8 @@ def _text(value: Any) -> str:
 
 def _error(error: ApiError) -> dict[str, Any]:
     body: dict[str, Any] = {"code": error.code, "msg": error.message}
-    if error.retry_after is not None:
+    if error.data is not None:
+        body["data"] = error.data
+    elif error.retry_after is not None:
         body["data"] = {"serverTime": now_ms(), "retryAfter": now_ms() + error.retry_after * 1000}
     return body

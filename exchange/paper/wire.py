@@ -75,6 +75,31 @@ def canceled(order: Order, cancel_id: str) -> Body:
     }
 
 
+def amended(order: Order, original_id: str) -> Body:
+    """The order in an answer to amending it, which has names of its own for amounts."""
+    body: Body = {
+        "symbol": order.symbol,
+        "orderId": order.order_id,
+        "orderListId": order.list_id,
+        "origClientOrderId": original_id,
+        "clientOrderId": order.client_id,
+        "price": text(order.price),
+        "qty": text(order.quantity),
+        "executedQty": text(order.executed),
+        "preventedQty": text(order.prevented),
+        "quoteOrderQty": text(order.quote_quantity),
+        "cumulativeQuoteQty": text(order.quote),
+        "status": order.status,
+        "timeInForce": order.tif,
+        "type": order.type,
+        "side": order.side,
+        **_conditions(order),
+    }
+    if order.is_working:
+        body["workingTime"] = order.working_ms
+    return body | {"selfTradePreventionMode": order.stp}
+
+
 def _state(order: Order) -> Body:
     return {
         "price": text(order.price),

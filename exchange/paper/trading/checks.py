@@ -25,21 +25,23 @@ def check(account: Account, market: Market, order: Order) -> None:
     check_moment(market, order)
 
 
-def check_filters(market: Market, order: Order) -> None:
-    """Prices, quantities and the notional; an order that waits for a price is measured by that."""
+def check_filters(market: Market, order: Order, quantity: Decimal = ZERO) -> None:
+    """Prices, quantities and the notional; an order that waits for a price is measured by that. Another `quantity`
+    is what the order is about to have."""
     filters, reference = market.filters, market.average()
+    quantity = quantity or order.quantity
     if order.price:
         filters.check_price(order.side, order.price, reference)
     if order.stop_price:
         filters.check_price(order.side, order.stop_price, None)
     if order.trailing_delta:
         filters.check_trailing(order.trailing_delta, is_above=order.waits_above)
-    if order.quantity:
-        filters.check_quantity(order.quantity, is_market=order.at_any_price)
+    if quantity:
+        filters.check_quantity(quantity, is_market=order.at_any_price)
     if order.iceberg:
-        filters.check_iceberg(order.quantity, order.iceberg)
+        filters.check_iceberg(quantity, min(order.iceberg, quantity))
     price = order.price or order.stop_price or reference
-    filters.check_notional(order.quote_quantity or order.quantity * price, is_market=order.at_any_price)
+    filters.check_notional(order.quote_quantity or quantity * price, is_market=order.at_any_price)
 
 
 def check_list(account: Account, market: Market, draft: Draft) -> None:

@@ -1,5 +1,6 @@
 """New orders and their ends: checks in the venue's order, locks, matching, reports."""
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from exchange.paper import errors, wire
@@ -11,7 +12,8 @@ from exchange.paper.market import Listed, Market, now_ms
 from exchange.paper.orderlist import OrderList
 from exchange.paper.ticket import Params, client_id_of, read_ticket
 from exchange.paper.trading import funds
-from exchange.paper.trading.checks import check
+from exchange.paper.trading.amending import Amending
+from exchange.paper.trading.checks import check, check_counts, check_filters
 from exchange.paper.trading.lists import Lists
 from exchange.paper.trading.matching import Matching, resting
 from exchange.paper.trading.reports import Reports
@@ -30,6 +32,7 @@ class Trading:
         self._lists = Lists(venue, self._reports, start=self._start, leave=self._leave)
         self._matching = Matching(venue, self._reports, self._lists)
         self._triggers = Triggers(venue, self._trigger)
+        self._amending = Amending(venue, self._reports, self._lists)
 
     def place(
         self,
@@ -138,6 +141,22 @@ class Trading:
         market = require_open(market)
         answer = self._lists.place(account, market, draft, shape)
         self.follow(market)
+        return answer
+
+    def require_acceptable(self, account: Account, market: Listed, params: Params) -> None:
+        """The order could be accepted as far as its form, the filters and the counts go."""
+        found = require_open(market)
+        order = read_ticket(found, params)
+        check_filters(found, order)
+        check_counts(found, order, list(account.open_orders(order.symbol)))
+
+    def amend(
+        self, account: Account, market: Listed, order: Order, quantity: Decimal, client_id: str
+    ) -> dict[str, Any]:
+        """The open order becomes smaller and keeps its place; gives the answer to the amend."""
+        found = require_open(market)
+        answer = self._amending.amend(account, found, order, quantity, client_id)
+        self.follow(found)
         return answer
 
     def cancel(self, account: Account, market: Listed, order: Order, cancel_id: str = "") -> dict[str, Any]:

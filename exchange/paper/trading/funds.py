@@ -35,9 +35,9 @@ def lock(account: Account, market: Market, order: Order) -> None:
     order.locked = amount
 
 
-def trim(account: Account, market: Market, order: Order) -> None:
-    """No more is locked than what is left of it needs."""
-    rest = needed(order)
+def trim(account: Account, market: Market, order: Order, most: Decimal) -> None:
+    """No more than that stays locked."""
+    rest = min(most, order.locked)
     account.unlock(asset_of(market, order), order.locked - rest)
     order.locked = rest
 
@@ -50,7 +50,7 @@ def pay(account: Account, market: Market, order: Order, cost: Decimal) -> None:
         order.locked = cost
     account.pay_locked(asset, cost)
     order.locked -= cost
-    trim(account, market, order)
+    trim(account, market, order, needed(order))
 
 
 def release(account: Account, market: Market, order: Order) -> None:

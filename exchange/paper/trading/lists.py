@@ -92,7 +92,7 @@ class Lists:
                 self._expire(account, market, other, "OCO_TRIGGER")
         order.locked, found.locked = found.locked, ZERO
         if not (order.at_any_price and order.side == "BUY"):
-            funds.trim(account, market, order)
+            funds.trim(account, market, order, funds.needed(order))
         self._keep(found)
 
     def received(self, account: Account, order: Order, asset: str) -> None:
@@ -171,6 +171,25 @@ class Lists:
             found.locked = quantity
         else:
             funds.lock(account, market, pending[0])
+
+    def resize(self, account: Account, market: Market, found: OrderList) -> None:
+        """A pair that became smaller needs no more than what the dearer one costs now."""
+        if found.locked:
+            pair = self._orders(account, found.pair)
+            amount = max(funds.to_lock(market, order) for order in pair)
+            account.unlock(funds.asset_of(market, pair[0]), max(found.locked - amount, ZERO))
+            found.locked = min(amount, found.locked)
+            self._keep(found)
+
+    def amended(self, account: Account, found: OrderList, *, is_renamed: bool) -> dict[str, Any]:
+        """What the answer to an amend says of the list; a new id of an order is told to the account."""
+        found.updated_ms = now_ms()
+        self._keep(found)
+        self._reports.keep_account(account)
+        if is_renamed:
+            self._tell(account, found, "UPDATED")
+        body = listwire.listed(found, self._orders(account, found.order_ids))
+        return {key: body[key] for key in body if key not in ("listStatusType", "transactionTime")}
 
     # ------------------------------------------------------------------ the end
     def cancel(self, account: Account, market: Market, found: OrderList, cancel_id: str) -> dict[str, Any]:

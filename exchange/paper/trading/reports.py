@@ -25,13 +25,14 @@ class Reports:
         fill: dict[str, Any] | None = None,
         cancel_id: str = "",
         more: dict[str, Any] | None = None,
-    ) -> None:
-        """An executionReport of that execution type; `more` is what only this one says."""
+    ) -> int:
+        """An executionReport of that execution type; `more` is what only this one says. Gives its number."""
         at, number = now_ms(), self._venue.next_id()
         event = wire.execution_report(
             order, kind, at_ms=at, execution_id=number, fill=fill, cancel_id=cancel_id
         )
         self._venue.tell(account, event | (more or {}))
+        return number
 
     def end(
         self,
