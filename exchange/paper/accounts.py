@@ -113,6 +113,8 @@ class Order:
     strategy_id: int | None = None
     strategy_type: int | None = None
     list_id: int = -1
+    used_sor: bool = False
+    working_floor: str = ""
     amendments: list[dict[str, Any]] = field(default_factory=list)
 
     @property
@@ -161,6 +163,7 @@ class Account:
     orders: dict[int, Order] = field(default_factory=dict)
     by_client_id: dict[tuple[str, str], int] = field(default_factory=dict)
     trades: list[dict[str, Any]] = field(default_factory=list)
+    allocations: list[dict[str, Any]] = field(default_factory=list)
     lists: dict[int, OrderList] = field(default_factory=dict)
     updated_ms: int = 0
     _open: dict[int, Order] = field(default_factory=dict)

@@ -13,10 +13,10 @@ FIRST_PRICES = {
     "BTCUSDT": "83760", "ETHUSDT": "1602.50", "BNBUSDT": "584.8", "SOLUSDT": "131.20", "XRPUSDT": "2.1410",
     "ADAUSDT": "0.6420", "DOGEUSDT": "0.16480", "TRXUSDT": "0.25310", "LTCUSDT": "78.60", "LINKUSDT": "12.850",
     "AVAXUSDT": "19.75", "DOTUSDT": "3.720", "ETHBTC": "0.019130", "BNBBTC": "0.006980", "SOLBTC": "0.0015660",
-    "LTCBTC": "0.000938",
+    "LTCBTC": "0.000938", "BTCUSDC": "83755",
 }  # fmt: skip
 # What is plausibly traded on a day, in the quote asset.
-DAILY_QUOTE = {"USDT": 20_000_000, "BTC": 250}
+DAILY_QUOTE = {"USDT": 20_000_000, "USDC": 20_000_000, "BTC": 250}
 # What this venue cannot do is not offered.
 ABILITIES = {
     "orderTypes": [
@@ -55,6 +55,12 @@ Levels = list[tuple[Decimal, Decimal]]
 
 def live_symbols() -> list[dict[str, Any]]:
     return [row | {"filters": row["filters"] + TODAY} for row in _symbols("exchangeinfo.json")]
+
+
+def routed_symbol() -> dict[str, Any]:
+    """BTCUSDC with the rules of BTCUSDT, for smart order routing over both."""
+    row = next(row for row in live_symbols() if row["symbol"] == "BTCUSDT")
+    return row | {"symbol": "BTCUSDC", "quoteAsset": "USDC"}
 
 
 def recorded_symbols() -> dict[str, dict[str, Any]]:

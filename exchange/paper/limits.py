@@ -16,6 +16,7 @@ WEIGHTS = {
     ("GET", "/api/v3/aggTrades"): 4, ("GET", "/api/v3/klines"): 2, ("GET", "/api/v3/uiKlines"): 2,
     ("GET", "/api/v3/avgPrice"): 2, ("GET", "/api/v3/order"): 4, ("GET", "/api/v3/allOrders"): 20,
     ("PUT", "/api/v3/order/amend/keepPriority"): 4, ("GET", "/api/v3/order/amendments"): 4,
+    ("GET", "/api/v3/myAllocations"): 20,
     ("GET", "/api/v3/orderList"): 4, ("GET", "/api/v3/allOrderList"): 20, ("GET", "/api/v3/openOrderList"): 6,
     ("GET", "/api/v3/account"): 20, ("GET", "/api/v3/rateLimit/order"): 40,
     ("GET", "/sapi/v1/capital/config/getall"): 10, ("GET", "/sapi/v1/capital/deposit/address"): 10,
@@ -30,7 +31,7 @@ PLACE_LISTS = [
 ]  # fmt: skip
 FREE_WHEN_TAKEN = {
     ("POST", "/api/v3/order"), ("POST", "/api/v3/order/cancelReplace"), ("DELETE", "/api/v3/order"),
-    ("DELETE", "/api/v3/openOrders"), ("DELETE", "/api/v3/orderList"), *PLACE_LISTS,
+    ("DELETE", "/api/v3/openOrders"), ("POST", "/api/v3/sor/order"), ("DELETE", "/api/v3/orderList"), *PLACE_LISTS,
 }  # fmt: skip
 COUNTED_BY_ACCOUNT = {
     "/sapi/v1/capital/withdraw/apply", "/sapi/v1/capital/withdraw/history", "/sapi/v4/sub-account/assets",

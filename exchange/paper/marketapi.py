@@ -46,6 +46,7 @@ def exchange_info(venue: Venue, params: Params) -> Any:
         "rateLimits": venue.info["rateLimits"],
         "exchangeFilters": [],
         "symbols": [row for row in rows if not wanted or row["status"] == wanted],
+        **({"sors": venue.sors} if venue.sors else {}),
     }
 
 

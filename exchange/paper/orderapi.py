@@ -36,6 +36,34 @@ def place_test(venue: Venue, params: Params, account: Account) -> Any:
     return wire.commission_rates() if params.get("computeCommissionRates") == "true" else {}
 
 
+@route("POST", "/api/v3/sor/order", "trade")
+def place_routed(venue: Venue, params: Params, account: Account) -> Any:
+    wanted = wanted_shape(params)
+    order, fills = venue.trading.place(account, market_of(venue, params), params, used_sor=True)
+    return wire.placed(order, fills, wanted or "FULL")
+
+
+@route("POST", "/api/v3/sor/order/test", "trade")
+def place_routed_test(venue: Venue, params: Params, account: Account) -> Any:
+    venue.trading.place(account, market_of(venue, params), params, is_test=True, used_sor=True)
+    return wire.commission_rates() if params.get("computeCommissionRates") == "true" else {}
+
+
+@route("GET", "/api/v3/myAllocations", "read")
+def my_allocations(venue: Venue, params: Params, account: Account) -> Any:
+    market, (start, end) = market_of(venue, params), span(params, hours=24)
+    order_id, first = number(params, "orderId", 0), number(params, "fromAllocationId", 0)
+    rows = [
+        wire.allocated(fill)
+        for fill in account.allocations
+        if fill["symbol"] == market.symbol
+        and (not order_id or fill["orderId"] == order_id)
+        and fill["allocationId"] >= first
+        and start <= fill["time"] <= end
+    ]
+    return newest_or_from(rows, params, "fromAllocationId")
+
+
 def find_order(venue: Venue, params: Params, account: Account, unknown: ApiError) -> tuple[Listed, Order]:
     """By `orderId` when given, else by the client's id; both have to belong together."""
     market = market_of(venue, params)

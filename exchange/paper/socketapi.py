@@ -30,6 +30,9 @@ METHODS = {
     "order.test": ("POST", "/api/v3/order/test"),
     "order.status": ("GET", "/api/v3/order"),
     "order.cancel": ("DELETE", "/api/v3/order"),
+    "sor.order.place": ("POST", "/api/v3/sor/order"),
+    "sor.order.test": ("POST", "/api/v3/sor/order/test"),
+    "myAllocations": ("GET", "/api/v3/myAllocations"),
     "order.cancelReplace": ("POST", "/api/v3/order/cancelReplace"),
     "order.amend.keepPriority": ("PUT", "/api/v3/order/amend/keepPriority"),
     "order.amendments": ("GET", "/api/v3/order/amendments"),
@@ -51,7 +54,12 @@ METHODS = {
     "account.commission": ("GET", "/api/v3/account/commission"),
     "account.rateLimits.orders": ("GET", "/api/v3/rateLimit/order"),
 }
-COUNTED = ("order.place", "order.cancelReplace", "orderList.place")  # they tell the count of unfilled orders
+COUNTED = (
+    "sor.order.place",
+    "order.place",
+    "order.cancelReplace",
+    "orderList.place",
+)  # they tell the count of unfilled orders
 SESSION_WEIGHT = 2
 MOST_WAITING = 10_000
 HMAC_LOGON = ApiError(-4056, "Only Ed25519 API keys are supported for session.logon.")

@@ -12,7 +12,14 @@ from typing import Any
 from exchange.paper.accounts import MAIN, Account, ApiKey, Order, read_public_key
 from exchange.paper.arrivals import Arrivals
 from exchange.paper.book import Match, Side
-from exchange.paper.catalogue import FIRST_PRICES, RATE_LIMITS, live_symbols, recorded_book, recorded_shape
+from exchange.paper.catalogue import (
+    FIRST_PRICES,
+    RATE_LIMITS,
+    live_symbols,
+    recorded_book,
+    recorded_shape,
+    routed_symbol,
+)
 from exchange.paper.crowd import Crowd
 from exchange.paper.faults import Faults
 from exchange.paper.feed import Feed
@@ -47,8 +54,12 @@ class Venue:
         pace: float = 1.0,
         levels: int = 500,
         deepest: int = 5000,
+        routed: bool = False,
     ) -> None:
-        """`levels` of a book's side, `deepest` of BTCUSDT's; `crowd` of so many; `pace`: seconds a confirmation."""
+        """`routed`: with a second market of bitcoin, and smart order routing over both.
+
+        `levels` of a book's side, `deepest` of BTCUSDT's; `crowd` of so many; `pace`: seconds a confirmation.
+        """
         self.store = Store(data_dir / "paper.sqlite3" if data_dir else None)
         self.seed: str = self._fact("seed", lambda: secrets.token_hex(8))
         self.life_seconds = DAY_SECONDS
@@ -62,6 +73,8 @@ class Venue:
         self.replay, self.crowd = replay, Crowd(crowd)
         recorded = replay.markets if replay else {}
         rows = [row for row in live_symbols() if row["symbol"] not in recorded]
+        rows += [routed_symbol()] if routed else []
+        self.sors = [{"baseAsset": "BTC", "symbols": ["BTCUSDT", "BTCUSDC"]}] if routed else []
         self.live = {row["symbol"]: Market(row, self.store) for row in rows}
         self.markets: dict[str, Listed] = {**self.live, **self.crowd.markets, **recorded}
         self.feed = Feed(self.live, self.crowd.tickers)
@@ -93,7 +106,8 @@ class Venue:
         for account_id, fill in sorted(
             self.store.rows("trade"), key=lambda pair: (pair[1]["time"], pair[1]["id"])
         ):
-            found[account_id].trades.append(fill)
+            account = found[account_id]
+            (account.allocations if "allocationId" in fill else account.trades).append(fill)
         return found
 
     def _resume_orders(self) -> None:

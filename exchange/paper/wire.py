@@ -6,6 +6,7 @@ from typing import Any
 from exchange.paper.accounts import ZERO, Account, Order, text
 
 Body = dict[str, Any]
+ONE_PARTY = "ONE_PARTY_TRADE_REPORT"
 MAKER_TAKER = "0.00100000"
 DISCOUNT = {
     "enabledForAccount": False,
@@ -29,17 +30,29 @@ def placed(order: Order, fills: list[Body], kind: str) -> Body:
     body |= _state(order)
     body |= {"workingTime": order.working_ms}
     if kind == "FULL":
-        body["fills"] = [
-            {
-                "price": fill["price"],
-                "qty": fill["qty"],
-                "commission": fill["commission"],
-                "commissionAsset": fill["commissionAsset"],
-                "tradeId": fill["id"],
-            }
-            for fill in fills
-        ]
+        body["fills"] = [_part(fill) for fill in fills]
     return body | {"selfTradePreventionMode": order.stp} | _expiry(order)
+
+
+def _part(fill: Body) -> Body:
+    """A fill in the answer to a new order; an allocation has no trade, and is told apart by its own id."""
+    body = {
+        "price": fill["price"],
+        "qty": fill["qty"],
+        "commission": fill["commission"],
+        "commissionAsset": fill["commissionAsset"],
+        "tradeId": fill["id"],
+    }
+    if "allocationId" not in fill:
+        return body
+    return {"matchType": ONE_PARTY, **body, "allocId": fill["allocationId"]}
+
+
+def allocated(fill: Body) -> Body:
+    """A row of the account's allocations."""
+    names = ("symbol", "allocationId", "orderId", "orderListId", "price", "qty", "quoteQty", "commission",
+             "commissionAsset", "time", "isBuyer", "isMaker")  # fmt: skip
+    return {"allocationType": "SOR", **{name: fill[name] for name in names}, "isAllocator": False}
 
 
 def queried(order: Order) -> Body:
@@ -134,6 +147,8 @@ def _conditions(order: Order) -> Body:
         found["strategyId"] = order.strategy_id
     if order.strategy_type is not None:
         found["strategyType"] = order.strategy_type
+    if order.used_sor:
+        found |= {"usedSor": True, "workingFloor": order.working_floor}
     return found
 
 
@@ -205,6 +220,10 @@ def execution_report(
         event["j"] = order.strategy_id
     if order.strategy_type is not None:
         event["J"] = order.strategy_type
+    if order.used_sor:
+        event |= {"uS": True, "k": order.working_floor}
+    if "allocationId" in traded:
+        event |= {"b": ONE_PARTY, "a": traded["allocationId"]}
     if order.expiry_reason != "NONE":
         event["eR"] = order.expiry_reason
     if order.prevented:

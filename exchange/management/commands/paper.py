@@ -43,6 +43,9 @@ class Command(BaseCommand):
             default=settings.PAPER_CROWD,
             help="so many markets more, as busy as real ones, on which nobody can trade; default: PAPER_CROWD",
         )
+        parser.add_argument(
+            "--sor", action="store_true", help="a second market of bitcoin, and smart order routing over both"
+        )
         parser.add_argument("--pace", type=float, default=1.0, help="seconds between confirmations")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -54,7 +57,9 @@ class Command(BaseCommand):
         replay = read_replay(options["replay"], is_now=options["replay_now"])
         listening = listen(options["port"])
         folder = options["data_dir"] or Path(settings.DATA_DIR) / "paper"
-        venue = Venue(folder, keys, replay=replay, crowd=options["crowd"], pace=options["pace"])
+        venue = Venue(
+            folder, keys, replay=replay, crowd=options["crowd"], pace=options["pace"], routed=options["sor"]
+        )
         if keys is None:
             for key in venue.keys.values():
                 rights = "withdraw" if key.can_withdraw else "trade"

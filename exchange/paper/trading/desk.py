@@ -17,6 +17,7 @@ from exchange.paper.trading.checks import check, check_counts, check_filters
 from exchange.paper.trading.lists import Lists
 from exchange.paper.trading.matching import Matching, resting
 from exchange.paper.trading.reports import Reports
+from exchange.paper.trading.routing import require_routable
 from exchange.paper.trading.triggers import Triggers
 
 if TYPE_CHECKING:
@@ -41,10 +42,14 @@ class Trading:
         params: Params,
         *,
         is_test: bool = False,
+        used_sor: bool = False,
     ) -> tuple[Order, list[Any]]:
         """The order after its first moment, with its trades."""
         market = require_open(market)
         order = read_ticket(market, params)
+        if used_sor:
+            require_routable(self._venue, order)
+            order.used_sor, order.working_floor = True, "SOR"
         check(account, market, order)
         if is_test:
             return order, []

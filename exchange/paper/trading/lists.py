@@ -95,12 +95,11 @@ class Lists:
             funds.trim(account, market, order, funds.needed(order))
         self._keep(found)
 
-    def received(self, account: Account, order: Order, asset: str) -> None:
+    def received(self, account: Account, order: Order, asset: str, fill: dict[str, Any]) -> None:
         """What the working order of a list that pays the other has received is kept for those that follow."""
         found = account.lists.get(order.list_id)
         if found is None or not found.pays_other or order.order_id != found.order_ids[0]:
             return
-        fill = account.trades[-1]
         amount = wire.received(fill)
         account.lock(asset, amount)
         found.reserved += amount

@@ -8,7 +8,7 @@ from exchange.paper import errors, wire
 from exchange.paper.accounts import ZERO, Account, Order, down, text, up
 from exchange.paper.book import Match, Resting
 from exchange.paper.market import Market
-from exchange.paper.trading import funds
+from exchange.paper.trading import funds, routing
 from exchange.paper.trading.lists import Lists
 from exchange.paper.trading.reports import Reports
 
@@ -24,11 +24,11 @@ class Matching:
 
     # ------------------------------------------------------------------ what a market order would trade
     def cover(self, account: Account, market: Market, order: Order) -> None:
-        """A market order has to be covered by what it would trade on the book as it stands."""
+        """A market order has to be covered by what it would trade on the books as they stand."""
         if order.quote_quantity:
             order.quantity = self._quantity_for(account, market, order)
         quote = wanted = ZERO
-        for maker in self._others(account, market, order):
+        for _book, maker in self._offers(account, market, order):
             part = min(maker.whole, order.quantity - wanted)
             wanted, quote = wanted + part, quote + up(part * maker.price)
             if wanted >= order.quantity:
@@ -39,19 +39,13 @@ class Matching:
         if account.balance(funds.asset_of(market, order)).free + order.locked < cost:
             raise errors.rejected(errors.INSUFFICIENT)
 
-    @staticmethod
-    def _others(
-        account: Account, market: Market, order: Order, limit: Decimal | None = None
-    ) -> Iterator[Resting]:
-        """What the order can trade with: of its own account's orders nothing, unless that is allowed."""
-        for maker in market.book.facing(order.side, limit):
-            if maker.owner != account.account_id or order.stp == "NONE":
-                yield maker
+    def _offers(self, account: Account, market: Market, order: Order) -> Iterator[routing.Offer]:
+        return routing.offers(account, routing.books(self._venue, market, order), order)
 
     def _quantity_for(self, account: Account, market: Market, order: Order) -> Decimal:
         """As much base as the total pays for on the book as it stands, to the step."""
         left, quantity, step = order.quote_quantity, ZERO, market.filters.step
-        for maker in self._others(account, market, order):
+        for _book, maker in self._offers(account, market, order):
             part = min(maker.whole, left / maker.price // step * step)
             quantity += part
             left -= part * maker.price
@@ -63,30 +57,37 @@ class Matching:
     # ------------------------------------------------------------------ trades
     def match(self, account: Account, market: Market, order: Order) -> list[dict[str, Any]]:
         """The order's trades with what rests, best price and earliest first."""
-        limit = None if order.at_any_price else order.price
-        if order.tif == "FOK" and not self._can_fill(account, market, order, limit):
+        if order.tif == "FOK" and not self._can_fill(account, market, order):
             return []
-        fills = []
+        fills, markets = [], routing.books(self._venue, market, order)
         while order.remaining > 0 and order.is_open:
-            maker = market.book.first(order.side, limit)
-            if maker is None:
+            offer = routing.first(account, markets, order)
+            if offer is None:
                 break
-            if maker.owner == account.account_id and order.stp != "NONE":
+            where, maker = offer
+            if routing.is_own(account, order, maker):
                 self._prevent(account, market, order, maker)
                 continue
             quantity = min(order.remaining, maker.remaining)
-            fills.append(self._trade(account, market, order, market.book.fill(maker, quantity)))
+            fills.append(self._trade(account, market, order, where, where.book.fill(maker, quantity)))
         return fills
 
-    def _can_fill(self, account: Account, market: Market, order: Order, limit: Decimal | None) -> bool:
-        facing = self._others(account, market, order, limit)
-        return sum((maker.whole for maker in facing), ZERO) >= order.quantity
+    def _can_fill(self, account: Account, market: Market, order: Order) -> bool:
+        offers = self._offers(account, market, order)
+        return sum((maker.whole for _book, maker in offers), ZERO) >= order.quantity
 
-    def _trade(self, account: Account, market: Market, order: Order, match: Match) -> dict[str, Any]:
+    def _trade(
+        self, account: Account, market: Market, order: Order, where: Market, match: Match
+    ) -> dict[str, Any]:
+        """On a book of another symbol the venue trades, and allots what it got to the order."""
         buyer_takes = order.side == "BUY"
-        row = market.trade(match.price, match.quantity, buyer_takes=buyer_takes, taker=order)
-        self._venue.feed.trade(market.symbol, row)
-        self.settle_maker(market, match, row)
+        row = where.trade(match.price, match.quantity, buyer_takes=buyer_takes, taker=order)
+        self._venue.feed.trade(where.symbol, row)
+        self.settle_maker(where, match, row)
+        if order.used_sor:
+            order.working_floor = "EXCHANGE" if where is market else "SOR"
+        if where is not market:
+            row = row | {"id": -1, "allocationId": self._venue.next_id()}
         return self._fill(account, market, order, match, row, is_maker=False)
 
     def settle_maker(self, market: Market, match: Match, row: dict[str, Any]) -> None:
@@ -123,8 +124,12 @@ class Matching:
         commission = down(received * RATE)
         account.receive(asset, received - commission)
         order.status = "FILLED" if not order.remaining else "PARTIALLY_FILLED"
-        fill = {
-            **{name: row[name] for name in ("id", "price", "time", "isBestMatch")},
+        fill: dict[str, Any] = {
+            **{
+                name: row[name]
+                for name in ("id", "price", "time", "isBestMatch", "allocationId")
+                if name in row
+            },
             "symbol": market.symbol,
             "orderId": order.order_id,
             "orderListId": order.list_id,
@@ -136,7 +141,7 @@ class Matching:
             "isMaker": is_maker,
         }
         self._reports.keep_fill(account, market, fill)
-        self._lists.received(account, order, asset)
+        self._lists.received(account, order, asset, fill)
         self._reports.report(account, order, "TRADE", fill=fill)
         return fill
 
@@ -171,6 +176,7 @@ class Matching:
         elif order.tif == "FOK":
             self.expire(account, market, order, "UNFILLED_FOK_ORDER_EXPIRED")
         else:
+            order.working_floor = "EXCHANGE" if order.used_sor else ""
             market.book.rest(resting(order))
 
     def expire(self, account: Account, market: Market, order: Order, reason: str) -> None:

@@ -63,6 +63,9 @@ class Reports:
         self._venue.store.put("account", account.account_id, account.as_row())
 
     def keep_fill(self, account: Account, market: Market, fill: dict[str, Any]) -> None:
-        account.trades.append(fill)
-        name = f"{account.account_id}:{market.symbol}:{fill['id']}:{fill['orderId']}"
+        """A trade, or an allocation, which has an id of its own instead."""
+        is_trade = "allocationId" not in fill
+        (account.trades if is_trade else account.allocations).append(fill)
+        number = fill["id"] if is_trade else f"a{fill['allocationId']}"
+        name = f"{account.account_id}:{market.symbol}:{number}:{fill['orderId']}"
         self._venue.store.put("trade", name, [account.account_id, fill])
