@@ -5,8 +5,9 @@ POST /paper/deposit {coin, network, amount, address?, tag?, txId?} - a transfer 
                     pays several in one transaction; {count} many at once, {count, each} so many after every page of
                     the history that is read; {msAgo, spreadMs} when; {transferType: 1} from inside the venue; {shown}
                     what the history calls its amount
-POST /paper/fault   {on, do, count?, ms?, symbol?} - see `faults`; of depth snapshots also {do: "older"} (the book of
-                    now, told later), "without bids", "empty asks" and so on; {on: "depth", do: "slow", ms} and "429".
+POST /paper/fault   {on, do, count?, ms?, symbol?} - see `faults` (and `orderfaults` for what concerns orders); of
+                    depth snapshots also {do: "older"} (the book of now, told later), "without bids", "empty asks" and
+                    so on; {on: "depth", do: "slow", ms} and "429".
                     Of sockets, all or those that follow a symbol: {do: "cut", symbol?} ends them without a word,
                     {do: "disconnect", symbol?} with one (private ones too without a symbol), {do: "mute", ms, symbol?}
                     leaves them open and silent, {do: "lifetime", ms} is what new ones live (a day); {do: "shutdown"}
@@ -35,6 +36,7 @@ from exchange.paper.disturbances import ACTS
 from exchange.paper.errors import ApiError
 from exchange.paper.feed import Listener
 from exchange.paper.market import now_ms
+from exchange.paper.orderfaults import OrderFaults
 from exchange.paper.socketapi import Session
 from exchange.paper.transfers import FAILURE, PROCESS
 from exchange.paper.venue import DAY_SECONDS, Venue
@@ -67,6 +69,7 @@ class Door:
             "delay": self._delay,
             "clear": self._clear,
         }
+        self._of_orders = OrderFaults(venue).acts
 
     def open(self, app: web.Application) -> None:
         app.router.add_get("/paper/state", self.state)
@@ -92,6 +95,8 @@ class Door:
         try:
             if asked.get("do") in self._acts:
                 await self._acts[asked["do"]](asked)
+            elif asked.get("do") in self._of_orders:
+                self._of_orders[asked["do"]](asked)
             else:
                 self.venue.faults.add(asked)
         except ApiError as error:
@@ -183,6 +188,8 @@ class Door:
     async def _clear(self, asked: Asked) -> None:
         self.venue.faults.waiting.clear()
         self.venue.faults.hidden_until.clear()
+        self.venue.telling.clear()
+        self.venue.commission_in, self.venue.clock.shift_ms = "", 0
         self.venue.arrivals.bursts.clear()
         self.venue.wallet.shown_after_ms = 0
         self.venue.feed.silent_until = 0

@@ -33,6 +33,12 @@ class Listener:
         if not self.muted_until or now_ms() >= self.muted_until:
             self.put(frame)
 
+    def private(self, name: str) -> Callable[[Event], None]:
+        """How it is told what happens to an account, in a stream of that name."""
+        return lambda event: self.send(
+            json.dumps({"stream": name, "data": event} if self.wrapped else event, separators=(",", ":"))
+        )
+
     def put(self, frame: str) -> None:
         try:
             self.queue.put_nowait(frame)

@@ -2,7 +2,9 @@
 
 import time
 from collections import deque
+from typing import Any
 
+from exchange.paper.catalogue import RATE_LIMITS
 from exchange.paper.errors import ApiError
 
 MINUTE_LIMIT = 6000
@@ -16,7 +18,9 @@ WEIGHTS = {
     ("GET", "/api/v3/aggTrades"): 4, ("GET", "/api/v3/klines"): 2, ("GET", "/api/v3/uiKlines"): 2,
     ("GET", "/api/v3/avgPrice"): 2, ("GET", "/api/v3/order"): 4, ("GET", "/api/v3/allOrders"): 20,
     ("PUT", "/api/v3/order/amend/keepPriority"): 4, ("GET", "/api/v3/order/amendments"): 4,
-    ("GET", "/api/v3/myAllocations"): 20,
+    ("POST", "/api/v3/userDataStream"): 2, ("PUT", "/api/v3/userDataStream"): 2,
+    ("DELETE", "/api/v3/userDataStream"): 2, ("GET", "/api/v3/executionRules"): 2,
+    ("GET", "/api/v3/referencePrice"): 2, ("GET", "/api/v3/myAllocations"): 20,
     ("GET", "/api/v3/orderList"): 4, ("GET", "/api/v3/allOrderList"): 20, ("GET", "/api/v3/openOrderList"): 6,
     ("GET", "/api/v3/account"): 20, ("GET", "/api/v3/rateLimit/order"): 40,
     ("GET", "/sapi/v1/capital/config/getall"): 10, ("GET", "/sapi/v1/capital/deposit/address"): 10,
@@ -63,6 +67,7 @@ def _weight_of_day_tickers(symbols: str) -> int:
 
 class Limits:
     def __init__(self) -> None:
+        self.orders_10s, self.orders_day = ORDERS_10S, ORDERS_DAY
         self._windows: dict[object, tuple[int, int]] = {}
         self._banned: dict[str, float] = {}
         self._warned: dict[str, int] = {}
@@ -129,13 +134,21 @@ class Limits:
         return {"x-sapi-used-uid-weight-1m": str(used)}
 
     # ------------------------------------------------------------------ unfilled orders
+    def rows(self) -> list[dict[str, Any]]:
+        """The limits as exchangeInfo shows them."""
+        orders = {"SECOND": self.orders_10s, "DAY": self.orders_day}
+        return [
+            row | {"limit": orders[str(row["interval"])]} if row["rateLimitType"] == "ORDERS" else row
+            for row in RATE_LIMITS
+        ]
+
     def require_room_for_order(self, account_id: int, orders: int = 1) -> None:
         """-1015 when the account would have too many unfilled orders in the ten seconds or the day."""
         recent, today = self.order_counts(account_id)
-        if today + orders > ORDERS_DAY:
-            raise _too_many_orders(ORDERS_DAY, "1 DAY", 86_400 - int(time.time() % 86_400))
-        if recent + orders > ORDERS_10S:
-            raise _too_many_orders(ORDERS_10S, "10 SECOND", 10 - int(time.time() % 10))
+        if today + orders > self.orders_day:
+            raise _too_many_orders(self.orders_day, "1 DAY", 86_400 - int(time.time() % 86_400))
+        if recent + orders > self.orders_10s:
+            raise _too_many_orders(self.orders_10s, "10 SECOND", 10 - int(time.time() % 10))
 
     def count_order(self, account_id: int) -> None:
         self._recent(account_id).append(time.time())

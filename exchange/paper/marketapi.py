@@ -31,7 +31,7 @@ def ping(venue: Venue, params: Params) -> Any:
 
 @route("GET", "/api/v3/time")
 def server_time(venue: Venue, params: Params) -> Any:
-    return {"serverTime": now_ms()}
+    return {"serverTime": venue.clock.now_ms()}
 
 
 @route("GET", "/api/v3/exchangeInfo")
@@ -42,12 +42,27 @@ def exchange_info(venue: Venue, params: Params) -> Any:
         raise ApiError(-1220, "The symbol's status does not match the requested symbolStatus.")
     return {
         "timezone": "UTC",
-        "serverTime": now_ms(),
+        "serverTime": venue.clock.now_ms(),
         "rateLimits": venue.info["rateLimits"],
         "exchangeFilters": [],
         "symbols": [row for row in rows if not wanted or row["status"] == wanted],
         **({"sors": venue.sors} if venue.sors else {}),
     }
+
+
+@route("GET", "/api/v3/executionRules")
+def execution_rules(venue: Venue, params: Params) -> Any:
+    rules = [venue.ranges.told(market.symbol) for market in markets_of(venue, params)]
+    return {"symbolRules": [rule for rule in rules if rule["rules"]]}
+
+
+@route("GET", "/api/v3/referencePrice")
+def reference_price(venue: Venue, params: Params) -> Any:
+    market = market_of(venue, params)
+    price = venue.ranges.reference(market)
+    if price is None:
+        raise ApiError(-2043, "This symbol doesn't have a reference price.")
+    return {"symbol": market.symbol, "referencePrice": price, "timestamp": now_ms()}
 
 
 @route("GET", "/api/v3/depth")

@@ -33,7 +33,7 @@ def wanted_shape(params: Params) -> str:
 @route("POST", "/api/v3/order/test", "trade")
 def place_test(venue: Venue, params: Params, account: Account) -> Any:
     venue.trading.place(account, market_of(venue, params), params, is_test=True)
-    return wire.commission_rates() if params.get("computeCommissionRates") == "true" else {}
+    return tested(venue, params)
 
 
 @route("POST", "/api/v3/sor/order", "trade")
@@ -46,7 +46,7 @@ def place_routed(venue: Venue, params: Params, account: Account) -> Any:
 @route("POST", "/api/v3/sor/order/test", "trade")
 def place_routed_test(venue: Venue, params: Params, account: Account) -> Any:
     venue.trading.place(account, market_of(venue, params), params, is_test=True, used_sor=True)
-    return wire.commission_rates() if params.get("computeCommissionRates") == "true" else {}
+    return tested(venue, params)
 
 
 @route("GET", "/api/v3/myAllocations", "read")
@@ -62,6 +62,12 @@ def my_allocations(venue: Venue, params: Params, account: Account) -> Any:
         and start <= fill["time"] <= end
     ]
     return newest_or_from(rows, params, "fromAllocationId")
+
+
+def tested(venue: Venue, params: Params) -> Any:
+    """The answer to an order that was only tried."""
+    wants_rates = params.get("computeCommissionRates") == "true"
+    return wire.commission_rates(in_bnb=venue.commission_in == "BNB") if wants_rates else {}
 
 
 def find_order(venue: Venue, params: Params, account: Account, unknown: ApiError) -> tuple[Listed, Order]:
@@ -172,7 +178,7 @@ def account_info(venue: Venue, params: Params, account: Account) -> Any:
 
 @route("GET", "/api/v3/account/commission", "read")
 def commission(venue: Venue, params: Params, account: Account) -> Any:
-    return {"symbol": market_of(venue, params).symbol, **wire.commission()}
+    return {"symbol": market_of(venue, params).symbol, **wire.commission(in_bnb=venue.commission_in == "BNB")}
 
 
 @route("GET", "/api/v3/rateLimit/order", "read")

@@ -1,5 +1,6 @@
 """An order takes the place of another: two requests in one, each of which may fail by itself."""
 
+from collections.abc import Callable
 from typing import Any
 
 from exchange.paper import errors
@@ -31,11 +32,11 @@ def cancel_replace(venue: Venue, params: Params, account: Account) -> Any:
     limit = _limit(venue, account)
     if limit and at_limit == DO_NOTHING:
         raise limit
-    gone = _try(lambda: cancel(venue, _of_cancel(params), account))
+    gone = _try(venue, "cancel", lambda: cancel(venue, _of_cancel(params), account))
     if limit:
         new: Half = ("FAILURE", limit)
     elif gone[0] == "SUCCESS" or mode == ALLOW:
-        new = _try(lambda: place(venue, params, account))
+        new = _try(venue, "new", lambda: place(venue, params, account))
     else:
         venue.limits.count_order(account.account_id)
         new = ("NOT_ATTEMPTED", None)
@@ -72,8 +73,9 @@ def _limit(venue: Venue, account: Account) -> ApiError | None:
     return None
 
 
-def _try(act: Any) -> Half:
+def _try(venue: Venue, half: str, act: Callable[[], Any]) -> Half:
     try:
+        venue.faults.refuse_half(half)
         return "SUCCESS", act()
     except ApiError as error:
         return "FAILURE", error

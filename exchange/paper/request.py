@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl
 
 from exchange.paper import errors
 from exchange.paper.accounts import ApiKey
-from exchange.paper.market import now_ms
 
 LONGEST_WINDOW = 60_000
 _WINDOW = re.compile(r"[0-9]{1,20}(\.[0-9]{1,3})?")
@@ -48,14 +47,14 @@ def _unsigned(raw: str) -> str:
     return "&".join(part for part in raw.split("&") if not part.startswith("signature="))
 
 
-def authenticate(request: Request, keys: dict[str, ApiKey]) -> ApiKey:
-    """The key that signed this request, now."""
+def authenticate(request: Request, keys: dict[str, ApiKey], now: int) -> ApiKey:
+    """The key that signed this request; `now` is the venue's time in milliseconds."""
     key = known_key(request.api_key, keys)
     params = request.params
     signature = params.get("signature")
     if not signature:
         raise errors.mandatory("signature")
-    check_time(params)
+    check_time(params, now)
     if not key.verifies(request.payload, signature):
         raise errors.BAD_SIGNATURE
     return key
@@ -70,7 +69,7 @@ def known_key(text: str, keys: dict[str, ApiKey]) -> ApiKey:
     return key
 
 
-def check_time(params: dict[str, str]) -> None:
+def check_time(params: dict[str, str], now: int) -> None:
     """-1021 for a timestamp a second ahead, or older than the window; in milliseconds or microseconds."""
     stamp, window = params.get("timestamp", ""), params.get("recvWindow") or "5000"
     if not stamp:
@@ -81,7 +80,7 @@ def check_time(params: dict[str, str]) -> None:
         raise errors.illegal("recvWindow", r"^[0-9]{1,20}(\.[0-9]{1,3})?$")
     if Decimal(window) > LONGEST_WINDOW:
         raise errors.ApiError(-1131, "recvWindow must be less than 60000")
-    sent, now = int(stamp), now_ms()
+    sent = int(stamp)
     sent = sent // 1000 if sent > 10**14 else sent
     if sent >= now + 1000:
         raise errors.EARLY

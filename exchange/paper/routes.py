@@ -24,7 +24,7 @@ DAY_MS = 86_400_000
 @dataclass(frozen=True)
 class Route:
     handle: Handler
-    needs: str = ""  # "", "key" (unsigned), "read", "trade" or "withdraw"
+    needs: str = ""  # "", "key" and "stream" (unsigned), "read", "trade" or "withdraw"
 
 
 ROUTES: dict[tuple[str, str], Route] = {}

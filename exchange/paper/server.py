@@ -14,6 +14,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from exchange.paper import (  # noqa: F401 - they fill the table of routes
     control,
     listapi,
+    listenapi,
     marketapi,
     orderapi,
     replaceapi,
@@ -28,8 +29,6 @@ from exchange.paper.routes import ROUTES, is_allowed
 from exchange.paper.socketapi import Session
 from exchange.paper.venue import Venue
 
-LISTEN_KEY = "/api/v3/userDataStream"
-GONE = ApiError(-1000, "This endpoint is no longer available.", 410)
 RESTRICTIONS = ("GET", "/sapi/v1/account/apiRestrictions")
 PING_SECONDS = 20
 MESSAGES_PER_SECOND = 5
@@ -106,8 +105,8 @@ class Server:
             await asyncio.sleep(fault.ms / 1000)
         elif fault.do in SNAPSHOT:
             return spoiled(fault, body, request.params)
-        elif isinstance(body, dict) and "clientOrderId" in body:
-            self.venue.faults.hide(body["clientOrderId"], fault.ms)
+        elif fault.do == "hide":
+            self.venue.faults.hide_all(body, fault.ms)
         return body
 
     def _answer(self, request: Request, headers: dict[str, str]) -> Any:
@@ -116,18 +115,20 @@ class Server:
         used = self.venue.limits.spend(request.address, 0 if is_wallet else weight)
         if not is_wallet:
             _tell_weight(headers, used)
-        if request.path == LISTEN_KEY:
-            raise GONE
         if door == RESTRICTIONS:
-            return walletapi.restrictions(authenticate(request, self.venue.keys))
+            return walletapi.restrictions(authenticate(request, self.venue.keys, self.venue.clock.now_ms()))
         found = ROUTES.get(door)
         if found is None:
             raise ApiError(-1000, "Not Found", 404)
+        if found.needs == "stream":
+            self.venue.listen_keys.require_served()
+            account_id = known_key(request.api_key, self.venue.keys).account_id
+            return found.handle(self.venue, request.params, self.venue.accounts[account_id])
         if found.needs == "key":
             known_key(request.api_key, self.venue.keys)
         if found.needs in ("", "key"):
             return found.handle(self.venue, request.params)
-        key = authenticate(request, self.venue.keys)
+        key = authenticate(request, self.venue.keys, self.venue.clock.now_ms())
         if not is_allowed(key, found.needs):
             raise BAD_KEY
         if is_wallet:
@@ -158,11 +159,14 @@ class Server:
         feed = self.venue.feed
         feed.listeners.add(listener)
         feed.follow(listener, wanted)
+        leave = [self.venue.listen_keys.hear(name, listener.private(name)) for name in wanted]
         try:
             return await self._serve(incoming, listener, self._control(listener))
         finally:
             feed.listeners.discard(listener)
             feed.leave(listener, listener.streams)
+            for end in leave:
+                end()
 
     def _control(self, listener: Listener) -> Receive:
         """SUBSCRIBE and its kind; more than five messages a second, pings and pongs too, end the connection."""
@@ -181,7 +185,7 @@ class Server:
 
     # ------------------------------------------------------------------ WebSocket API
     async def socket_api(self, incoming: web.Request) -> web.StreamResponse:
-        session = Session(self.venue, incoming.remote or "")
+        session = Session(self.venue, incoming.remote or "", lambda: cut(incoming))
 
         def receive(raw: str | None) -> bool:
             if raw is not None:

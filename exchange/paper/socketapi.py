@@ -8,6 +8,7 @@ from typing import Any
 from exchange.paper import errors
 from exchange.paper.accounts import ApiKey
 from exchange.paper.errors import ApiError
+from exchange.paper.faults import PAGES, Fault, refuse, unclear
 from exchange.paper.limits import FREE_WHEN_TAKEN, weight_of
 from exchange.paper.market import now_ms
 from exchange.paper.request import check_time, known_key
@@ -74,8 +75,9 @@ def payload_of(params: Params) -> str:
 class Session:
     """One connection: perhaps logged on, perhaps subscribed to its accounts' events."""
 
-    def __init__(self, venue: Venue, address: str) -> None:
-        self.venue, self.address = venue, address
+    def __init__(self, venue: Venue, address: str, cut: Callable[[], object]) -> None:
+        """`cut` ends the connection without a word."""
+        self.venue, self.address, self._cut = venue, address, cut
         self.queue: asyncio.Queue[str] = asyncio.Queue(MOST_WAITING)
         self.is_lost = False
         self.key: ApiKey | None = None  # of the one who logged on
@@ -102,14 +104,37 @@ class Session:
         except (ValueError, KeyError, TypeError, AttributeError):
             self._send({"id": None, "status": 400, "error": {"code": -1135, "msg": "Invalid JSON Request"}})
             return
-        answer: dict[str, Any] = {"id": json.loads(raw).get("id")}
-        try:
-            answer |= {"status": 200, "result": self._call(method, texts)}
-        except ApiError as error:
-            answer |= {"status": error.status, "error": _error(error)}
+        door = METHODS.get(method)
+        fault = self.venue.faults.take(*door, texts.get("symbol", "")) if door else None
+        answer = {"id": json.loads(raw).get("id"), **self._answer(method, texts, fault)}
         if texts.get("returnRateLimits") != "false":
             answer["rateLimits"] = self._limits(method)
-        self._send(answer)
+        self._strike(fault, answer) if fault else self._send(answer)
+
+    def _answer(self, method: str, params: Params, fault: Fault | None) -> dict[str, Any]:
+        """What came of the request, or what the fault says of it."""
+        try:
+            if fault and fault.is_before:
+                refuse(fault, lambda seconds: self.venue.limits.ban(self.address, seconds))
+            result = None if fault and fault.is_before else self._call(method, params)
+            if fault and (error := unclear(fault)):
+                raise error
+        except ApiError as error:
+            return {"status": error.status, "error": _error(error)}
+        return {"status": 200, "result": result}
+
+    def _strike(self, fault: Fault, answer: dict[str, Any]) -> None:
+        """Here is no gateway: what would be its page is the end of the connection."""
+        if fault.do.startswith("reset") or fault.do in PAGES:
+            self._cut()
+        elif fault.do == "garbage after":
+            self.queue.put_nowait('{"id":')
+        elif fault.do == "slow":
+            asyncio.get_running_loop().call_later(fault.ms / 1000, self._send, answer)
+        elif not fault.do.startswith("hang"):
+            if fault.do == "hide":
+                self.venue.faults.hide_all(answer.get("result"), fault.ms)
+            self._send(answer)
 
     def _call(self, method: str, params: Params) -> Any:
         door = METHODS.get(method)
@@ -144,7 +169,7 @@ class Session:
         key = known_key(params.get("apiKey", ""), self.venue.keys)
         if not params.get("signature"):
             raise errors.mandatory("signature")
-        check_time(params)
+        check_time(params, self.venue.clock.now_ms())
         if not key.verifies(payload_of(params), params["signature"]):
             raise errors.BAD_SIGNATURE
         self.key_of_last = key
@@ -173,7 +198,7 @@ class Session:
             "authorizedSince": self._authorized_ms if self.key else None,
             "connectedSince": self._connected_ms,
             "returnRateLimits": True,
-            "serverTime": now_ms(),
+            "serverTime": self.venue.clock.now_ms(),
             "userDataStream": bool(self._subscriptions),
         }
 

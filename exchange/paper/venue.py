@@ -14,21 +14,24 @@ from exchange.paper.arrivals import Arrivals
 from exchange.paper.book import Match, Side
 from exchange.paper.catalogue import (
     FIRST_PRICES,
-    RATE_LIMITS,
     live_symbols,
     recorded_book,
     recorded_shape,
     routed_symbol,
 )
+from exchange.paper.clock import Clock
 from exchange.paper.crowd import Crowd
 from exchange.paper.faults import Faults
 from exchange.paper.feed import Feed
 from exchange.paper.limits import Limits
+from exchange.paper.listenkeys import ListenKeys
 from exchange.paper.maker import Maker
 from exchange.paper.market import Ids, Listed, Market, now_ms
 from exchange.paper.orderlist import OrderList
+from exchange.paper.ranges import Ranges
 from exchange.paper.replay import Replay
 from exchange.paper.store import Store
+from exchange.paper.telling import Telling
 from exchange.paper.trading import Trading
 from exchange.paper.transfers import Transfers
 from exchange.paper.wallet import Wallet
@@ -64,12 +67,14 @@ class Venue:
         self.seed: str = self._fact("seed", lambda: secrets.token_hex(8))
         self.life_seconds = DAY_SECONDS
         self._ids = Ids(self.store, "counter", 10_000)
-        self.limits, self.faults = Limits(), Faults()
+        self.limits, self.faults, self.telling = Limits(), Faults(), Telling()
+        self.clock, self.listen_keys, self.ranges = Clock(), ListenKeys(self), Ranges()
+        self.commission_in = ""  # an asset that was chosen at the control door
         self.listening: dict[int, list[Listen]] = {}
         self._outbox: list[tuple[int, dict[str, Any]]] = []
         self.keys = _api_keys(keys or self._fact("keys", _new_keys))
         self.accounts = self._load_accounts()
-        self.info: dict[str, Any] = {"rateLimits": RATE_LIMITS}
+        self.info: dict[str, Any] = {"rateLimits": self.limits.rows()}
         self.replay, self.crowd = replay, Crowd(crowd)
         recorded = replay.markets if replay else {}
         rows = [row for row in live_symbols() if row["symbol"] not in recorded]
@@ -155,7 +160,8 @@ class Venue:
         """Everything that happened is lasting, and then everybody hears of it."""
         self.store.commit()
         outbox, self._outbox = self._outbox, []
-        for account_id, event in outbox:
+        told = [each for said in outbox for each in self.telling.through(said)]
+        for account_id, event in self.telling.due() + told:
             for listen in list(self.listening.get(account_id, ())):
                 listen(event)
 
@@ -174,6 +180,7 @@ class Venue:
                     self.trading.follow(self.live[symbol])
             self.feed.tick(each_second=beats % 10 == 0)
             self.wallet.tick(time.monotonic())
+            self.listen_keys.tick()
             self.settle()
             if beats % NOTE_EVERY == 0:
                 self.note()

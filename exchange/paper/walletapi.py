@@ -124,6 +124,7 @@ def true_state(venue: Venue) -> dict[str, Any]:
     return {
         "accounts": [_account(account) for account in venue.accounts.values()],
         "main": MAIN,
+        "listen_keys": venue.listen_keys.counts,
         "total": {asset: text(total) for asset, total in totals(venue).items()},
         "deposits": len(venue.wallet.deposits),
         "withdrawals": len(venue.wallet.withdrawals),

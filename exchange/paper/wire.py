@@ -9,8 +9,6 @@ Body = dict[str, Any]
 ONE_PARTY = "ONE_PARTY_TRADE_REPORT"
 MAKER_TAKER = "0.00100000"
 DISCOUNT = {
-    "enabledForAccount": False,
-    "enabledForSymbol": False,
     "discountAsset": "BNB",
     "discount": "0.75000000",
 }
@@ -128,9 +126,9 @@ def _state(order: Order) -> Body:
     }
 
 
-def received(fill: Body) -> Decimal:
-    """What a buyer has of a fill, its commission apart."""
-    paid = Decimal(fill["commission"]) if fill["commissionAsset"] != "BNB" else ZERO
+def received(fill: Body, asset: str) -> Decimal:
+    """What a buyer has of a fill of that asset, the commission apart."""
+    paid = Decimal(fill["commission"]) if fill["commissionAsset"] == asset else ZERO
     return Decimal(fill["qty"]) - paid
 
 
@@ -241,7 +239,7 @@ def balance_update(asset: str, delta: Decimal, at_ms: int) -> Body:
     return {"e": "balanceUpdate", "E": at_ms, "a": asset, "d": text(delta), "T": at_ms}
 
 
-def commission_rates() -> Body:
+def commission_rates(*, in_bnb: bool) -> Body:
     """The answer to a test order that asks for its commission."""
     rates = {"maker": MAKER_TAKER, "taker": MAKER_TAKER}
     none = {"maker": text(ZERO), "taker": text(ZERO)}
@@ -249,19 +247,23 @@ def commission_rates() -> Body:
         "standardCommissionForOrder": rates,
         "specialCommissionForOrder": none,
         "taxCommissionForOrder": none,
-        "discount": DISCOUNT,
+        "discount": _discount(in_bnb),
     }
 
 
-def commission() -> Body:
-    """The account's rates; nothing is ever paid in BNB here."""
+def _discount(in_bnb: bool) -> Body:
+    return DISCOUNT | {"enabledForAccount": in_bnb, "enabledForSymbol": in_bnb}
+
+
+def commission(*, in_bnb: bool) -> Body:
+    """The account's rates."""
     sides = {"buyer": text(ZERO), "seller": text(ZERO)}
     none = {"maker": text(ZERO), "taker": text(ZERO), **sides}
     return {
         "standardCommission": {"maker": MAKER_TAKER, "taker": MAKER_TAKER, **sides},
         "specialCommission": none,
         "taxCommission": none,
-        "discount": DISCOUNT,
+        "discount": _discount(in_bnb),
     }
 
 

@@ -46,6 +46,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--sor", action="store_true", help="a second market of bitcoin, and smart order routing over both"
         )
+        parser.add_argument(
+            "--listen-keys", action="store_true", help="serve listen keys, which the exchange has no more"
+        )
         parser.add_argument("--pace", type=float, default=1.0, help="seconds between confirmations")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -60,6 +63,7 @@ class Command(BaseCommand):
         venue = Venue(
             folder, keys, replay=replay, crowd=options["crowd"], pace=options["pace"], routed=options["sor"]
         )
+        venue.listen_keys.are_served = options["listen_keys"]
         if keys is None:
             for key in venue.keys.values():
                 rights = "withdraw" if key.can_withdraw else "trade"

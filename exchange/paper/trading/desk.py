@@ -174,6 +174,13 @@ class Trading:
         self._reports.finish(account, order, market)
         return wire.canceled(order, cancel_id)
 
+    def expire(self, account: Account, market: Market, order: Order) -> None:
+        """The venue ends the open order, and its list goes on without it."""
+        self._leave(market, order)
+        self._matching.expire(account, market, order, "EXCHANGE_CANCELED")
+        self._reports.finish(account, order, market)
+        self.follow(market)
+
     def cancel_list(
         self, account: Account, market: Listed, found: OrderList, cancel_id: str = ""
     ) -> dict[str, Any]:

@@ -100,7 +100,7 @@ class Lists:
         found = account.lists.get(order.list_id)
         if found is None or not found.pays_other or order.order_id != found.order_ids[0]:
             return
-        amount = wire.received(fill)
+        amount = wire.received(fill, asset)
         account.lock(asset, amount)
         found.reserved += amount
         self._keep(found)

@@ -9,13 +9,12 @@ from exchange.paper.accounts import ZERO, Account, Order, down, text, up
 from exchange.paper.book import Match, Resting
 from exchange.paper.market import Market
 from exchange.paper.trading import funds, routing
+from exchange.paper.trading.commission import charge
 from exchange.paper.trading.lists import Lists
 from exchange.paper.trading.reports import Reports
 
 if TYPE_CHECKING:
     from exchange.paper.venue import Venue
-
-RATE = Decimal("0.001")
 
 
 class Matching:
@@ -60,6 +59,7 @@ class Matching:
         if order.tif == "FOK" and not self._can_fill(account, market, order):
             return []
         fills, markets = [], routing.books(self._venue, market, order)
+        low, high = self._venue.ranges.bounds(market, order.side)
         while order.remaining > 0 and order.is_open:
             offer = routing.first(account, markets, order)
             if offer is None:
@@ -68,6 +68,9 @@ class Matching:
             if routing.is_own(account, order, maker):
                 self._prevent(account, market, order, maker)
                 continue
+            if maker.price < low or (high is not None and maker.price > high):
+                self.expire(account, market, order, "EXECUTION_RULE_PRICE_RANGE_EXCEEDED")
+                break
             quantity = min(order.remaining, maker.remaining)
             fills.append(self._trade(account, market, order, where, where.book.fill(maker, quantity)))
         return fills
@@ -111,7 +114,7 @@ class Matching:
         *,
         is_maker: bool,
     ) -> dict[str, Any]:
-        """Balances, the order and the trade after one match; the commission is taken from what was received."""
+        """Balances, the order and the trade after one match."""
         quantity, quote = match.quantity, down(match.price * match.quantity)
         order.executed += quantity
         order.quote += quote
@@ -120,9 +123,7 @@ class Matching:
             self._venue.limits.uncount_order(account.account_id)
         is_buyer = order.side == "BUY"
         funds.pay(account, market, order, quote if is_buyer else quantity)
-        received, asset = (quantity, market.base) if is_buyer else (quote, market.quote)
-        commission = down(received * RATE)
-        account.receive(asset, received - commission)
+        commission, asset = charge(self._venue, account, market, order, quantity=quantity, quote=quote)
         order.status = "FILLED" if not order.remaining else "PARTIALLY_FILLED"
         fill: dict[str, Any] = {
             **{
@@ -141,7 +142,7 @@ class Matching:
             "isMaker": is_maker,
         }
         self._reports.keep_fill(account, market, fill)
-        self._lists.received(account, order, asset, fill)
+        self._lists.received(account, order, market.base, fill)
         self._reports.report(account, order, "TRADE", fill=fill)
         return fill
 

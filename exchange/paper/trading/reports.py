@@ -57,7 +57,9 @@ class Reports:
         self.keep_account(account)
         if order.list_id > 0:
             self.touched.append((account, order.list_id))
-        self._venue.tell(account, wire.account_position(account, [market.base, market.quote], now_ms()))
+        bnb = ["BNB"] if self._venue.commission_in == "BNB" else []
+        assets = dict.fromkeys([market.base, market.quote, *bnb])
+        self._venue.tell(account, wire.account_position(account, list(assets), now_ms()))
 
     def keep_account(self, account: Account) -> None:
         self._venue.store.put("account", account.account_id, account.as_row())
