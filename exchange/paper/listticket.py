@@ -52,7 +52,7 @@ def read_old_oco(market: Market, params: Params) -> Draft:
     )  # fmt: skip
     stop.require("stopPrice")
     legs = [read_fields(market, fields) for fields in (limit, stop)]
-    return Draft("OCO", _list_id(params), legs if legs[0].side == "SELL" else legs[::-1])
+    return Draft("OCO", _list_id(params), legs[::-1])
 
 
 def read_oto(market: Market, params: Params, *, pays_other: bool = False) -> Draft:
@@ -140,6 +140,7 @@ def _pair(
     *,
     without: tuple[str, ...] = (),
 ) -> list[Order]:
+    """The stop first, as the exchange lists them."""
     shared = {"side": side, "quantity": quantity}
     fields = [Fields(params, prefix, _leg(prefix) | shared, without=without) for prefix in (above, below)]
     for leg in fields:
@@ -148,7 +149,7 @@ def _pair(
             raise ApiError(-1158, "Order type not supported in OCO.")
     legs = [read_fields(market, leg) for leg in fields]
     _require_places(*legs)
-    return legs
+    return legs if legs[0].side == "BUY" else legs[::-1]
 
 
 def _require_places(above: Order, below: Order) -> None:
@@ -185,7 +186,7 @@ def _misplaced(is_buy: bool, is_maker: bool) -> ApiError:
 
 def require_prices_apart(pair: list[Order], last: Decimal) -> None:
     """The last price lies between what the two of a pair wait for."""
-    above, below = pair
+    above, below = pair if pair[0].side == "BUY" else pair[::-1]
     far = [price for price in _prices(above) if price <= last] + [p for p in _prices(below) if p >= last]
     if far:
         raise errors.rejected(BAD_PRICES)

@@ -9,7 +9,7 @@ ZERO = Decimal(0)
 
 @dataclass
 class OrderList:
-    """`order_ids` in the order they were sent: of an OCO above and below, of an OTO the working one first.
+    """`order_ids`: of a pair the stop first, of an OTO the working one before those that follow.
 
     `locked` is what both legs of a pair share until one of them begins; `reserved` is what the working order of a list
     that pays the other has received, for those that follow.

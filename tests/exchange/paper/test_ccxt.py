@@ -87,6 +87,59 @@ def test_it_buys_by_total(funded: Any) -> None:
     assert (order["status"], 498 < order["cost"] <= 500) == ("closed", True)
 
 
+TYPES: list[tuple[str, str, dict[str, Any], str]] = [
+    ("limit", "sell", {"postOnly": True}, "LIMIT_MAKER"),
+    ("limit", "sell", {"timeInForce": "FOK"}, "LIMIT"),
+    ("limit", "sell", {"icebergAmount": 0.01}, "LIMIT"),
+    ("limit", "sell", {"stopLossPrice": 60000}, "STOP_LOSS_LIMIT"),
+    ("limit", "buy", {"takeProfitPrice": 60000}, "TAKE_PROFIT_LIMIT"),
+    ("market", "sell", {"stopLossPrice": 60000}, "STOP_LOSS"),
+    ("market", "sell", {"takeProfitPrice": 120000}, "TAKE_PROFIT"),
+    ("market", "sell", {"trailingPercent": 1, "stopLossOrTakeProfit": "stopLoss"}, "STOP_LOSS"),
+    ("limit", "buy", {"trailingPercent": 0.5, "stopLossOrTakeProfit": "takeProfit"}, "TAKE_PROFIT_LIMIT"),
+]
+
+
+def test_it_places_every_type_it_offers(funded: Any, trader: Caller) -> None:
+    trader.deposit("BTC", "1")
+    for kind, side, params, wanted in TYPES:
+        price = {"sell": 130000, "buy": 65000}[side] if kind == "limit" else None
+        placed = funded.create_order("BTC/USDT", kind, side, 0.02, price, params)
+        found = funded.fetch_order(placed["id"], "BTC/USDT")
+        state = "expired" if params.get("timeInForce") == "FOK" else "open"
+        assert (found["info"]["type"], found["status"]) == (wanted, state)
+        if state == "open":
+            assert funded.cancel_order(placed["id"], "BTC/USDT")["status"] == "canceled"
+
+
+def test_it_replaces_an_order_and_places_lists_by_the_names_of_their_paths(
+    funded: Any, trader: Caller
+) -> None:
+    trader.deposit("BTC", "1")
+    placed = funded.create_order("BTC/USDT", "limit", "buy", 0.02, 60000)
+    edited = funded.edit_order(placed["id"], "BTC/USDT", "limit", "buy", 0.03, 61000)
+    pair = {
+        "AboveType": "LIMIT_MAKER",
+        "AbovePrice": "120000",
+        "BelowType": "STOP_LOSS",
+        "BelowStopPrice": "60000",
+    }
+    alone = {name[0].lower() + name[1:]: value for name, value in pair.items()}
+    working = {"symbol": "BTCUSDT", "workingType": "LIMIT", "workingSide": "BUY", "workingTimeInForce": "GTC",
+               "workingPrice": "60000", "workingQuantity": "0.01"}  # fmt: skip
+    pending = {"pendingSide": "SELL", **{f"pending{name}": value for name, value in pair.items()}}
+    answers = [
+        funded.private_post_orderlist_oco({"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01", **alone}),
+        funded.private_post_orderlist_otoco({**working, **pending, "pendingQuantity": "0.01"}),
+        funded.private_post_orderlist_opo({**working, "pendingType": "MARKET", "pendingSide": "SELL"}),
+    ]
+    one = {"symbol": "BTCUSDT", "orderListId": answers[0]["orderListId"]}
+    gone = funded.private_delete_orderlist(one)
+    assert (edited["amount"], gone["listOrderStatus"]) == (0.03, "ALL_DONE")
+    assert [len(answer["orders"]) for answer in answers] == [2, 3, 2]
+    assert len(funded.fetch_open_orders("BTC/USDT")) == 6
+
+
 def test_it_understands_the_words_of_every_refusal(funded: Any) -> None:
     refusals: list[tuple[type[Exception], Any]] = [
         (ccxt.InsufficientFunds, lambda: funded.create_order("BTC/USDT", "limit", "buy", 1, 70000)),

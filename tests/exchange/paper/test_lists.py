@@ -45,9 +45,11 @@ def orders(bench: Bench, answer: Any) -> list[Order]:
 
 
 def placed(bench: Bench, kind: str, *params: dict[str, str], **more: str) -> list[Order]:
-    """The orders of alice's list, in the order of its answer."""
+    """The orders of alice's list; of a pair the one above before the one below."""
     asked = {name: value for part in params for name, value in part.items()} | more
-    return orders(bench, bench.place_list(bench.alice, kind, **asked))
+    found = orders(bench, bench.place_list(bench.alice, kind, **asked))
+    is_paired = len(found) == 3 or kind in ("oco", "old")
+    return [*found[:-2], *found[:-3:-1]] if is_paired and found[-1].side == "SELL" else found
 
 
 def statuses(found: list[Order]) -> list[str]:

@@ -25,6 +25,20 @@ RESTING = {
     "price": "70000",
     "quantity": "0.001",
 }
+PROFIT_AND_STOP = {
+    "side": "SELL", "quantity": "0.0004", "aboveType": "LIMIT_MAKER", "abovePrice": "150000",
+    "belowType": "STOP_LOSS_LIMIT", "belowStopPrice": "60000", "belowPrice": "60000", "belowTimeInForce": "GTC",
+}  # fmt: skip
+WORKING = {f"working{key[0].upper()}{key[1:]}": value for key, value in RESTING.items() if key != "symbol"}
+LISTS: dict[str, dict[str, str]] = {
+    "oco": {**PAIR, **PROFIT_AND_STOP, "belowIcebergQty": "0.0002"},
+    "oto": {**PAIR, **WORKING, "pendingType": "MARKET", "pendingSide": "SELL", "pendingQuantity": "0.0004"},
+    "otoco": {
+        **PAIR, **WORKING, "pendingSide": "SELL", "pendingQuantity": "0.0004",
+        **{f"pending{key[0].upper()}{key[1:]}": value for key, value in PROFIT_AND_STOP.items()
+           if key.startswith(("above", "below"))},
+    },
+}  # fmt: skip
 QUERIES: dict[str, dict[str, Any]] = {
     "/api/v3/aggTrades": PAIR,
     "/api/v3/avgPrice": PAIR,
@@ -66,6 +80,7 @@ NEWER = {
     "selfTradePreventionMode": "since 2022",
     "closeTime": "of avgPrice since 2023",
     "orderListId": "since 2019",
+    "origClientOrderId": "of orders that were canceled with their list over the socket",
     "specialCommission": "since 2025",
     "specialCommissionForOrder": "since 2025",
     "commissionRates": "of accounts since 2022",
@@ -93,7 +108,7 @@ NEWER = {
     "depositDesc": "",
     "withdrawDesc": "",
 }
-# Keys of real answers that belong to orders of kinds that are not offered here, or were taken away since.
+# Keys that an order has only when it is of another kind, or ended in another way, than ours that is compared.
 ELSEWHERE = {
     "strategyId",
     "strategyType",
@@ -110,6 +125,9 @@ NEW_OF_SYMBOLS = {
     "otoAllowed", "opoAllowed", "amendAllowed", "pegInstructionsAllowed", "permissionSets", "cancelReplaceAllowed",
     "allowTrailingStop", "defaultSelfTradePreventionMode", "allowedSelfTradePreventionModes",
 }  # fmt: skip
+
+
+OTHERWISE_NOW = {"filters", "orderTypes", "permissions", "allowedSelfTradePreventionModes"}
 
 
 def records(name: str) -> list[dict[str, Any]]:
@@ -165,9 +183,13 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
             "AccountPosition": "outboundAccountPosition",
             "Balance": "balanceUpdate",
             "Order": "executionReport",
+            "List": "listStatus",
         }
         found |= {f"stream {kind}": events[event] for kind, event in kinds.items()}
         yield found
+
+
+REPLACING = {"cancelReplaceMode": "STOP_ON_FAILURE", "cancelOrigClientOrderId": "stays-open"}
 
 
 def live(caller: Caller) -> dict[str, Any]:
@@ -186,6 +208,18 @@ def live(caller: Caller) -> dict[str, Any]:
     found["DELETE /api/v3/order"] = caller.signed("DELETE", "/api/v3/order", **PAIR, origClientOrderId="goes")
     found["DELETE /api/v3/openOrders"] = caller.signed("DELETE", "/api/v3/openOrders", **PAIR)
     caller.signed("POST", "/api/v3/order", **RESTING, newClientOrderId="stays-open")
+    found["POST /api/v3/order/cancelReplace"] = caller.signed(
+        "POST", "/api/v3/order/cancelReplace", **RESTING, **REPLACING, newClientOrderId="stays-open"
+    )
+    for kind, params in LISTS.items():
+        path = f"/api/v3/orderList/{kind}"
+        found[f"POST {path}"] = caller.signed("POST", path, **params, listClientOrderId=kind)
+    found["GET /api/v3/openOrderList"] = caller.signed("GET", "/api/v3/openOrderList")
+    named = {**PAIR, "listClientOrderId": "plain"}
+    caller.signed("POST", "/api/v3/orderList/oco", **PROFIT_AND_STOP, **named)
+    found["DELETE /api/v3/orderList"] = caller.signed("DELETE", "/api/v3/orderList", **named)
+    found["GET /api/v3/orderList"] = caller.signed("GET", "/api/v3/orderList", origClientOrderId="oto")
+    found["GET /api/v3/allOrderList"] = caller.signed("GET", "/api/v3/allOrderList")
     found["POST /sapi/v1/capital/withdraw/apply"] = Caller(caller.url, WITHDRAW).signed(
         "POST", "/sapi/v1/capital/withdraw/apply", coin="USDT", network="TRX", address=TRON, amount="50"
     )
@@ -201,6 +235,10 @@ def by_socket(caller: Caller, channel: Socket) -> dict[str, Any]:
         ("order.cancel", {**PAIR, "origClientOrderId": "by-socket"}, True), ("order.place", market, True),
         ("account.status", {}, True), ("account.rateLimits.orders", {}, True), ("myTrades", PAIR, True),
         ("order.status", {**PAIR, "origClientOrderId": "stays-open"}, True), ("openOrders.status", PAIR, True),
+        ("order.cancelReplace", {**RESTING, **REPLACING, "newOrderRespType": "RESULT"}, True),
+        ("orderList.place.oco", {**PAIR, **PROFIT_AND_STOP, "listClientOrderId": "by-socket"}, True),
+        ("orderList.status", {"origClientOrderId": "by-socket"}, True), ("openOrderLists.status", {}, True),
+        ("orderList.cancel", {**PAIR, "listClientOrderId": "by-socket"}, True),
         ("openOrders.cancelAll", PAIR, True), ("ticker.book", {}, False), ("ticker.24hr", {}, False),
         ("avgPrice", PAIR, False), ("exchangeInfo", {}, False), ("klines", {**PAIR, "interval": "1h"}, False),
         ("uiKlines", {**PAIR, "interval": "1h"}, False), ("depth", PAIR, False), ("trades.recent", PAIR, False),
@@ -238,9 +276,12 @@ class Compared:
             self.let_pass(f"+{key}") if key in NEWER else self.say(what, f"{at}.{key} is made up")
 
     def lists(self, what: str, real: list[Any], ours: list[Any], at: str) -> None:
-        """Rows are compared with our first row; a row of scalars place by place."""
+        """Rows are compared with our first row; orders of a list and a row of scalars place by place."""
         if real and not ours:
             self.say(what, f"{at} is empty")
+        elif at.endswith("orderReports"):
+            for number, (one, other) in enumerate(zip(real, ours, strict=True)):
+                self.compare(what, one, other, f"{at}[{number}]")
         elif real and isinstance(real[0], dict | list):
             for number, row in enumerate(real):
                 self.compare(what, row, ours[0], f"{at}[{number}]")
@@ -258,7 +299,7 @@ class Compared:
         for key in set(ours) - set(real):
             is_known = key in NEW_OF_SYMBOLS
             self.let_pass(f"+{key}") if is_known else self.say(name, f"{key} is made up")
-        for key in set(real) & set(ours) - {"filters", "orderTypes", "permissions"}:
+        for key in set(real) & set(ours) - OTHERWISE_NOW:
             self.compare(name, real[key], ours[key], key)
         theirs, mine = ({row["filterType"]: row for row in each["filters"]} for each in (real, ours))
         for kind in set(theirs) ^ set(mine):

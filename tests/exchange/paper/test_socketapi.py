@@ -83,6 +83,87 @@ def test_an_order_is_placed_asked_for_and_canceled(trader: Caller, channel: Sock
     ]
 
 
+LIMIT = {
+    "symbol": "BTCUSDT",
+    "side": "BUY",
+    "type": "LIMIT",
+    "timeInForce": "GTC",
+    "price": "70000",
+    "quantity": "0.01",
+}
+PAIR = {
+    "aboveType": "LIMIT_MAKER",
+    "abovePrice": "150000",
+    "belowType": "STOP_LOSS",
+    "belowStopPrice": "60000",
+}
+WORKING = {f"working{name[0].upper()}{name[1:]}": value for name, value in LIMIT.items() if name != "symbol"}
+PENDING = {f"pending{name[0].upper()}{name[1:]}": value for name, value in PAIR.items()}
+SELL = {"pendingType": "MARKET", "pendingSide": "SELL"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "orders"),
+    [
+        ("orderList.place", {"side": "SELL", "quantity": "0.01", "price": "150000", "stopPrice": "60000"}, 2),
+        ("orderList.place.oco", {"side": "SELL", "quantity": "0.01", **PAIR}, 2),
+        ("orderList.place.oto", {**WORKING, **SELL, "pendingQuantity": "0.01"}, 2),
+        (
+            "orderList.place.otoco",
+            {**WORKING, **PENDING, "pendingSide": "SELL", "pendingQuantity": "0.01"},
+            3,
+        ),
+        ("orderList.place.opo", {**WORKING, **SELL}, 2),
+        ("orderList.place.opoco", {**WORKING, **PENDING, "pendingSide": "SELL"}, 3),
+    ],
+)
+def test_a_list_is_placed_asked_for_and_canceled(
+    trader: Caller, channel: Socket, kind: str, params: dict[str, str], orders: int
+) -> None:
+    trader.deposit("USDT", "1000")
+    trader.deposit("BTC", "1")
+    pair = {"symbol": "BTCUSDT", **params}
+
+    def asked(method: str, **sent: Any) -> Any:
+        return ask(channel, method, **signed(TRADE["key"], trader.sign, **sent))["result"]
+
+    placed = ask(channel, kind, **signed(TRADE["key"], trader.sign, **pair))
+    number = placed["result"]["orderListId"]
+    found, still_open = asked("orderList.status", orderListId=number), asked("openOrderLists.status")
+    gone = asked("orderList.cancel", symbol="BTCUSDT", orderListId=number)
+    every = asked("allOrderLists")
+    counts = [row["count"] for row in placed["rateLimits"] if row["rateLimitType"] == "ORDERS"]
+    assert (len(found["orders"]), still_open, counts) == (orders, [found], [orders, orders])
+    assert [row["status"] for row in gone["orderReports"]] == ["CANCELED"] * orders
+    assert [row["listOrderStatus"] for row in every] == ["ALL_DONE"]
+
+
+def test_an_order_is_replaced_amended_and_canceled_with_all_others(trader: Caller, channel: Socket) -> None:
+    trader.deposit("USDT", "5000")
+
+    def asked(method: str, **sent: Any) -> dict[str, Any]:
+        return ask(channel, method, **signed(TRADE["key"], trader.sign, **sent))
+
+    mode = {"cancelReplaceMode": "STOP_ON_FAILURE"}
+    none = asked("order.cancelReplace", **LIMIT, **mode, cancelOrderId="1")
+    first = asked("order.place", **LIMIT)["result"]["orderId"]
+    replaced = asked("order.cancelReplace", **LIMIT, **mode, cancelOrderId=first)["result"]
+    second = replaced["newOrderResponse"]["orderId"]
+    amended = asked("order.amend.keepPriority", symbol="BTCUSDT", orderId=second, newQty="0.005")["result"]
+    history = asked("order.amendments", symbol="BTCUSDT", orderId=second)["result"]
+    gone = asked("openOrders.cancelAll", symbol="BTCUSDT")["result"]
+    assert (none["status"], none["error"]["code"], none["error"]["data"]["newOrderResult"]) == (
+        400,
+        -2022,
+        "NOT_ATTEMPTED",
+    )
+    assert (replaced["cancelResult"], amended["amendedOrder"]["qty"]) == ("SUCCESS", "0.00500000")
+    assert ([row["newQty"] for row in history], [row["orderId"] for row in gone]) == (
+        ["0.00500000"],
+        [second],
+    )
+
+
 def test_numbers_are_signed_as_they_were_written(trader: Caller, channel: Socket) -> None:
     asked = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": 0.5}
     assert ask(channel, "order.test", **signed(TRADE["key"], trader.sign, **asked))["result"] == {}
