@@ -163,6 +163,7 @@ class Account:
     orders: dict[int, Order] = field(default_factory=dict)
     by_client_id: dict[tuple[str, str], int] = field(default_factory=dict)
     trades: list[dict[str, Any]] = field(default_factory=list)
+    preventions: list[dict[str, Any]] = field(default_factory=list)
     allocations: list[dict[str, Any]] = field(default_factory=list)
     lists: dict[int, OrderList] = field(default_factory=dict)
     updated_ms: int = 0

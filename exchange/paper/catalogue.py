@@ -36,7 +36,7 @@ ABILITIES = {
     "permissions": [],
     "permissionSets": [["SPOT"]],
     "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
-    "allowedSelfTradePreventionModes": ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
+    "allowedSelfTradePreventionModes": ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT"],
 }  # fmt: skip
 # Filters that every symbol has today and none had when they were recorded.
 TODAY = [

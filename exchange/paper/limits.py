@@ -51,6 +51,8 @@ def weight_of(method: str, path: str, params: dict[str, str]) -> int:
         return 5 if limit <= 100 else 25 if limit <= 500 else 50 if limit <= 1000 else 250
     if path == "/api/v3/openOrders" and method == "GET":
         return 6 if params.get("symbol") else 80
+    if path == "/api/v3/myPreventedMatches":
+        return 20 if params.get("orderId") else 2
     if path == "/api/v3/myTrades":
         return 5 if params.get("orderId") else 20
     if path == "/api/v3/ticker/24hr":

@@ -49,6 +49,23 @@ def place_routed_test(venue: Venue, params: Params, account: Account) -> Any:
     return tested(venue, params)
 
 
+@route("GET", "/api/v3/myPreventedMatches", "read")
+def my_prevented_matches(venue: Venue, params: Params, account: Account) -> Any:
+    market, match = market_of(venue, params), number(params, "preventedMatchId", 0)
+    order_id, first = number(params, "orderId", 0), number(params, "fromPreventedMatchId", 0)
+    if not match and not order_id:
+        raise errors.neither("preventedMatchId", "orderId")
+    rows = [
+        row
+        for row in account.preventions
+        if row["symbol"] == market.symbol
+        and (not match or row["preventedMatchId"] == match)
+        and (not order_id or order_id in (row["takerOrderId"], row["makerOrderId"]))
+        and row["preventedMatchId"] >= first
+    ]
+    return rows[: max(1, number(params, "limit", 500, 1000))]
+
+
 @route("GET", "/api/v3/myAllocations", "read")
 def my_allocations(venue: Venue, params: Params, account: Account) -> Any:
     market, (start, end) = market_of(venue, params), span(params, hours=24)

@@ -33,6 +33,7 @@ METHODS = {
     "order.cancel": ("DELETE", "/api/v3/order"),
     "sor.order.place": ("POST", "/api/v3/sor/order"),
     "sor.order.test": ("POST", "/api/v3/sor/order/test"),
+    "myPreventedMatches": ("GET", "/api/v3/myPreventedMatches"),
     "myAllocations": ("GET", "/api/v3/myAllocations"),
     "order.cancelReplace": ("POST", "/api/v3/order/cancelReplace"),
     "order.amend.keepPriority": ("PUT", "/api/v3/order/amend/keepPriority"),

@@ -113,6 +113,8 @@ class Venue:
         ):
             account = found[account_id]
             (account.allocations if "allocationId" in fill else account.trades).append(fill)
+        for account_id, row in self.store.rows("prevention"):
+            found[account_id].preventions.append(row)
         return found
 
     def _resume_orders(self) -> None:

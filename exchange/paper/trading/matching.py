@@ -1,16 +1,17 @@
-"""An order meets the book: trades, self-trades that are prevented, and what becomes of the rest."""
+"""An order meets the book: trades, and what becomes of the rest."""
 
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from exchange.paper import errors, wire
+from exchange.paper import errors
 from exchange.paper.accounts import ZERO, Account, Order, down, text, up
 from exchange.paper.book import Match, Resting
 from exchange.paper.market import Market
 from exchange.paper.trading import funds, routing
 from exchange.paper.trading.commission import charge
 from exchange.paper.trading.lists import Lists
+from exchange.paper.trading.prevention import Prevention
 from exchange.paper.trading.reports import Reports
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 class Matching:
     def __init__(self, venue: "Venue", reports: Reports, lists: Lists) -> None:
         self._venue, self._reports, self._lists = venue, reports, lists
+        self._prevention = Prevention(venue, reports, lists)
 
     # ------------------------------------------------------------------ what a market order would trade
     def cover(self, account: Account, market: Market, order: Order) -> None:
@@ -66,7 +68,7 @@ class Matching:
                 break
             where, maker = offer
             if routing.is_own(account, order, maker):
-                self._prevent(account, market, order, maker)
+                self._prevention.prevent(account, market, order, maker)
                 continue
             if maker.price < low or (high is not None and maker.price > high):
                 self.expire(account, market, order, "EXECUTION_RULE_PRICE_RANGE_EXCEEDED")
@@ -145,25 +147,6 @@ class Matching:
         self._lists.received(account, order, market.base, fill)
         self._reports.report(account, order, "TRADE", fill=fill)
         return fill
-
-    # ------------------------------------------------------------------ self-trades
-    def _prevent(self, account: Account, market: Market, order: Order, maker: Resting) -> None:
-        """Two orders of one account never trade: the mode says which of them expires."""
-        own, number = account.orders[maker.order_id], self._venue.next_id()
-        quantity = min(order.remaining, maker.whole)
-        if order.stp in ("EXPIRE_MAKER", "EXPIRE_BOTH"):
-            market.book.cancel(maker.order_id)
-            met = wire.prevention(order, maker.price, quantity)
-            self._expire_in_match(account, market, own, number, met)
-            self._reports.finish(account, own, market)
-        if order.stp in ("EXPIRE_TAKER", "EXPIRE_BOTH"):
-            self._expire_in_match(account, market, order, number, wire.prevention(own, maker.price, quantity))
-
-    def _expire_in_match(
-        self, account: Account, market: Market, order: Order, number: int, met: dict[str, Any]
-    ) -> None:
-        order.prevented, order.prevented_id = order.remaining, number
-        self._reports.end(account, market, order, "EXPIRED_IN_MATCH", "TRADE_PREVENTION", more=met)
 
     # ------------------------------------------------------------------ the rest
     def rest_or_expire(self, account: Account, market: Market, order: Order) -> None:

@@ -64,6 +64,10 @@ class Reports:
     def keep_account(self, account: Account) -> None:
         self._venue.store.put("account", account.account_id, account.as_row())
 
+    def keep_prevention(self, account: Account, row: dict[str, Any]) -> None:
+        account.preventions.append(row)
+        self._venue.store.put("prevention", row["preventedMatchId"], [account.account_id, row])
+
     def keep_fill(self, account: Account, market: Market, fill: dict[str, Any]) -> None:
         """A trade, or an allocation, which has an id of its own instead."""
         is_trade = "allocationId" not in fill

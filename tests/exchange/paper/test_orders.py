@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from exchange.paper.accounts import Account
 from exchange.paper.errors import ApiError
+from exchange.paper.orderapi import my_prevented_matches
 from exchange.paper.walletapi import totals
 from exchange.paper.wire import queried
 from tests.exchange.paper.people import Bench, D
@@ -123,6 +124,7 @@ def test_a_client_id_is_unique_among_open_orders_only(bench: Bench) -> None:
         ("EXPIRE_MAKER", "EXPIRED_IN_MATCH", "NEW"),
         ("EXPIRE_TAKER", "NEW", "EXPIRED_IN_MATCH"),
         ("EXPIRE_BOTH", "EXPIRED_IN_MATCH", "EXPIRED_IN_MATCH"),
+        ("DECREMENT", "EXPIRED_IN_MATCH", "EXPIRED_IN_MATCH"),
         ("NONE", "FILLED", "FILLED"),
     ],
 )
@@ -147,6 +149,43 @@ def test_a_prevented_trade_is_told_with_what_it_would_have_been(bench: Bench) ->
         "pL": "100.00000000", "pY": "40.00000000",
     }  # fmt: skip
     assert queried(maker)["preventedQuantity"] == "1.00000000"
+
+
+@pytest.mark.parametrize(
+    ("of_maker", "of_taker", "statuses"),
+    [("6", "2", ("NEW", "EXPIRED_IN_MATCH")), ("2", "6", ("EXPIRED_IN_MATCH", "NEW"))],
+)
+def test_both_become_smaller_by_what_they_would_have_traded(
+    bench: Bench, of_maker: str, of_taker: str, statuses: tuple[str, str]
+) -> None:
+    bench.fund(bench.alice, USDT="60", BTC="6")
+    maker = bench.order(bench.alice, "BUY", price="10", quantity=of_maker)
+    heard = bench.hear(bench.alice)
+    taker = bench.order(
+        bench.alice, "SELL", price="10", quantity=of_taker, selfTradePreventionMode="DECREMENT"
+    )
+    bench.venue.settle()
+    told = [(event["X"], event["A"], event["B"]) for event in heard if event.get("x") == "TRADE_PREVENTION"]
+    left = [(order.status, order.prevented) for order in (maker, taker)]
+    assert left == [(statuses[0], D(2)), (statuses[1], D(2))]
+    assert told == [(status, "2.00000000", "2.00000000") for status in statuses]
+    assert bench.held(bench.alice, "USDT")[1] == maker.remaining * 10
+    assert bench.held(bench.alice, "BTC")[1] == taker.remaining
+
+
+def test_prevented_matches_are_asked_for_by_their_id_or_by_an_order(bench: Bench) -> None:
+    bench.fund(bench.alice, USDT="100", BTC="1")
+    maker = bench.order(bench.alice, "SELL", price="100", quantity="1")
+    taker = bench.order(bench.alice, "BUY", price="100", quantity="0.4")
+    asked = {"symbol": "BTCUSDT", "orderId": str(taker.order_id)}
+    (row,) = my_prevented_matches(bench.venue, asked, bench.alice)
+    by_id = {"symbol": "BTCUSDT", "preventedMatchId": str(row["preventedMatchId"])}
+    assert my_prevented_matches(bench.venue, by_id, bench.alice) == [row]
+    assert (row["makerOrderId"], row["makerPreventedQuantity"], row["selfTradePreventionMode"]) == (
+        maker.order_id,
+        "1.00000000",
+        "EXPIRE_MAKER",
+    )
 
 
 def test_a_fok_order_does_not_count_its_own_accounts_offers(bench: Bench) -> None:
@@ -226,7 +265,7 @@ def test_a_closed_market_takes_no_order(bench: Bench) -> None:
         ({"side": "BUY", "type": "MARKET", "quantity": "1", "newClientOrderId": "a b"}, -1100),
         ({"side": "BUY", "type": "STOP_LOSS_LIMIT"}, -1102),
         ({"side": "BUY", "type": "MARKET", "quantity": "1", "stopPrice": "5"}, -1106),
-        ({"side": "BUY", "type": "MARKET", "quantity": "1", "selfTradePreventionMode": "DECREMENT"}, -1013),
+        ({"side": "BUY", "type": "MARKET", "quantity": "1", "selfTradePreventionMode": "TRANSFER"}, -1013),
     ],
 )
 def test_an_order_of_the_wrong_shape_gets_the_venues_own_code(
@@ -244,7 +283,21 @@ steps = st.lists(
         st.sampled_from(["alice", "bob"]),
         st.sampled_from(["BUY", "SELL"]),
         st.sampled_from(
-            ["GTC", "GTC", "IOC", "FOK", "MARKET", "CANCEL", "ICEBERG", "STOP", "TRAIL", "OCO", "OTO", "OPO"]
+            [
+                "GTC",
+                "GTC",
+                "IOC",
+                "FOK",
+                "MARKET",
+                "CANCEL",
+                "ICEBERG",
+                "STOP",
+                "TRAIL",
+                "OCO",
+                "OTO",
+                "OPO",
+                "AMEND",
+            ]
         ),
         st.integers(min_value=9_990, max_value=10_010),
         st.integers(min_value=1, max_value=70_000),
@@ -330,9 +383,14 @@ def _opo(account: Account, side: str, price: Decimal, quantity: str) -> None:
     BENCH.place_list(account, "opo", **_working("BUY", price, quantity), **pending)
 
 
+def _amend(account: Account, side: str, price: Decimal, quantity: str) -> None:
+    for order in list(account.open_orders())[:1]:
+        BENCH.venue.trading.amend(account, BENCH.market, order, D(quantity), order.client_id)
+
+
 KINDS: dict[str, Callable[[Account, str, Decimal, str], object]] = {
     "MARKET": lambda account, side, price, quantity: BENCH.order(account, side, "MARKET", quantity=quantity),
-    "ICEBERG": _iceberg, "STOP": _stop, "TRAIL": _trail, "OCO": _oco, "OTO": _oto, "OPO": _opo,
+    "ICEBERG": _iceberg, "STOP": _stop, "TRAIL": _trail, "OCO": _oco, "OTO": _oto, "OPO": _opo, "AMEND": _amend,
 }  # fmt: skip
 
 
