@@ -157,6 +157,41 @@ def test_without_keys_it_makes_and_prints_its_own_and_keeps_them(start: Start) -
     assert printed[0] == printed[1]
 
 
+def test_it_routes_orders_and_serves_listen_keys_when_started_so(start: Start, tmp_path: Path) -> None:
+    process = start("--keys", str(tmp_path / "keys.json"), "--sor", "--listen-keys")
+    caller = Caller(address(process))
+    groups = caller.get("/api/v3/exchangeInfo")["sors"]
+    key = caller.raw("POST", "/api/v3/userDataStream").json()
+    assert (groups[0]["symbols"], list(key)) == (["BTCUSDT", "BTCUSDC"], ["listenKey"])
+
+
+def test_orders_lists_and_what_they_lock_outlive_a_kill(start: Start, tmp_path: Path) -> None:
+    keys = str(tmp_path / "keys.json")
+    process = start("--keys", keys, "--pace", "0.1")
+    caller = Caller(address(process))
+    caller.deposit("BTC", "1")
+    pair = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.1", "aboveType": "LIMIT_MAKER", "abovePrice": "150000",
+            "belowType": "STOP_LOSS", "belowStopPrice": "60000"}  # fmt: skip
+    caller.signed("POST", "/api/v3/orderList/oco", **pair)
+    asked = {"symbol": "BTCUSDT", "side": "SELL", "type": "LIMIT", "timeInForce": "GTC", "price": "150000",
+             "quantity": "0.2", "icebergQty": "0.05"}  # fmt: skip
+    caller.signed("POST", "/api/v3/order", **asked)
+    before = open_state(caller)
+    process.kill()
+    process.wait()
+    again = Caller(address(start("--keys", keys)))
+    assert open_state(again) == before
+    assert again.signed("DELETE", "/api/v3/openOrders", symbol="BTCUSDT").status_code == 200
+    assert again.free("BTC") == 1
+
+
+def open_state(caller: Caller) -> tuple[Any, ...]:
+    """Open orders, open lists and balances."""
+    paths = ("openOrders", "openOrderList", "account")
+    answers = [caller.signed("GET", f"/api/v3/{path}").json() for path in paths]
+    return answers[0], answers[1], answers[2]["balances"]
+
+
 def test_it_ends_within_seconds_and_without_noise_when_told(start: Start) -> None:
     process = start()
     address(process)
