@@ -4,7 +4,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,9 @@ class Venue:
         levels: int = 500,
         deepest: int = 5000,
         routed: bool = False,
+        symbols: Collection[str] = (),
     ) -> None:
-        """`routed`: with a second market of bitcoin, and smart order routing over both.
+        """`routed`: with a second market of bitcoin, and smart order routing over both; `symbols`: these markets alone.
 
         `levels` of a book's side, `deepest` of BTCUSDT's; `crowd` of so many; `pace`: seconds a confirmation.
         """
@@ -77,7 +78,8 @@ class Venue:
         self.info: dict[str, Any] = {"rateLimits": self.limits.rows()}
         self.replay, self.crowd = replay, Crowd(crowd)
         recorded = replay.markets if replay else {}
-        rows = [row for row in live_symbols() if row["symbol"] not in recorded]
+        listed = [row for row in live_symbols() if not symbols or row["symbol"] in symbols]
+        rows = [row for row in listed if row["symbol"] not in recorded]
         rows += [routed_symbol()] if routed else []
         self.sors = [{"baseAsset": "BTC", "symbols": ["BTCUSDT", "BTCUSDC"]}] if routed else []
         self.live = {row["symbol"]: Market(row, self.store) for row in rows}

@@ -27,11 +27,16 @@ KEYS = {"trade": TRADE, "withdraw": WITHDRAW}
 D = Decimal
 
 
+def small() -> Venue:
+    """One market in memory, with others on its book."""
+    return Venue(None, KEYS, pace=0.1, levels=60, deepest=60, symbols=("BTCUSDT",))
+
+
 class Bench:
     """One market of a venue in memory, without anybody else on its book."""
 
     def __init__(self, symbol: str = "BTCUSDT", venue: Venue | None = None) -> None:
-        self.venue = venue or Venue(None, KEYS, levels=0, deepest=0)
+        self.venue = venue or Venue(None, KEYS, levels=0, deepest=0, symbols=(symbol, "BNBUSDT"))
         self.market: Market = self.venue.live[symbol]
         self.events: list[tuple[int, dict[str, Any]]] = []
         self.alice, self.bob = self.venue.accounts[MAIN], self._another("bob")

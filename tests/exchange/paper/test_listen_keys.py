@@ -6,7 +6,7 @@ import pytest
 
 from exchange.paper.venue import Venue
 from tests.exchange.paper.listening import Socket
-from tests.exchange.paper.people import Caller, wait_for
+from tests.exchange.paper.people import Caller, small, wait_for
 
 PATH = "/api/v3/userDataStream"
 
@@ -14,6 +14,11 @@ PATH = "/api/v3/userDataStream"
 def asked(caller: Caller, method: str, key: str = "") -> tuple[int, dict[str, Any]]:
     answer = caller.raw(method, PATH, query=f"listenKey={key}" if key else "")
     return answer.status_code, answer.json()
+
+
+@pytest.fixture
+def venue() -> Venue:
+    return small()
 
 
 @pytest.fixture

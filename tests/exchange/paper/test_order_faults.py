@@ -9,7 +9,7 @@ import requests
 from exchange.paper.limits import ORDERS_10S
 from exchange.paper.venue import Venue
 from tests.exchange.paper.listening import Socket
-from tests.exchange.paper.people import KEYS, TRADE, Bench, Caller, D, serving, wait_for
+from tests.exchange.paper.people import TRADE, Bench, Caller, D, serving, small, wait_for
 from tests.exchange.paper.test_socketapi import ask, signed
 
 LIMIT = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01"}
@@ -20,7 +20,7 @@ Act = Callable[[Caller], requests.Response]
 @pytest.fixture(scope="module")
 def lasting() -> Iterator[Caller]:
     """The trader of a venue that serves all tests whose faults are over when they have struck."""
-    with serving(Venue(None, KEYS, pace=0.1, levels=60, deepest=60)) as url:
+    with serving(small()) as url:
         caller = Caller(url)
         caller.deposit("USDT", "900000")
         caller.deposit("BTC", "9")
@@ -35,6 +35,11 @@ def funded(lasting: Caller) -> Iterator[Caller]:
     yield lasting
     lasting.door("fault", do="clear")
     lasting.signed("DELETE", "/api/v3/openOrders", symbol="BTCUSDT")
+
+
+@pytest.fixture
+def venue() -> Venue:
+    return small()
 
 
 @pytest.fixture

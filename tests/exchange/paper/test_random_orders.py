@@ -29,7 +29,7 @@ class Flow:
 
     def __init__(self, seed: int) -> None:
         self.dice = random.Random(seed)
-        self.venue = Venue(None, KEYS, levels=60, deepest=60, routed=True)
+        self.venue = Venue(None, KEYS, levels=60, deepest=60, routed=True, symbols=("BTCUSDT", "BNBUSDT"))
         self.venue.limits.orders_10s = self.venue.limits.orders_day = 10**9
         self.account, self.market = self.venue.accounts[MAIN], self.venue.live["BTCUSDT"]
         self.market.filters.rows["MAX_NUM_ALGO_ORDERS"]["maxNumAlgoOrders"] = 40
