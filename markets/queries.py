@@ -111,8 +111,9 @@ class PublishedBook:
     asks: Sequence[Level]
 
     def facing(self, side: str) -> Sequence[Level]:
-        """What an order of this side takes, best first."""
-        return self.asks if side == "BUY" else self.bids
+        """What an order of this side takes, best first, as far as nothing is missing between."""
+        levels = self.asks if side == "BUY" else self.bids
+        return levels if self.known is None else levels[: self.known]
 
     @property
     def age_ms(self) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from markets import queries
 from markets.walks import walk
 from tests.markets.walking import walk_and_execute
 
@@ -66,6 +67,14 @@ def test_no_level_beyond_the_limit_is_taken(side: str, limit: str, quantity: str
 def test_slippage_is_told_in_basis_points_of_the_best_price() -> None:
     found = walk([("100", "1"), ("102", "1")], "BUY", quantity=D(2))
     assert (found.average, found.slippage_bps) == (D(101), D(100))
+
+
+def test_a_walk_never_jumps_over_what_is_not_known() -> None:
+    """Of a hundred levels a snapshot told, of one far away an event: what lies between nobody here knows."""
+    asks = [*((str(1000 + number), "1") for number in range(100)), ("5000", "1000")]
+    shown = queries.PublishedBook("BTCUSDT", 1, 1, 1, 1, "LIVE", 100, BIDS, asks)
+    found = walk(shown.facing("BUY"), "BUY", quantity=D(150))
+    assert (found.quantity, found.worst, found.is_complete, found.is_beyond) == (D(100), D(1099), False, True)
 
 
 def test_an_empty_side_gives_nothing() -> None:

@@ -16,6 +16,7 @@ from tests.exchange.paper.people import KEYS
 PLENTY = Decimal(10**12)
 ORDERS_A_VENUE = 250  # large orders empty a book; then a new one is laid out
 DEEPEST = 5000
+UNIT = Decimal("1e-8")
 
 
 @dataclass
@@ -97,6 +98,8 @@ def differences(
         "quantity": (priced.quantity, executed),
         "quote": (priced.quote, total),
         "worst": (priced.worst, worst),
+        # Of a level of several orders the venue rounds each trade: less than a unit for each further trade.
+        "the venue's own quote": (True, 0 <= total - order.quote <= UNIT * (len(fills) - levels_of(fills))),
         "complete": (priced.is_complete, order.executed == wanted and not priced.is_beyond),
     }
     if "quantity" in asked:
@@ -106,6 +109,10 @@ def differences(
         for name, (ours, theirs) in pairs.items()
         if ours != theirs
     ]
+
+
+def levels_of(fills: list[dict[str, Any]]) -> int:
+    return len({fill["price"] for fill in fills})
 
 
 def summed(fills: list[dict[str, Any]]) -> tuple[Decimal, Decimal, Decimal | None]:
