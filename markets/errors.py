@@ -50,22 +50,22 @@ class FilterViolation(DomainError):
 
 
 class OffTick(FilterViolation):
-    def __init__(self, tick: Decimal, nearest: Decimal) -> None:
+    def __init__(self, field: str, tick: Decimal, nearest: Decimal) -> None:
         super().__init__(
             _("The price must be a multiple of %(step)s; nearest %(nearest)s."),
             code="off_tick",
-            field="price",
+            field=field,
             nearest=nearest,
             step=plain(tick),
         )
 
 
 class OffStep(FilterViolation):
-    def __init__(self, step: Decimal, nearest: Decimal) -> None:
+    def __init__(self, field: str, step: Decimal, nearest: Decimal) -> None:
         super().__init__(
             _("The amount must be a multiple of %(step)s; nearest %(nearest)s."),
             code="off_step",
-            field="quantity",
+            field=field,
             nearest=nearest,
             step=plain(step),
         )

@@ -59,11 +59,15 @@ class _Order:
     price: Decimal | None
     quantity: Decimal | None
     quote_quantity: Decimal | None
+    stop_price: Decimal | None
+    trailing_delta: int | None
+    iceberg_quantity: Decimal | None
     reference: Decimal | None
 
     @property
     def is_market(self) -> bool:
-        return self.type == "MARKET"
+        """It trades at whatever the book offers, at once or when it is triggered."""
+        return self.type in ("MARKET", "STOP_LOSS", "TAKE_PROFIT")
 
     @property
     def amount_field(self) -> str:
@@ -71,8 +75,8 @@ class _Order:
 
     @property
     def worth(self) -> Decimal | None:
-        """What one of it counts as: a market order has no price of its own, the reference stands in."""
-        return self.reference if self.is_market else self.price
+        """What one of it counts as: a market order has no price of its own, its stop or the reference stands in."""
+        return (self.stop_price or self.reference) if self.is_market else self.price
 
     @property
     def notional(self) -> Decimal | None:
@@ -90,6 +94,9 @@ def check(
     price: Decimal | None = None,
     quantity: Decimal | None = None,
     quote_quantity: Decimal | None = None,
+    stop_price: Decimal | None = None,
+    trailing_delta: int | None = None,
+    iceberg_quantity: Decimal | None = None,
     reference: Decimal | None = None,
 ) -> None:
     """Raises the first FilterViolation, naming field and nearest valid value.
@@ -97,11 +104,19 @@ def check(
     Filters that count what the whole venue account has open or holds (MAX_NUM_…, MAX_POSITION, MAX_ASSET) are the
     house's, not the customer's: the venue's own refusal of them is relayed.
     """
-    order = _Order(tuple(filters), side, type, price, quantity, quote_quantity, reference)
+    order = _Order(
+        tuple(filters), side, type, price, quantity, quote_quantity, stop_price, trailing_delta, iceberg_quantity,
+        reference,
+    )  # fmt: skip
     for item in order.filters:
         rule = _RULES.get(str(item.get("filterType")))
         if rule is not None:
             rule(item, order)
+
+
+def waits_above(type: str, side: str) -> bool:
+    """True when a price that rises to its stop triggers the order (binance.md 10)."""
+    return type.startswith("STOP_LOSS") == (side == "BUY")
 
 
 def number(item: Filter, name: str) -> Decimal:
@@ -118,29 +133,37 @@ def _within_steps(value: Decimal, step: Decimal, low: Decimal, high: Decimal, *,
 
 
 def _price(item: Filter, order: _Order) -> None:
-    if order.price is None:
-        return
+    for field, price in (("price", order.price), ("stop_price", order.stop_price)):
+        if price is not None:
+            _one_price(item, order, field, price)
+
+
+def _one_price(item: Filter, order: _Order, field: str, price: Decimal) -> None:
     low, high, tick = number(item, "minPrice"), number(item, "maxPrice"), number(item, "tickSize")
-    nearest = _within_steps(order.price, tick, low, high, up=order.side == "SELL")
-    if low and order.price < low:
-        raise TooLow("price_too_low", "price", low, nearest)
-    if high and order.price > high:
-        raise TooHigh("price_too_high", "price", high, nearest)
-    if not is_multiple(order.price, tick):
-        raise OffTick(tick, nearest)
+    nearest = _within_steps(price, tick, low, high, up=order.side == "SELL")
+    if low and price < low:
+        raise TooLow("price_too_low", field, low, nearest)
+    if high and price > high:
+        raise TooHigh("price_too_high", field, high, nearest)
+    if not is_multiple(price, tick):
+        raise OffTick(field, tick, nearest)
 
 
 def _lot(item: Filter, order: _Order) -> None:
-    if order.quantity is None:
-        return
+    for field, quantity in (("quantity", order.quantity), ("iceberg_quantity", order.iceberg_quantity)):
+        if quantity is not None:
+            _one_quantity(item, field, quantity)
+
+
+def _one_quantity(item: Filter, field: str, quantity: Decimal) -> None:
     low, high, step = number(item, "minQty"), number(item, "maxQty"), number(item, "stepSize")
-    nearest = _within_steps(order.quantity, step, low, high, up=False)
-    if low and order.quantity < low:
-        raise TooLow("quantity_too_small", "quantity", low, nearest)
-    if high and order.quantity > high:
-        raise TooHigh("quantity_too_large", "quantity", high, nearest)
-    if not is_multiple(order.quantity, step):
-        raise OffStep(step, nearest)
+    nearest = _within_steps(quantity, step, low, high, up=False)
+    if low and quantity < low:
+        raise TooLow("quantity_too_small", field, low, nearest)
+    if high and quantity > high:
+        raise TooHigh("quantity_too_large", field, high, nearest)
+    if not is_multiple(quantity, step):
+        raise OffStep(field, step, nearest)
 
 
 def _market_lot(item: Filter, order: _Order) -> None:
@@ -202,6 +225,26 @@ def _near(order: _Order, down: Decimal, up: Decimal) -> None:
         raise FarFromMarket(first, last if up else None, first if is_low else last)
 
 
+def _iceberg_parts(item: Filter, order: _Order) -> None:
+    most = number(item, "limit")
+    if order.iceberg_quantity is None or order.quantity is None or not most:
+        return
+    if order.iceberg_quantity * most < order.quantity:
+        least = ceil_to_step(_UP.divide(order.quantity, most), step_size(order.filters))
+        raise TooLow("iceberg_quantity_too_small", "iceberg_quantity", least, least)
+
+
+def _trailing_delta(item: Filter, order: _Order) -> None:
+    if order.trailing_delta is None:
+        return
+    way = "Above" if waits_above(order.type, order.side) else "Below"
+    low, high = number(item, f"minTrailing{way}Delta"), number(item, f"maxTrailing{way}Delta")
+    if low and order.trailing_delta < low:
+        raise TooLow("trailing_delta_too_small", "trailing_delta", low, low)
+    if high and order.trailing_delta > high:
+        raise TooHigh("trailing_delta_too_large", "trailing_delta", high, high)
+
+
 _RULES: dict[str, Callable[[Filter, _Order], None]] = {
     "PRICE_FILTER": _price,
     "LOT_SIZE": _lot,
@@ -210,6 +253,8 @@ _RULES: dict[str, Callable[[Filter, _Order], None]] = {
     "NOTIONAL": _notional,
     "PERCENT_PRICE": _percent,
     "PERCENT_PRICE_BY_SIDE": _percent_by_side,
+    "ICEBERG_PARTS": _iceberg_parts,
+    "TRAILING_DELTA": _trailing_delta,
 }
 
 

@@ -33,6 +33,13 @@ class TicketIn(serializers.Serializer[Any]):
     price = MoneyField(required=False, allow_null=True)
     quantity = MoneyField(required=False, allow_null=True)
     quote_quantity = MoneyField(required=False, allow_null=True)
+    stop_price = MoneyField(required=False, allow_null=True)
+    trailing_delta = serializers.IntegerField(
+        required=False, allow_null=True, help_text="Basis points from the best price since, a whole number."
+    )
+    iceberg_quantity = MoneyField(
+        required=False, allow_null=True, help_text="How much of it the book shows at a time."
+    )
     client_order_id = serializers.CharField(
         max_length=64, required=False, help_text="Yours, unique for ever: a repeat gives the first order."
     )
@@ -44,6 +51,8 @@ class OrderOut(serializers.ModelSerializer[Order]):
     price = MoneyField()
     quantity = MoneyField()
     quote_quantity = MoneyField()
+    stop_price = MoneyField()
+    iceberg_quantity = MoneyField()
     cumulative_quantity = MoneyField()
     cumulative_quote = MoneyField()
 
@@ -51,7 +60,8 @@ class OrderOut(serializers.ModelSerializer[Order]):
         model = Order
         fields = [
             "id", "client_order_id", "symbol", "side", "type", "time_in_force", "status", "reason_code", "reason",
-            "price", "quantity", "quote_quantity", "cumulative_quantity", "cumulative_quote", "fee_bps",
+            "price", "quantity", "quote_quantity", "stop_price", "trailing_delta", "iceberg_quantity",
+            "cumulative_quantity", "cumulative_quote", "fee_bps",
             "cancel_requested_at", "created_at", "updated_at", "finished_at",
         ]  # fmt: skip
 

@@ -1,11 +1,13 @@
 """What orders refuse, and how the venue's refusals are told to a customer (binance.md 12)."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from exchange.errors import Conflict, DomainError, NotFound, Unavailable
+from exchange.money import plain
 
 Text = str | Promise
 
@@ -36,6 +38,20 @@ class PricesDelayed(Unavailable):
 class NoLiquidity(DomainError):
     code = "no_liquidity"
     message = _("There is nobody on the other side of the book right now.")
+
+
+class NotOffered(DomainError):
+    code = "not_offered"
+    message = _("This market does not offer that.")
+
+
+class WouldTrigger(DomainError):
+    code = "would_trigger"
+    above = _("The stop price must be above the last price, %(last)s: it would trigger at once.")
+    below = _("The stop price must be below the last price, %(last)s: it would trigger at once.")
+
+    def __init__(self, *, is_above: bool, last: Decimal) -> None:
+        super().__init__(self.above if is_above else self.below, field="stop_price", last=plain(last))
 
 
 class NonceReused(Conflict):
@@ -83,6 +99,13 @@ _BY_TEXT = {
     "Order would immediately match and take.": Told(
         "would_take", _("A post-only order may not trade at once; nothing was placed.")
     ),
+    "Order would trigger immediately.": Told(
+        "would_trigger", _("The last price has passed the stop price already; nothing was placed.")
+    ),
+    "Stop price would trigger immediately.": Told(
+        "would_trigger", _("The last price has passed the stop price already; nothing was placed.")
+    ),
+    "IcebergQty exceeds QTY.": Told("bad_amount", _("The visible part is more than the whole.")),
     "Market is closed.": Told("market_closed", _("This market takes no new orders at the moment.")),
     "Account has insufficient balance for requested action.": UNAVAILABLE,
     "This action is disabled on this account.": UNAVAILABLE,
@@ -90,6 +113,17 @@ _BY_TEXT = {
     "Rest API trading is not enabled.": UNAVAILABLE,
     "Market orders are not supported for this symbol.": Told(
         "not_supported", _("This market takes no market orders.")
+    ),
+    **dict.fromkeys(
+        (
+            "Iceberg orders are not supported for this symbol.",
+            "Stop loss orders are not supported for this symbol.",
+            "Stop loss limit orders are not supported for this symbol.",
+            "Take profit orders are not supported for this symbol.",
+            "Take profit limit orders are not supported for this symbol.",
+            "Trailing stop orders are not supported for this symbol.",
+        ),
+        Told("not_offered", _("This market does not offer that kind of order.")),
     ),
     "Price * QTY is zero or less.": Told("bad_amount", _("Price times amount is too small.")),
     "Order book liquidity is less than LOT_SIZE filter minimum quantity.": Told(
@@ -104,6 +138,8 @@ _BY_FILTER = {
     "MARKET_LOT_SIZE": Told("lot_size", _("The amount is outside the market's limits for market orders.")),
     "MIN_NOTIONAL": Told("min_notional", _("The order's value is too small for this market.")),
     "NOTIONAL": Told("notional", _("The order's value is outside this market's limits.")),
+    "ICEBERG_PARTS": Told("iceberg_parts", _("The visible part is too small for so large an order.")),
+    "TRAILING_DELTA": Told("trailing_delta", _("The trailing distance is outside this market's limits.")),
 }
 _HOUSE_FILTERS = ("MAX_NUM_", "EXCHANGE_MAX_", "MAX_POSITION", "MAX_ASSET")
 _BY_CODE = {

@@ -20,7 +20,12 @@ class Side(models.TextChoices):
 
 class Type(models.TextChoices):
     LIMIT = "LIMIT", _("limit")
+    LIMIT_MAKER = "LIMIT_MAKER", _("post only")
     MARKET = "MARKET", _("market")
+    STOP_LOSS = "STOP_LOSS", _("stop")
+    STOP_LOSS_LIMIT = "STOP_LOSS_LIMIT", _("stop limit")
+    TAKE_PROFIT = "TAKE_PROFIT", _("take profit")
+    TAKE_PROFIT_LIMIT = "TAKE_PROFIT_LIMIT", _("take profit limit")
 
 
 class TimeInForce(models.TextChoices):
@@ -50,11 +55,16 @@ class Order(models.Model):
     request_hash = models.CharField(max_length=64)
     market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+")
     side = models.CharField(max_length=4, choices=Side)
-    type = models.CharField(max_length=8, choices=Type)
+    type = models.CharField(max_length=20, choices=Type)
     time_in_force = models.CharField(max_length=3, choices=TimeInForce, blank=True)
     price = amount_field(null=True)
     quantity = amount_field(null=True)
     quote_quantity = amount_field(null=True)
+    stop_price = amount_field(null=True)
+    trailing_delta = models.PositiveIntegerField(
+        null=True, help_text=_("Basis points from the best price since.")
+    )
+    iceberg_quantity = amount_field(null=True)
     protection_price = amount_field(null=True)
     fee_bps = models.PositiveSmallIntegerField()
     status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
@@ -78,6 +88,10 @@ class Order(models.Model):
             models.CheckConstraint(
                 condition=~Q(type="LIMIT") | (Q(price__gt=0) & Q(quantity__gt=0)),
                 name="limit_order_has_price_and_quantity",
+            ),
+            models.CheckConstraint(
+                condition=~Q(type__in=["STOP_LOSS", "TAKE_PROFIT"]) | Q(side="SELL"),
+                name="bought_only_up_to_a_limit",
             ),
         ]
         indexes = [
@@ -109,6 +123,9 @@ class VenueOrder(models.Model):
     price = amount_field(null=True)
     quantity = amount_field(null=True)
     quote_quantity = amount_field(null=True)
+    stop_price = amount_field(null=True)
+    trailing_delta = models.PositiveIntegerField(null=True)
+    iceberg_quantity = amount_field(null=True)
     timestamp_ms = models.BigIntegerField(help_text=_("Signed with exactly this; nobody sends late."))
     recv_window_ms = models.PositiveIntegerField()
     send_by = models.DateTimeField()

@@ -343,6 +343,9 @@ class PlaceOrder:
     price: Decimal | None = None
     quantity: Decimal | None = None
     quote_quantity: Decimal | None = None
+    stop_price: Decimal | None = None
+    trailing_delta: int | None = None
+    iceberg_quantity: Decimal | None = None
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,9 @@ class Rest:
             "price": _plain(order.price),
             "quantity": _plain(order.quantity),
             "quoteOrderQty": _plain(order.quote_quantity),
+            "stopPrice": _plain(order.stop_price),
+            "trailingDelta": str(order.trailing_delta or ""),
+            "icebergQty": _plain(order.iceberg_quantity),
         }
         pairs: Pairs = [("symbol", order.symbol), ("side", order.side), ("type", order.type)]
         pairs += [(name, value) for name, value in optional.items() if value]

@@ -78,6 +78,9 @@ def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Ord
                 price=ticket.price,
                 quantity=ticket.quantity,
                 quote_quantity=ticket.quote_quantity,
+                stop_price=ticket.stop_price,
+                trailing_delta=ticket.trailing_delta,
+                iceberg_quantity=ticket.iceberg_quantity,
                 protection_price=plan.protection_price,
                 fee_bps=market.fee_bps,
             )
@@ -92,6 +95,9 @@ def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Ord
         price=plan.price,
         quantity=plan.quantity,
         quote_quantity=plan.quote_quantity,
+        stop_price=ticket.stop_price,
+        trailing_delta=ticket.trailing_delta,
+        iceberg_quantity=ticket.iceberg_quantity,
         timestamp_ms=gate.clock().now_ms(),
         recv_window_ms=settings.RECV_WINDOW_MS,
         send_by=timezone.now() + timedelta(milliseconds=settings.ORDER_SEND_BY_MS),
@@ -189,4 +195,7 @@ def _request(venue_order: VenueOrder, symbol: str) -> PlaceOrder:
         price=venue_order.price,
         quantity=venue_order.quantity,
         quote_quantity=venue_order.quote_quantity,
+        stop_price=venue_order.stop_price,
+        trailing_delta=venue_order.trailing_delta,
+        iceberg_quantity=venue_order.iceberg_quantity,
     )

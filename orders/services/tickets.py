@@ -15,8 +15,9 @@ from markets import queries as markets
 from markets import rules as filters
 from markets.models import Market
 from orders import rules
-from orders.errors import BadTicket, MarketClosed, NoLiquidity, PricesDelayed
-from orders.models import Side, TimeInForce, Type
+from orders.errors import BadTicket, MarketClosed, NoLiquidity, NotOffered, PricesDelayed, WouldTrigger
+from orders.models import Side, Type
+from orders.services.shapes import check_shape
 
 _NONCE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
@@ -33,11 +34,21 @@ class Ticket:
     price: Decimal | None = None
     quantity: Decimal | None = None
     quote_quantity: Decimal | None = None
+    stop_price: Decimal | None = None
+    trailing_delta: int | None = None
+    iceberg_quantity: Decimal | None = None
 
     @property
     def request_hash(self) -> str:
         numbers = [None if n is None else plain(n) for n in (self.price, self.quantity, self.quote_quantity)]
         body = [self.symbol, self.side, self.type, self.time_in_force, *numbers]
+        # What an order does not say is not in its hash: it stays the same when tickets learn to say more.
+        more = {
+            "stop_price": self.stop_price,
+            "trailing_delta": self.trailing_delta,
+            "iceberg_quantity": self.iceberg_quantity,
+        }
+        body += [f"{name}={plain(Decimal(value))}" for name, value in more.items() if value is not None]
         return hashlib.sha256(json.dumps(body).encode()).hexdigest()
 
 
@@ -55,71 +66,75 @@ class Plan:
     protection_price: Decimal | None = None
 
 
-def check_shape(ticket: Ticket) -> None:
-    """Refuses a ticket whose fields do not make an order, naming the field."""
+def check_ticket(ticket: Ticket) -> None:
+    """Refuses a ticket that is no order, naming the field."""
     if not _NONCE.fullmatch(ticket.nonce):
         raise BadTicket(
             _("Use 1 to 64 letters, digits, dots, dashes or underscores."), field="client_order_id"
         )
-    if ticket.side not in Side.values:
-        raise BadTicket(_("Say BUY or SELL."), field="side")
-    if ticket.type == Type.LIMIT:
-        _check_limit(ticket)
-    elif ticket.type == Type.MARKET:
-        _check_market(ticket)
-    else:
-        raise BadTicket(_("This kind of order is not offered."), field="type")
+    check_shape(ticket)
 
 
-def _check_limit(ticket: Ticket) -> None:
-    if ticket.time_in_force not in TimeInForce.values:
-        raise BadTicket(_("Say GTC, IOC or FOK."), field="time_in_force")
-    if ticket.quote_quantity is not None:
-        raise BadTicket(_("A limit order is given by amount, not by total."), field="quote_quantity")
-    for name in ("price", "quantity"):
-        if not getattr(ticket, name):
-            raise BadTicket(_("Enter more than zero."), field=name)
-
-
-def _check_market(ticket: Ticket) -> None:
-    if ticket.time_in_force:
-        raise BadTicket(_("A market order has no time in force."), field="time_in_force")
-    if ticket.price is not None:
-        raise BadTicket(_("A market order has no price."), field="price")
-    if (ticket.quantity is None) == (ticket.quote_quantity is None):
-        raise BadTicket(_("Give the amount or the total, one of them."), field="quantity")
-    if not (ticket.quantity or ticket.quote_quantity):
-        raise BadTicket(
-            _("Enter more than zero."), field="quantity" if ticket.quantity is not None else "quote_quantity"
-        )
+def _require_offered(market: Market, ticket: Ticket) -> None:
+    """The venue says of each market which types it takes there."""
+    is_offered = not market.order_types or ticket.type in market.order_types
+    if not is_offered or (ticket.trailing_delta is not None and "TRAILING_STOP" not in market.abilities):
+        raise NotOffered(field="type" if not is_offered else "trailing_delta")
+    if ticket.iceberg_quantity is not None and "ICEBERG" not in market.abilities:
+        raise NotOffered(field="iceberg_quantity")
 
 
 def plan_of(market: Market, ticket: Ticket) -> Plan:
     """What would be sent for the ticket; refuses what the market's rules or the state of its book refuse."""
     if not market.is_trading:
         raise MarketClosed()
-    check_shape(ticket)
+    check_ticket(ticket)
+    _require_offered(market, ticket)
     book = markets.published_book(market.symbol)
-    if ticket.type == Type.LIMIT:
-        return _limit_plan(market, ticket, book)
+    if ticket.type != Type.MARKET:
+        return _waiting_plan(market, ticket, book)
     now_ms = time.time_ns() // 1_000_000
     if book is None or not book.is_fresh(now_ms, settings.BOOK_STALE_SECONDS):
         raise PricesDelayed()
     return _market_plan(market, ticket, book)
 
 
-def _limit_plan(market: Market, ticket: Ticket, book: markets.PublishedBook | None) -> Plan:
+def _waiting_plan(market: Market, ticket: Ticket, book: markets.PublishedBook | None) -> Plan:
+    """Of an order that says itself at what price it trades, or from what price on."""
     filters.check(
         market.filters,
         side=ticket.side,
         type=ticket.type,
         price=ticket.price,
         quantity=ticket.quantity,
+        stop_price=ticket.stop_price,
+        trailing_delta=ticket.trailing_delta,
+        iceberg_quantity=ticket.iceberg_quantity,
         reference=book.middle if book else None,
     )
+    _require_to_wait(market, ticket)
     return _plan(
-        market, ticket, type="LIMIT", tif=ticket.time_in_force, price=ticket.price, quantity=ticket.quantity
+        market,
+        ticket,
+        type=ticket.type,
+        tif=ticket.time_in_force,
+        price=ticket.price,
+        quantity=ticket.quantity,
     )
+
+
+def _require_to_wait(market: Market, ticket: Ticket) -> None:
+    """A stop that the last price has passed already would trigger at once, which the venue refuses."""
+    if ticket.stop_price is None:
+        return
+    last = markets.ticker(market.symbol)
+    now_ms = time.time_ns() // 1_000_000
+    if last is None or not last.is_fresh(now_ms, settings.BOOK_STALE_SECONDS):
+        return
+    price = Decimal(last.last)
+    is_above = filters.waits_above(ticket.type, ticket.side)
+    if ticket.stop_price <= price if is_above else ticket.stop_price >= price:
+        raise WouldTrigger(is_above=is_above, last=price)
 
 
 def _market_plan(market: Market, ticket: Ticket, book: markets.PublishedBook) -> Plan:

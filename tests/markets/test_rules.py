@@ -37,7 +37,8 @@ BY_SIDE = {
 def refusal(filters: list[dict[str, Any]], side: str = "BUY", type: str = "LIMIT", **texts: str) -> Any:
     """(code, field, nearest) of the violation; None when the order passes."""
     try:
-        rules.check(filters, side=side, type=type, **{name: Decimal(text) for name, text in texts.items()})
+        amounts: dict[str, Any] = {name: Decimal(text) for name, text in texts.items()}
+        rules.check(filters, side=side, type=type, **amounts)
     except FilterViolation as violation:
         return violation.code, violation.field, violation.nearest
     return None

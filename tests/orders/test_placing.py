@@ -308,7 +308,7 @@ BAD = [
     ({"quantity": Decimal("0.000001")}, "quantity"),
     ({"quantity": Decimal("0.00001")}, "quantity"),
     ({"side": "HOLD"}, "side"),
-    ({"type": "STOP_LOSS"}, "type"),
+    ({"type": "TRAILING_STOP"}, "type"),
     ({"time_in_force": "GTX"}, "time_in_force"),
     ({"price": None}, "price"),
     ({"quantity": None}, "quantity"),
