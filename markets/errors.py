@@ -125,3 +125,21 @@ class FarFromMarket(FilterViolation):
             low=plain(low),
             high="" if high is None else plain(high),
         )
+
+
+class OddTrailingDelta(FilterViolation):
+    """Bounds and nearest value are basis points; people read percent. A `high` of zero is no bound."""
+
+    def __init__(self, low: Decimal, high: Decimal, nearest: Decimal) -> None:
+        if high:
+            message = _("The trailing distance must be from %(low)s%% to %(high)s%%.")
+        else:
+            message = _("The trailing distance must be at least %(low)s%%.")
+        super().__init__(
+            message,
+            code="trailing_delta",
+            field="trailing_delta",
+            nearest=nearest,
+            low=plain(low / 100),
+            high=plain(high / 100),
+        )

@@ -16,6 +16,7 @@ from markets.errors import (
     AboveMaxNotional,
     BelowMinNotional,
     FarFromMarket,
+    OddTrailingDelta,
     OffStep,
     OffTick,
     TooHigh,
@@ -239,10 +240,8 @@ def _trailing_delta(item: Filter, order: _Order) -> None:
         return
     way = "Above" if waits_above(order.type, order.side) else "Below"
     low, high = number(item, f"minTrailing{way}Delta"), number(item, f"maxTrailing{way}Delta")
-    if low and order.trailing_delta < low:
-        raise TooLow("trailing_delta_too_small", "trailing_delta", low, low)
-    if high and order.trailing_delta > high:
-        raise TooHigh("trailing_delta_too_large", "trailing_delta", high, high)
+    if (low and order.trailing_delta < low) or (high and order.trailing_delta > high):
+        raise OddTrailingDelta(low, high, low if order.trailing_delta < low else high)
 
 
 _RULES: dict[str, Callable[[Filter, _Order], None]] = {

@@ -16,7 +16,7 @@ from markets import queries as markets
 from markets import rules
 from markets.models import Market
 from orders import queries
-from orders.models import Status
+from orders.models import Status, Type
 
 LEVELS = 15
 
@@ -51,6 +51,17 @@ def public_part(market: Market) -> dict[str, Any]:
         "step": rules.step_size(market.filters),
         "min_notional": rules.min_notional(market.filters),
         "listed": markets.shown(),
+    }
+
+
+def offer(market: Market) -> dict[str, bool]:
+    """Which parts of the ticket make sense in this market."""
+    types = set(market.order_types) or set(Type.values)
+    return {
+        "has_stops": {Type.STOP_LOSS_LIMIT, Type.TAKE_PROFIT_LIMIT} <= types,
+        "can_rest": Type.LIMIT_MAKER in types,
+        "can_hide": "ICEBERG" in market.abilities,
+        "can_trail": "TRAILING_STOP" in market.abilities,
     }
 
 
@@ -106,6 +117,8 @@ def texts() -> dict[str, str]:
         "syncing": _("The book is being rebuilt. New orders wait until it is complete."),
         "paused": _("New orders wait until prices are live again. Cancelling works."),
         "spread": _("Spread {spread} ({percent}%)"),
+        "waitsFor": _("from {price}"),
+        "trails": _("trailing {percent}%"),
         "noCandles": _("No candles for this interval yet."),
         "chartFailed": _("The candles could not be loaded. Try another interval or reload the page."),
         "sending": _("Sending…"),
@@ -128,8 +141,7 @@ def texts() -> dict[str, str]:
         "SELL": _("Sold"),
         "buy": _("Buy"),
         "sell": _("Sell"),
-        "limit": _("limit"),
-        "market": _("market"),
+        **{kind.value.lower(): str(kind.label) for kind in Type},
         "notANumber": _("Enter a plain number such as 1234.5."),
         "noOpen": _("No open orders."),
         "noFills": _("No fills yet."),

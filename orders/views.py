@@ -68,13 +68,17 @@ def show_trade(request: HttpRequest, market: Market, form: TicketForm, status: i
         "obstacle": obstacle,
         "config": screen.settings_of(market, obstacle),
         "texts": screen.texts(),
+        **screen.offer(market),
         "intervals": ("1m", "5m", "15m", "1h", "4h", "1d", "1w"),
     }
     return render(request, "orders/trade.html", {**screen.public_part(market), **own, **page}, status=status)
 
 
 def ticket_of(symbol: str, found: dict[str, Any]) -> services.Ticket:
-    names = ("side", "type", "time_in_force", "price", "quantity", "quote_quantity", "nonce")
+    names = (
+        "side", "type", "time_in_force", "price", "quantity", "quote_quantity", "stop_price", "trailing_delta",
+        "iceberg_quantity", "nonce",
+    )  # fmt: skip
     return services.Ticket(symbol=symbol, **{name: found[name] for name in names})
 
 

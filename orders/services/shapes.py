@@ -28,7 +28,7 @@ class Shape:
     may_be_iceberg: bool = False
 
 
-SHAPES = {
+SHAPES: dict[str, Shape] = {
     Type.LIMIT: Shape(has_time=True, may_be_iceberg=True),
     Type.LIMIT_MAKER: Shape(may_be_iceberg=True),
     Type.MARKET: Shape(has_price=False, may_be_by_total=True),
@@ -45,7 +45,7 @@ def check_shape(ticket: "Ticket") -> None:
         raise BadTicket(_("Say BUY or SELL."), field="side")
     if ticket.type not in Type.values:
         raise BadTicket(_("This kind of order is not offered."), field="type")
-    shape = SHAPES[Type(ticket.type)]
+    shape = SHAPES[ticket.type]
     _check_time(ticket, shape)
     _check_price(ticket, shape)
     _check_amount(ticket, shape)

@@ -92,6 +92,33 @@ def test_a_limit_order_is_placed_seen_and_canceled(trade: Page) -> None:
     expect(trade.locator("[data-open-rows] tr")).to_have_count(held_before, timeout=SOON)
 
 
+def test_a_stop_is_placed_says_what_it_waits_for_and_is_canceled(trade: Page) -> None:
+    choose(trade, "type", "STOP")
+    choose(trade, "side", "SELL")
+    trade.select_option("[name=stop_kind]", "STOP_LOSS")
+    expect(trade.locator("[data-ticket] [name=price]")).to_be_hidden()
+    stop = number(trade.locator("[data-bids] tr td").first.inner_text()) * Decimal("0.98")
+    trade.fill("[data-ticket] [name=stop_price]", str(stop.quantize(Decimal(1))))
+    trade.fill("[data-ticket] [name=trailing_delta]", "1.5")
+    trade.fill("[data-ticket] [name=quantity]", "0.002")
+    trade.click("[data-submit]")
+    row = trade.locator("[data-open-rows] tr").first
+    expect(row).to_contain_text(f"from {stop.quantize(Decimal(1)):,}, trailing 1.5%", timeout=SOON)
+    row.locator("[data-cancel]").click()
+    expect(trade.locator("[data-open-rows] tr")).to_have_count(0, timeout=SOON)
+
+
+def test_a_stop_on_the_wrong_side_is_refused_beside_its_field(trade: Page) -> None:
+    choose(trade, "type", "STOP")
+    choose(trade, "side", "BUY")
+    bid = number(trade.locator("[data-bids] tr td").first.inner_text())
+    trade.fill("[data-ticket] [name=stop_price]", str((bid * Decimal("0.98")).quantize(Decimal(1))))
+    trade.fill("[data-ticket] [name=price]", str(bid))
+    trade.fill("[data-ticket] [name=quantity]", "0.002")
+    trade.click("[data-submit]")
+    expect(trade.locator('[data-error="stop_price"]')).to_contain_text("above the last price", timeout=SOON)
+
+
 def test_an_open_order_stays_under_the_finger_while_others_fill(trade: Page) -> None:
     write_limit_below_market(trade, "0.002")
     trade.click("[data-submit]")

@@ -138,9 +138,9 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({**REST, "iceberg_quantity": "0.05"}, "iceberg_quantity_too_small", "iceberg_quantity"),
     ({**REST, "iceberg_quantity": "0.500001"}, "off_step", "iceberg_quantity"),
     ({**STOP, "stop_price": "41000.001"}, "off_tick", "stop_price"),
-    ({**STOP, "trailing_delta": 9}, "trailing_delta_too_small", "trailing_delta"),
-    ({**STOP, "trailing_delta": 2001}, "trailing_delta_too_large", "trailing_delta"),
-    ({**PROFIT, "trailing_delta": 1001}, "trailing_delta_too_large", "trailing_delta"),
+    ({**STOP, "trailing_delta": 9}, "trailing_delta", "trailing_delta"),
+    ({**STOP, "trailing_delta": 2001}, "trailing_delta", "trailing_delta"),
+    ({**PROFIT, "trailing_delta": 1001}, "trailing_delta", "trailing_delta"),
     ({"type": "TRAILING", "quantity": "1"}, "bad_ticket", "type"),
 ]  # fmt: skip
 
@@ -240,3 +240,97 @@ def test_an_odd_trailing_distance_is_a_clear_refusal(client: Client, seller: Use
     }  # fmt: skip
     answer = client.post("/api/v1/orders/", asked, content_type="application/json")
     assert (answer.status_code, answer.json()["field"]) == (400, "trailing_delta")
+
+
+# ------------------------------------------------------------------ the page without script
+FORM = {"side": "SELL", "type": "STOP", "stop_kind": "STOP_LOSS_LIMIT", "time_in_force": "GTC", "nonce": "n1"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        (
+            {"stop_price": "38500", "price": "38000", "quantity": "1", "trailing_delta": "1.25"},
+            {"type": "STOP_LOSS_LIMIT", "stop_price": "38500", "price": "38000", "trailing_delta": 125},
+        ),
+        (
+            {"stop_kind": "TAKE_PROFIT", "stop_price": "42000", "price": "1", "quantity": "1", "post_only": "on"},
+            {"type": "TAKE_PROFIT", "stop_price": "42000", "price": None, "time_in_force": ""},
+        ),
+        (
+            {"type": "LIMIT", "price": "41000", "quantity": "1", "post_only": "on", "stop_price": "7"},
+            {"type": "LIMIT_MAKER", "stop_price": None, "time_in_force": ""},
+        ),
+        (
+            {"type": "LIMIT", "price": "41000", "quantity": "1", "iceberg_quantity": "0.25", "trailing_delta": "3"},
+            {"type": "LIMIT", "iceberg_quantity": "0.25", "trailing_delta": None, "time_in_force": "GTC"},
+        ),
+        (
+            {"type": "MARKET", "measure": "quantity", "quantity": "1", "stop_price": "7", "iceberg_quantity": "1"},
+            {"type": "MARKET", "stop_price": None, "iceberg_quantity": None},
+        ),
+    ],
+)  # fmt: skip
+def test_the_form_keeps_what_its_tab_shows(
+    client: Client, seller: User, venue: Venue, typed: dict[str, str], stored: dict[str, Any]
+) -> None:
+    venue.places()
+    client.force_login(seller)
+    assert client.post("/trade/BTCUSDT/", {**FORM, **typed}).status_code == 302
+    order = Order.objects.get()
+    amounts = ("price", "stop_price", "iceberg_quantity")
+    found = {name: getattr(order, name) for name in stored}
+    assert found == {
+        name: D(value) if name in amounts and value is not None else value for name, value in stored.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("typed", "field"),
+    [
+        ({"price": "38000", "quantity": "1"}, "stop_price"),
+        ({"stop_price": "38500", "quantity": "1"}, "price"),
+        ({"stop_price": "38500", "price": "38000"}, "quantity"),
+        (
+            {"stop_price": "38500", "price": "38000", "quantity": "1", "trailing_delta": "0.001"},
+            "trailing_delta",
+        ),
+        (
+            {"stop_price": "38500", "price": "38000", "quantity": "1", "trailing_delta": "99"},
+            "trailing_delta",
+        ),
+        ({"stop_price": "nothing", "price": "38000", "quantity": "1"}, "stop_price"),
+    ],
+)
+def test_the_form_says_beside_the_field_what_is_missing(
+    client: Client, seller: User, venue: Venue, typed: dict[str, str], field: str
+) -> None:
+    client.force_login(seller)
+    answer = client.post("/trade/BTCUSDT/", {**FORM, **typed})
+    assert (answer.status_code, Order.objects.count()) == (400, 0)
+    assert answer.context["form"].errors.get(field)
+
+
+def test_only_what_the_market_offers_is_on_the_ticket(client: Client, market: Market) -> None:
+    def shown() -> tuple[bool, ...]:
+        page = client.get("/trade/BTCUSDT/").text
+        return tuple(
+            f'name="{name}"' in page
+            for name in ("stop_kind", "trailing_delta", "post_only", "iceberg_quantity")
+        )
+
+    assert shown() == (True, True, True, True)
+    Market.objects.update(order_types=["LIMIT", "MARKET"], abilities=[])
+    assert shown() == (False, False, False, False)
+
+
+def test_the_customer_sees_what_an_order_waits_for(client: Client, seller: User, venue: Venue) -> None:
+    venue.places()
+    client.force_login(seller)
+    order = place(
+        seller, side="SELL", price="38000", quantity="1", stop_price="38500", trailing_delta=125, **STOP_LIMIT
+    )
+    for path in ("/orders/", "/trade/BTCUSDT/"):
+        assert "from 38,500, trailing 1.25%" in client.get(path).text
+    page = client.get(f"/orders/{order.pk}/").text
+    assert "Stop price" in page and "1.25%" in page

@@ -66,7 +66,8 @@ export class Mine {
     fill(row, {
       market: order.symbol,
       side: `${this.texts[side]} · ${this.texts[order.type.toLowerCase()]}`,
-      price: amount(order.price ?? ""),
+      price: order.price ? amount(order.price) : this.texts.market,
+      trigger: this.trigger(order),
       quantity: amount(order.quantity ?? order.quote_quantity),
       filled: amount(order.cumulative_quantity),
       status: this.texts[`status${order.status}`] ?? order.status,
@@ -78,6 +79,14 @@ export class Mine {
     row.querySelector("[data-cancel]").dataset.cancel = order.id;
     row.querySelector("[data-cancel]").disabled = Boolean(order.cancel_requested_at);
     return row;
+  }
+
+  /** What the order waits for, in a few words. */
+  trigger({ stop_price: stop, trailing_delta: trailing }) {
+    const words = [];
+    if (stop) words.push(this.texts.waitsFor.replace("{price}", amount(stop)));
+    if (trailing) words.push(this.texts.trails.replace("{percent}", (trailing / 100).toString()));
+    return words.join(", ");
   }
 
   async cancel(event, button) {

@@ -6,7 +6,13 @@ import { ApiError, call } from "./http.js";
 
 const PREVIEW_WAIT_MS = 250;
 const WARN_PERCENT = 1;
-const FIELDS = ["price", "quantity", "quote_quantity"];
+const FIELDS = ["stop_price", "trailing_delta", "price", "quantity", "quote_quantity", "iceberg_quantity"];
+
+/** Percent as basis points; what is no whole number of them stays, for the API to refuse. */
+function hundredths(percent) {
+  const points = big(percent)?.times(100);
+  return points && points.eq(points.round()) ? points.toNumber() : percent;
+}
 
 export class Ticket {
   constructor(form, config, texts, { onPlaced, onUnknown }) {
@@ -41,9 +47,17 @@ export class Ticket {
     return field ? field.value : "";
   }
 
-  get isLimit() { return this.value("type") === "LIMIT"; }
+  /** The type as the venue names it. */
+  get type() {
+    const tab = this.value("type");
+    if (tab === "STOP") return this.value("stop_kind");
+    return tab === "LIMIT" && this.form.elements.post_only?.checked ? "LIMIT_MAKER" : tab;
+  }
+  get isMarket() { return this.type === "MARKET"; }
+  get isStop() { return this.value("type") === "STOP"; }
+  get hasPrice() { return this.type.includes("LIMIT"); }
   get isBuy() { return this.value("side") === "BUY"; }
-  get isByTotal() { return !this.isLimit && this.value("measure") === "quote_quantity"; }
+  get isByTotal() { return this.isMarket && this.value("measure") === "quote_quantity"; }
 
   set(name, text) {
     this.form.elements[name].value = text;
@@ -57,14 +71,14 @@ export class Ticket {
 
   /** A price from the book: it makes the ticket a limit order. */
   price(text) {
-    this.form.elements.type.value = "LIMIT";
+    if (!this.hasPrice) this.form.elements.type.value = "LIMIT";
     this.set("price", text);
     this.form.elements.quantity.focus({ preventScroll: true });
   }
 
   offerPrice(text) {
     this.lastPrice = text;
-    if (this.isLimit && !this.value("price") && document.activeElement !== this.form.elements.price) {
+    if (this.value("type") === "LIMIT" && !this.value("price") && document.activeElement !== this.form.elements.price) {
       this.form.elements.price.value = text;
       this.changed();
     }
@@ -82,7 +96,7 @@ export class Ticket {
     if (!this.isBuy) {
       this.form.elements.measure.value = "quantity";
       this.set("quantity", floorTo(part(this.available.base), this.config.step).toFixed());
-    } else if (this.isLimit) {
+    } else if (!this.isMarket) {
       const price = big(this.value("price")) ?? big(this.lastPrice);
       if (!price || price.eq(0)) return;
       if (!this.value("price")) this.form.elements.price.value = this.lastPrice;
@@ -97,11 +111,15 @@ export class Ticket {
   /** The order as the API takes it; what is not a number stays as it was typed, for the API to refuse. */
   order() {
     const plain = (name) => typed(this.value(name)) ?? this.value(name).trim();
-    const common = { symbol: this.config.symbol, side: this.value("side"), type: this.value("type") };
-    if (this.isLimit) {
-      return { ...common, time_in_force: this.value("time_in_force"), price: plain("price"), quantity: plain("quantity") };
-    }
-    return this.isByTotal ? { ...common, quote_quantity: plain("quote_quantity") } : { ...common, quantity: plain("quantity") };
+    const order = { symbol: this.config.symbol, side: this.value("side"), type: this.type };
+    if (this.isByTotal) return { ...order, quote_quantity: plain("quote_quantity") };
+    order.quantity = plain("quantity");
+    if (this.hasPrice) order.price = plain("price");
+    if (this.hasPrice && order.type !== "LIMIT_MAKER") order.time_in_force = this.value("time_in_force");
+    if (this.hasPrice && this.value("iceberg_quantity")) order.iceberg_quantity = plain("iceberg_quantity");
+    if (this.isStop && this.value("stop_price")) order.stop_price = plain("stop_price");
+    if (this.isStop && this.value("trailing_delta")) order.trailing_delta = hundredths(plain("trailing_delta"));
+    return order;
   }
 
   changed() {
@@ -109,7 +127,7 @@ export class Ticket {
     this.complainAbove("");
     this.warn("");
     clearTimeout(this.previewing);
-    this.isLimit ? this.estimateLimit() : this.estimateMarket();
+    this.isMarket ? this.estimateMarket() : this.estimateLimit();
   }
 
   show(name, text, asset) {
@@ -117,7 +135,7 @@ export class Ticket {
   }
 
   estimateLimit() {
-    const [price, quantity] = [big(this.value("price")), big(this.value("quantity"))];
+    const [price, quantity] = [big(this.value(this.hasPrice ? "price" : "stop_price")), big(this.value("quantity"))];
     const { base, quote, feeBps, baseScale, quoteScale } = this.config;
     if (!price || !quantity) {
       for (const name of ["total", "fee", "receive"]) this.show(name, null);
@@ -129,7 +147,7 @@ export class Ticket {
     this.show("total", amount(total.toFixed()), quote);
     this.show("fee", amount(fee.toFixed()), asset);
     this.show("receive", amount(gross.minus(fee).toFixed()), asset);
-    this.warnFar(price);
+    if (!this.isStop) this.warnFar(price);
   }
 
   estimateMarket() {
@@ -187,6 +205,7 @@ export class Ticket {
     if (!line) return;
     line.textContent = sentence;
     line.hidden = !sentence;
+    if (sentence) line.closest("details")?.setAttribute("open", "");
     const field = this.form.elements[name];
     if (sentence) field.setAttribute("aria-invalid", "true");
     else field.removeAttribute("aria-invalid");
@@ -207,12 +226,17 @@ export class Ticket {
 
   /** The first number that is missing or not clear is named here, without asking anybody. */
   check() {
-    const wanted = this.isLimit ? ["price", "quantity"] : [this.isByTotal ? "quote_quantity" : "quantity"];
-    const bad = wanted.find((name) => typed(this.value(name)) === null);
+    const wanted = [...(this.hasPrice ? ["price"] : []), this.isByTotal ? "quote_quantity" : "quantity"];
+    const given = ["stop_price", "trailing_delta", "iceberg_quantity"].filter((name) => this.shows(name) && this.value(name));
+    const bad = [...wanted, ...given].find((name) => typed(this.value(name)) === null);
     if (!bad) return true;
     this.complain(bad, this.texts.notANumber);
     this.form.elements[bad].focus();
     return false;
+  }
+
+  shows(name) {
+    return name === "iceberg_quantity" ? this.hasPrice : this.isStop;
   }
 
   async send(event) {
