@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.generics import ListAPIView
@@ -14,9 +15,12 @@ from rest_framework.views import APIView
 
 from accounts.permissions import CanTrade
 from exchange.api import MoneyField
+from markets import queries as markets
+from markets.errors import UnknownMarket
 from orders import queries, services
 from orders.models import FINAL, Fill, Order, Side, Status, TimeInForce, Type
 
+SYMBOL, SIDE = OpenApiParameter("symbol", str), OpenApiParameter("side", str, enum=Side.values)
 KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
@@ -84,6 +88,27 @@ class FillOut(serializers.ModelSerializer[Fill]):
         ]  # fmt: skip
 
 
+class Narrowed(serializers.Serializer[Any]):
+    symbol = serializers.CharField(max_length=64, required=False)
+    side = serializers.ChoiceField(choices=Side.choices, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A name that is none would cancel more than was meant."""
+        for name in set(self.initial_data) - set(self.fields):
+            raise serializers.ValidationError({name: _("There is no such parameter.")})
+        return attrs
+
+    def validate_symbol(self, symbol: str) -> str:
+        """Orders of a market that is listed no more can be canceled like any other."""
+        if markets.market_row_or_none(symbol) is None:
+            raise UnknownMarket(field="symbol")
+        return symbol
+
+
+class Canceling(serializers.Serializer[Any]):
+    asked = serializers.IntegerField()
+
+
 class PreviewOut(serializers.Serializer[Any]):
     average = MoneyField(allow_null=True)
     worst = MoneyField(allow_null=True)
@@ -129,7 +154,7 @@ class Orders(ListAPIView[Order]):
     @extend_schema(
         parameters=[
             OpenApiParameter("status", str, description="open, or one status"),
-            OpenApiParameter("symbol", str),
+            SYMBOL,
         ]
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -139,6 +164,18 @@ class Orders(ListAPIView[Order]):
     def post(self, request: Request) -> Response:
         order = services.place_order(user=request.user, ticket=ticket_of(request))  # type: ignore[arg-type]
         return Response(OrderOut(order).data, status=code_of(order))
+
+    @extend_schema(
+        operation_id="orders_cancel_all",
+        parameters=[SIDE, SYMBOL],
+        responses=Canceling,
+        description="Asks for the end of all open orders, or of those of one market or side; tells how many they are.",
+    )
+    def delete(self, request: Request) -> Response:
+        form = Narrowed(data=request.query_params.dict())
+        form.is_valid(raise_exception=True)
+        asked = services.cancel_orders(user=request.user, **form.validated_data)  # type: ignore[arg-type]
+        return Response(Canceling({"asked": asked}).data, status=status.HTTP_202_ACCEPTED)
 
 
 class OrderRow(APIView):

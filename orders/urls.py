@@ -8,6 +8,7 @@ urlpatterns = [
     path("trade/", views.trade_home, name="trade_home"),
     path("trade/<str:symbol>/", views.Trade.as_view(), name="trade"),
     path("orders/", views.order_list, name="orders"),
+    path("orders/cancel/", views.cancel_all, name="orders_cancel"),
     path("orders/<int:order_id>/", views.order_detail, name="order"),
     path("orders/<int:order_id>/cancel/", views.cancel, name="order_cancel"),
     path("fills/", views.fill_list, name="fills"),

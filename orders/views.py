@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views import View
 from django.views.decorators.http import require_GET, require_POST
 
@@ -94,7 +95,8 @@ def order_list(request: CustomerRequest) -> HttpResponse:
     wanted = form.cleaned_data if form.is_valid() else {}
     found = narrowed(queries.orders_of(request.user), wanted)
     page = Paginator(found, PAGE_SIZE).get_page(wanted.get("page"))
-    context = {"page": page, "form": form, "markets": markets.listed()}
+    can_cancel = narrowed(queries.orders_of(request.user), wanted).exclude(status__in=FINAL).exists()
+    context = {"page": page, "form": form, "markets": markets.listed(), "can_cancel": can_cancel}
     return render(request, "orders/list.html", context)
 
 
@@ -135,9 +137,27 @@ def cancel(request: CustomerRequest, order_id: int) -> HttpResponse:
         messages.error(request, str(error))
     else:
         messages.success(request, _("Order %(id)s: cancelling was asked for.") % {"id": order_id})
+    return back(request)
+
+
+@login_required
+@require_POST
+def cancel_all(request: CustomerRequest) -> HttpResponse:
+    """All open orders, or what the filter of the list leaves of them."""
+    form = OrderFilter(request.POST)
+    wanted = form.cleaned_data if form.is_valid() else {}
+    symbol, side = wanted.get("market", "").upper(), wanted.get("side", "")
+    asked = services.cancel_orders(user=request.user, symbol=symbol, side=side)
+    messages.success(request, ngettext(
+        "Cancelling %(count)s order was asked for.", "Cancelling %(count)s orders was asked for.", asked
+    ) % {"count": asked})  # fmt: skip
+    return back(request)
+
+
+def back(request: CustomerRequest) -> HttpResponse:
+    """To where it was asked for; only a path is an address: `redirect` takes any other word for the name of a view."""
     after = request.POST.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(after, {request.get_host()}, request.is_secure())
-    # Only a path is an address: `redirect` takes any other word for the name of a view.
     return redirect(after if is_ours and after.startswith("/") else "orders")
 
 

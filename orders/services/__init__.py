@@ -1,6 +1,6 @@
 """Placing, canceling and following orders. The only writer of orders."""
 
-from orders.services.canceling import cancel_order
+from orders.services.canceling import cancel_order, cancel_orders
 from orders.services.comparing import compare_trades
 from orders.services.placing import place_order
 from orders.services.previewing import Preview, preview
@@ -15,6 +15,7 @@ __all__ = [
     "apply_report",
     "apply_trades",
     "cancel_order",
+    "cancel_orders",
     "compare_trades",
     "place_order",
     "preview",

@@ -9,10 +9,10 @@ from accounts.models import User
 from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
-from markets.rules import Act, allows
+from markets.rules import GONE, Act, allows
 from orders import queries
 from orders.errors import MarketGone, OrderIsClosed, TryCancelAgain
-from orders.models import Order, VenueOrder
+from orders.models import FINAL, Order, VenueOrder
 from orders.services.reconciling import reconcile
 from orders.services.reports import apply_report
 
@@ -36,6 +36,28 @@ def cancel_order(*, user: User, order_id: int) -> Order:
         log.warning("order.cancel_unknown", order=order.pk, reason=error.reason)
     order.refresh_from_db()
     return order
+
+
+def cancel_orders(*, user: User, symbol: str = "", side: str = "") -> int:
+    """The end of every open order, of one market or side if they are named, is asked for; gives how many.
+
+    All are on record at once. What the venue cannot be asked for now is carried out by the sweep.
+    """
+    asked = _ask_all(user, symbol, side)
+    if asked:
+        try:
+            gate.cancels().carry(partial(_cancel_each, asked))
+        except (NotSent, Unknown) as error:
+            log.info("orders.cancel_slow", user=user.pk, orders=len(asked), reason=error.reason)
+    return len(asked)
+
+
+def _cancel_each(venue_orders: list[VenueOrder]) -> None:
+    for venue_order in venue_orders:
+        try:
+            _cancel(venue_order.order, venue_order)
+        except VenueError as error:
+            log.warning("order.cancel_waits", order=venue_order.order_id, reason=str(error)[:120])
 
 
 def _cancel(order: Order, venue_order: VenueOrder) -> None:
@@ -70,3 +92,18 @@ def _ask(order_id: int) -> VenueOrder:
     order.cancel_requested_at = order.cancel_requested_at or timezone.now()
     order.save(update_fields=["cancel_requested_at", "updated_at"])
     return order.venue_orders.select_related("venue_account").latest("id")
+
+
+@transaction_with_retry
+def _ask_all(user: User, symbol: str, side: str) -> list[VenueOrder]:
+    """The wish is on record for each, the newest venue orders are given; those of markets that are gone stay."""
+    found = Order.objects.filter(user=user).exclude(status__in=FINAL).exclude(market__status=GONE)
+    if symbol:
+        found = found.filter(market_id=symbol)
+    if side:
+        found = found.filter(side=side)
+    ids = list(found.select_for_update(of=("self",)).order_by("id").values_list("id", flat=True))
+    now = timezone.now()
+    Order.objects.filter(pk__in=ids, cancel_requested_at=None).update(cancel_requested_at=now, updated_at=now)
+    newest = VenueOrder.objects.filter(order__in=ids).order_by("order_id", "-id").distinct("order_id")
+    return list(newest.select_related("venue_account", "order", "order__market"))

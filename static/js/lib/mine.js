@@ -57,6 +57,7 @@ export class Mine {
     replace(hook("open-rows", this.element), found.map((order) => this.orderRow(order)));
     hook("open-count", this.element).textContent = found.length;
     hook("open-empty", this.element).hidden = found.length > 0;
+    hook("cancel-all", this.element).hidden = found.length === 0;
     this.onOrders(found);
   }
 
