@@ -35,7 +35,7 @@ log = structlog.get_logger()
 SHALLOW, DEEP = 100, 1000
 DEEP_AT_ONCE = 20
 # A book that knows fewer levels than are shown wants a fresh snapshot.
-LEAST_KNOWN = 25
+LEAST_KNOWN, LOOK_SECONDS = 25, 0.25
 # A market may have no buyers or no sellers; so many snapshots in a row have to say so.
 ONE_SIDED_BELIEVED = 4
 IDLE_SECONDS = 0.05
@@ -84,6 +84,8 @@ class Following:
         self._deeper: dict[str, LocalBook] = {}
         self._changes = Changes()
         self._lateness, self._newest_ms = Lateness(), 0
+        self._clock, self._looked_at = clock, clock() - LOOK_SECONDS
+        self._moved: set[str] = set()
         self._unstored: dict[tuple[str, str, int], Kline] = {}
         # By the names of their streams, in lower case: the venue's symbols may be of any script.
         self._by_stream: dict[str, LocalBook] = {}
@@ -289,20 +291,28 @@ class Following:
 
     # ------------------------------------------------------------------ what others take
     def changes(self) -> Changes:
-        """What happened since the last call; books that have run shallow meanwhile ask for more."""
+        """What happened since the last call; now and then books that have run shallow ask for more."""
         taken, self._changes = self._changes, Changes()
-        newest = self._newest_ms
-        for symbol in taken.books:
-            book = self.books.get(symbol)
-            if book is None or book.state is not LIVE:
-                continue
-            newest = max(newest, book.event_ms)
-            if book.is_shallower_than(LEAST_KNOWN):
-                self._deepen(symbol, self._first)
+        self._moved |= taken.books
+        live = [book for symbol in taken.books if (book := self.books.get(symbol)) and book.state is LIVE]
+        newest = max((book.event_ms for book in live), default=0)
         if newest > self._newest_ms:
             self._newest_ms = newest
             self._lateness.note(newest, time.time_ns() // 1_000_000)
+        self._look_for_shallow()
         return taken
+
+    def _look_for_shallow(self) -> None:
+        """Books that moved and by now know less than is shown ask for more."""
+        now = self._clock()
+        if now - self._looked_at < LOOK_SECONDS:
+            return
+        self._looked_at = now
+        moved, self._moved = self._moved, set()
+        for symbol in moved:
+            book = self.books.get(symbol)
+            if book is not None and book.state is LIVE and book.is_shallower_than(LEAST_KNOWN):
+                self._deepen(symbol, self._first)
 
     @property
     def is_late(self) -> bool:

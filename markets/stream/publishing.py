@@ -9,7 +9,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from markets import feed
-from markets.book import LIVE, LocalBook, State
+from markets.book import LIVE, LocalBook, Side, State
 from markets.stream.events import TickerEvent, TradeEvent, candle_of, ticker_of, trade_of
 from markets.stream.following import Changes, Following
 from markets.stream.grouping import grouped
@@ -22,6 +22,7 @@ AWAY_SECONDS = 1.0
 TOP_LEVELS = 20
 WHOLE_SECONDS, WHOLE_KEPT_SECONDS = 0.25, 10
 GROUPS_SECONDS = 0.1
+KNOWN_SECONDS = 0.5
 # A book's age is that of the last sign of life: a quiet book is not said again.
 ALIVE_SECONDS = 0.1
 TICKERS_SECONDS = 1.0
@@ -44,9 +45,11 @@ class Publisher:
         self._groups: dict[str, list[str]] = {}
         self._due: set[str] = set()
         self._is_late = False
+        self._known: dict[str, tuple[Side, int | None]] = {}
+        self._keys: dict[str, bytes] = {}
         self._not_whole: set[str] = set()
         self._not_grouped: set[str] = set()
-        self._whole_at = self._grouped_at = self._alive_at = self._away_until = clock() - 60
+        self._whole_at = self._grouped_at = self._known_at = self._alive_at = self._away_until = clock() - 60
         self._trades: list[TradeEvent] = []
         self._last_trade: dict[str, int] = {}
         self._tickers: dict[str, TickerEvent] = {}
@@ -108,7 +111,7 @@ class Publisher:
     def _commands(self, changes: Changes, now: float) -> list[Command]:
         commands: list[Command] = []
         now_ms = time.time_ns() // 1_000_000
-        self._add_books(commands, now_ms)
+        self._add_books(commands, now, now_ms)
         self._add_wholes(commands, now, now_ms)
         self._add_groups(commands, now, now_ms)
         self._add_trades(commands, self._trades)
@@ -126,15 +129,18 @@ class Publisher:
         commands.append((b"PUBLISH", channel.encode(), _encode(body)))
 
     # ------------------------------------------------------------------ books
-    def _add_books(self, commands: list[Command], now_ms: int) -> None:
+    def _add_books(self, commands: list[Command], now: float, now_ms: int) -> None:
         due, self._due = self._due, set()
+        if now - self._known_at >= KNOWN_SECONDS:
+            self._known_at = now
+            self._known.clear()
         books, watched = self._following.books, self._watched
         for symbol in due:
             book = books.get(symbol)
             if book is None:
                 continue
-            body = self._body(book, TOP_LEVELS, now_ms)
-            key, value = feed.book_key(symbol).encode(), _encode(body)
+            body = self._body(book, TOP_LEVELS, now_ms, self._known_of(book))
+            key, value = self._key_of(symbol), _encode(body)
             commands.append((b"SET", key, value))
             if symbol in watched:
                 commands.append((b"PUBLISH", key, value))
@@ -152,7 +158,9 @@ class Publisher:
             book = self._following.books.get(symbol)
             if book is not None:
                 key = feed.whole_key(symbol).encode()
-                commands.append((b"SET", key, _encode(self._body(book, None, now_ms)), b"EX", seconds))
+                commands.append(
+                    (b"SET", key, _encode(self._body(book, None, now_ms, book.known)), b"EX", seconds)
+                )
 
     def _add_groups(self, commands: list[Command], now: float, now_ms: int) -> None:
         if not self._not_grouped or now - self._grouped_at < GROUPS_SECONDS:
@@ -163,11 +171,24 @@ class Publisher:
             book = self._following.books.get(symbol)
             if book is None:
                 continue
-            body = self._body(book, None, now_ms)
+            body = self._body(book, None, now_ms, book.known)
             for step in self._groups.get(symbol, ()):
                 self._tell(commands, feed.group_channel(symbol, step), grouped(body, step))
 
-    def _body(self, book: LocalBook, count: int | None, now_ms: int) -> dict[str, Any]:
+    def _key_of(self, symbol: str) -> bytes:
+        key = self._keys.get(symbol)
+        if key is None:
+            key = self._keys[symbol] = feed.book_key(symbol).encode()
+        return key
+
+    def _known_of(self, book: LocalBook) -> int | None:
+        """Counted twice a second, and whenever the book is another one: far below the best levels little happens."""
+        counted = self._known.get(book.symbol)
+        if counted is None or counted[0] is not book.bids:
+            counted = self._known[book.symbol] = (book.bids, book.known)
+        return counted[1]
+
+    def _body(self, book: LocalBook, count: int | None, now_ms: int, known: int | None) -> dict[str, Any]:
         """What is said of the book: its best levels, or without a count all that it shows."""
         return {
             "type": "book",
@@ -177,7 +198,7 @@ class Publisher:
             "event_ms": book.event_ms,
             "published_ms": now_ms,
             "state": State.STALE if self._is_late and book.state is LIVE else book.state,
-            "known": book.known,
+            "known": known,
             "bids": book.bids.top(count),
             "asks": book.asks.top(count),
         }

@@ -1,5 +1,6 @@
 """The one writer at work: lines to the venue, books, what is published, and the threads that serve them."""
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -24,6 +25,8 @@ log = structlog.get_logger()
 
 LOOK_SECONDS, STORE_SECONDS, HAND_OVER_SECONDS = 0.5, 5.0, 5.0
 FETCHERS = 3
+# Books are millions of texts without cycles: looking through them as often as usual takes a fifth of all time.
+SELDOM = (100_000, 50, 100)
 Books = Callable[[], Iterable[Shown]]
 
 
@@ -80,9 +83,12 @@ class Session:
             thread.start()
         if self._recorder is not None:
             self._recorder.connected(f"{self._url}/stream")
+        usual = gc.get_threshold()
+        gc.set_threshold(*SELDOM)
         try:
             self._streams.run()
         finally:
+            gc.set_threshold(*usual)
             self._over.set()
             if self._recorder is not None:
                 self._recorder.stop()
