@@ -29,7 +29,9 @@ ZERO, LEAST, ODD, ONE = "0.00000000", "0.00000001", "00", "1"
 # No price is greater; infinity is, and what is no number is neither smaller nor greater.
 GREATEST = 1e18
 # Nine of ten changes are to one of the best 20 levels, half of them at a price that was there a moment ago.
-NEAR, MOST_READ = 24, 512
+NEAR = 24
+# Of so many levels the price of one is remembered: an event's price was there a moment ago, or is new.
+READ_OF = 10
 _is_number = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]*)?").fullmatch
 
 
@@ -75,6 +77,7 @@ class Side:
 
     def __init__(self, sign: int, depth: int = MOST_LEVELS) -> None:
         self._sign, self._depth, self._most = sign, depth, depth + SPARE_LEVELS
+        self._most_read = depth // READ_OF
         # Infinity stands behind the best, so that every search ends at a key.
         self._keys: list[float] = [inf]
         self._levels: list[Level] = []
@@ -137,7 +140,7 @@ class Side:
         return self._sign * number
 
     def _remember(self, price: str) -> float:
-        if len(self._read) >= MOST_READ:
+        if len(self._read) >= self._most_read:
             self._read.clear()
         key = self._read[price] = self._key(price)
         return key
