@@ -5,7 +5,7 @@
 | `{prefix}:alive` | the writer's epoch and its last sign of life | yes |
 | `{prefix}:book:{SYMBOL}` | the best levels, on every change | while somebody looks at the market |
 | `{prefix}:whole:{SYMBOL}` | all kept levels, four times a second while somebody looks; gone soon after | no |
-| `{prefix}:book:{SYMBOL}#{STEP}` | no key | the book grouped by `STEP`, ten times a second while looked at |
+| `{prefix}:book:{SYMBOL}#{STEP}` | the book grouped by `STEP`, as last told | ten times a second while looked at |
 | `{prefix}:trades:{SYMBOL}` | a list, newest first | while somebody looks |
 | `{prefix}:candle:{SYMBOL}:{INTERVAL}` | no key | each change of a streamed candle |
 | `{prefix}:tickers` | a hash by symbol | those that moved, once a second |

@@ -13,24 +13,21 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
-import msgspec
 import redis.asyncio as redis
 import structlog
 from django.conf import settings
 from redis.asyncio.client import PubSub
 
 from exchange.broadcast.frames import Body, Top, encode
-from exchange.broadcast.names import ALIVE, TICKERS, WATCHED, book_key, trades_key
-from exchange.broadcast.reading import heard
-from exchange.broadcast.sockets import Followers, Socket
+from exchange.broadcast.names import ALIVE, TICKERS, WATCHED, candle_channel, trades_key
+from exchange.broadcast.reading import AWAY_SECONDS, TAPE, heard, said
+from exchange.broadcast.sockets import Followers, Socket, book_channel
 
 log = structlog.get_logger()
 
 WATCH_SECONDS = 5.0
-TAPE, CANDLES = 50, 2
+CANDLES = 2
 STATUS_SECONDS = 1.0
-# When the markets process gave no sign of life for so long, nothing is live any more; it gives ten a second.
-AWAY_SECONDS = 3.0
 # A socket is closed only after its window was full for long, and never when we were too busy to read its answers.
 FULL_SECONDS, LAG_SECONDS = 20.0, 0.5
 STUCK, BROKEN = 4008, 4011
@@ -58,7 +55,7 @@ class Hub:
         self.candles: defaultdict[tuple[str, str], deque[Body]] = defaultdict(lambda: deque(maxlen=CANDLES))
         self.tickers: dict[str, Body] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._loading: dict[str, asyncio.Task[None]] = {}
+        self._loading: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._seq = time.time_ns() // 1_000_000
         self._heard_at = clock()
@@ -73,8 +70,7 @@ class Hub:
         self._start()
         self.followers.add(socket)
         await self._tune()
-        if socket.symbol and socket.symbol not in self.tapes:
-            await self._load_once(socket.symbol)
+        await self._look_up(socket)
         await self._catch_up(socket)
 
     def leave(self, socket: Socket) -> None:
@@ -106,6 +102,7 @@ class Hub:
             self.followers.turn(socket, interval=socket.interval, step=step)
             socket.seq = None
             await self._tune()
+            await self._look_up(socket)
             await self._newest_to(socket)
 
     def _start(self) -> None:
@@ -126,12 +123,15 @@ class Hub:
     async def _read(self) -> None:
         client = redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=CONNECT_SECONDS)
         async with client, client.pubsub(ignore_subscribe_messages=True) as channel:
-            await channel.subscribe(ALIVE, TICKERS)
-            self._channel, self._tuned = channel, set()
+            wanted = self.followers.channels
+            await channel.subscribe(ALIVE, TICKERS, *wanted)
+            self._channel, self._tuned = channel, wanted
+            self._forget_but(wanted)
             try:
+                await self._watch_now()
                 await self._tune()
                 for symbol in list(self.tapes):
-                    await self._load(symbol)
+                    await self._load(symbol, "")
                 while not is_ending():
                     for body in await heard(channel):
                         await self.handle(body)
@@ -144,22 +144,26 @@ class Hub:
         fresh, gone, channel = wanted - self._tuned, self._tuned - wanted, self._channel
         if channel is None or not (fresh or gone):
             return
+        self._forget_but(wanted & self._tuned)
         self._tuned = wanted
-        for symbol in set(self.tapes) - self.followers.symbols:
-            self._forget(symbol)
         if gone:
             await channel.unsubscribe(*gone)
         if fresh:
             await channel.subscribe(*fresh)
-            self._watched_at = self._clock() - WATCH_SECONDS
-            await self._watch()
+            await self._watch_now()
 
-    def _forget(self, symbol: str) -> None:
-        """Nobody follows the market any more: what is known of it grows old unheard."""
-        del self.tapes[symbol]
-        for known in (self.tops, self.candles):
-            for key in [key for key in known if key[0] == symbol]:
-                del known[key]
+    def _forget_but(self, heard_on: set[str]) -> None:
+        """What was said elsewhere than on these channels grew old unheard."""
+        for symbol in [symbol for symbol in self.tapes if trades_key(symbol) not in heard_on]:
+            del self.tapes[symbol]
+        for book in [book for book in self.tops if book_channel(*book) not in heard_on]:
+            del self.tops[book]
+        for series in [series for series in self.candles if candle_channel(*series) not in heard_on]:
+            del self.candles[series]
+
+    async def _watch_now(self) -> None:
+        self._watched_at = self._clock() - WATCH_SECONDS
+        await self._watch()
 
     async def _watch(self) -> None:
         """The markets process hears what is looked at here."""
@@ -255,36 +259,30 @@ class Hub:
         wanted = [s for s in self.followers.of(body["symbol"]) if s.interval == body["interval"]]
         await self._to_all(wanted, encode(body))
 
-    async def _load_once(self, symbol: str) -> None:
-        """Read for all together who come meanwhile."""
-        loading = self._loading.get(symbol)
+    async def _look_up(self, socket: Socket) -> None:
+        """What the page shows and nobody here has heard of yet is read, for all together who come meanwhile."""
+        book = socket.symbol, socket.step
+        if not socket.symbol or (socket.symbol in self.tapes and book in self.tops):
+            return
+        loading = self._loading.get(book)
         if loading is None:
-            loading = self._loading[symbol] = asyncio.ensure_future(self._load(symbol))
-            loading.add_done_callback(lambda _done: self._loading.pop(symbol, None))
+            loading = self._loading[book] = asyncio.ensure_future(self._load(*book))
+            loading.add_done_callback(lambda _done: self._loading.pop(book, None))
         await asyncio.shield(loading)
 
-    async def _load(self, symbol: str) -> None:
+    async def _load(self, symbol: str, step: str) -> None:
         """What was published before this process listened."""
         try:
             async with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=CONNECT_SECONDS) as client:
-                raw, alive = await client.mget(book_key(symbol), ALIVE)
-                rows = await client.lrange(trades_key(symbol), 0, TAPE - 1)  # type: ignore[misc]
+                found = await said(client, symbol, step)
         except (OSError, redis.RedisError):
             return
-        trades = [msgspec.json.decode(row) for row in reversed(rows)]
-        self._remember_trades(symbol, trades)
-        if raw is None:
-            return
-        body, known = msgspec.json.decode(raw), self.tops.get((symbol, ""))
-        if known is None or (known.body["epoch"], known.body["u"]) < (body["epoch"], body["u"]):
-            is_current = alive is not None and self._is_current(msgspec.json.decode(alive), body)
-            self._remember(body if is_current else {**body, "state": "STALE"})
-
-    @staticmethod
-    def _is_current(alive: Body, body: Body) -> bool:
-        """True while the writer of the book is the one that gives signs of life, and just gave one."""
-        age_ms = time.time_ns() // 1_000_000 - alive["at"]
-        return bool(alive["epoch"] == body["epoch"]) and age_ms <= AWAY_SECONDS * 1000
+        self._remember_trades(symbol, found.trades)
+        body, known = found.book, self.tops.get((symbol, step))
+        if body is not None and (
+            known is None or (known.body["epoch"], known.body["u"]) < (body["epoch"], body["u"])
+        ):
+            self._remember(body)
 
     # ------------------------------------------------------------------ sending
     async def _catch_up(self, socket: Socket) -> None:

@@ -13,6 +13,11 @@ WINDOW, WINDOW_BYTES = 60, 48 * 2**10
 Send = Callable[[str], Awaitable[None]]
 
 
+def book_channel(symbol: str, step: str) -> str:
+    """Where the market's book is told, summed by `step` or as the venue has it for ""."""
+    return group_channel(symbol, step) if step else book_key(symbol)
+
+
 @dataclass(eq=False)
 class Socket:
     """One open page: what it follows, which book frame it has, how much it has not acknowledged.
@@ -58,8 +63,8 @@ class Socket:
         """Where what this page shows is told."""
         if not self.symbol:
             return set()
-        book = group_channel(self.symbol, self.step) if self.step else book_key(self.symbol)
-        return {book, trades_key(self.symbol), candle_channel(self.symbol, self.interval)}
+        book, candles = book_channel(self.symbol, self.step), candle_channel(self.symbol, self.interval)
+        return {book, trades_key(self.symbol), candles}
 
     @property
     def names(self) -> set[str]:

@@ -173,7 +173,8 @@ class Publisher:
                 continue
             body = self._body(book, None, now_ms, book.known)
             for step in self._groups.get(symbol, ()):
-                self._tell(commands, feed.group_channel(symbol, step), grouped(body, step))
+                key, value = feed.group_channel(symbol, step).encode(), _encode(grouped(body, step))
+                commands += [(b"SET", key, value), (b"PUBLISH", key, value)]
 
     def _key_of(self, symbol: str) -> bytes:
         key = self._keys.get(symbol)

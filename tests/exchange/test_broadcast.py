@@ -13,7 +13,8 @@ from django.conf import settings
 
 from exchange import broadcast
 from exchange.broadcast import Hub, Socket, difference
-from exchange.broadcast.hub import AWAY_SECONDS, BROKEN, FULL_SECONDS, STUCK, TAPE
+from exchange.broadcast.hub import BROKEN, FULL_SECONDS, STUCK
+from exchange.broadcast.reading import AWAY_SECONDS, TAPE
 from exchange.broadcast.sockets import WINDOW, WINDOW_BYTES
 
 Found = TypeVar("Found")
@@ -286,7 +287,7 @@ def candle(open_at: int, close: str, interval: str = "1m") -> dict[str, Any]:
 def test_a_page_hears_of_the_candles_it_shows() -> None:
     async def work() -> Page:
         hub = Hub()
-        page = await joined(hub, interval="5m")
+        page, _minutes = await joined(hub, interval="5m"), await joined(hub)
         await hub.handle(candle(0, "1"))
         await hub.handle(candle(0, "2"))
         await hub.handle(candle(60, "3"))
@@ -575,13 +576,6 @@ def test_when_we_are_late_pages_get_the_newest_book_and_not_all_in_between(feed:
     assert (page.kinds().count("diff") < 15, told) == (True, list(range(1, 31)))
 
 
-async def until(page: Page, count: int) -> None:
-    for _time in range(200):
-        if len(page.heard) >= count:
-            return
-        await asyncio.sleep(0.02)
-
-
 def test_a_page_hears_what_is_published(feed: redis.Redis) -> None:
     feed.lpush(broadcast.trades_key("BTCUSDT"), json.dumps(trades(4)["trades"][0]))
     fresh = book(1, {"99": "1"}, published_ms=time.time_ns() // 1_000_000)
@@ -648,3 +642,71 @@ def test_a_market_that_everybody_left_is_heard_of_again_by_who_comes_next(feed: 
         return pages
 
     assert [page.books["bids"] for page in run(work())] == [{"99": "39"}, {"99": "139"}, {"99": "239"}]
+
+
+def say(feed: redis.Redis, **books: dict[str, Any]) -> None:
+    """A markets process that lives has said this: `of` is the book, `ten` the one summed by tens."""
+    feed.set(broadcast.ALIVE, json.dumps(alive(1, time.time_ns() // 1_000_000)))
+    if "of" in books:
+        feed.set(broadcast.book_key("BTCUSDT"), json.dumps(books["of"]))
+    if "ten" in books:
+        feed.set(broadcast.group_channel("BTCUSDT", "10"), json.dumps(books["ten"]))
+
+
+async def listening(hub: Hub, feed: redis.Redis, channel: str) -> None:
+    """Until the hub hears what is said there."""
+    for _time in range(200):
+        if dict(feed.pubsub_numsub(channel))[channel.encode()]:  # type: ignore[arg-type]
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError(channel)
+
+
+def test_a_visitor_gets_todays_book_where_the_last_page_had_turned_to_another_step(feed: redis.Redis) -> None:
+    say(feed, of=book(1, {"99": "1"}))
+
+    async def work() -> Page:
+        hub = Hub()
+        first = await joined(hub)
+        await listening(hub, feed, broadcast.book_key("BTCUSDT"))
+        await hub.change_step(first.socket, "10")
+        say(feed, of=book(500, {"77": "1"}))
+        return await joined(hub)
+
+    page = run(work())
+    assert (page.books["bids"], page.state) == ({"77": "1"}, "LIVE")
+
+
+def test_a_step_that_everybody_left_is_not_shown_as_it_was_then(feed: redis.Redis) -> None:
+    def ten(u: int, price: str) -> dict[str, Any]:
+        return book(u, {price: "1"}, step="10", best={"bids": price})
+
+    async def work() -> list[dict[str, str]]:
+        hub = Hub()
+        page, shown = await joined(hub), []
+        await listening(hub, feed, broadcast.book_key("BTCUSDT"))
+        for u, price in ((1, "90"), (2, "80")):
+            say(feed, of=book(u, {"99": "1"}), ten=ten(u, price))
+            await hub.change_step(page.socket, "10")
+            shown.append(page.books["bids"])
+            await hub.handle(ten(u, price))
+            await hub.change_step(page.socket, "")
+        say(feed, of=book(3, {"99": "1"}))
+        page.books["bids"] = {}
+        await hub.change_step(page.socket, "10")
+        return [*shown, page.books["bids"]]
+
+    assert run(work()) == [{"90": "1"}, {"80": "1"}, {}]
+
+
+def test_candles_that_nobody_watched_for_a_while_are_not_told_as_the_newest(feed: redis.Redis) -> None:
+    async def work() -> Page:
+        hub = Hub()
+        page = await joined(hub)
+        await listening(hub, feed, broadcast.book_key("BTCUSDT"))
+        await hub.handle(candle(0, "1"))
+        await hub.change_interval(page.socket, "5m")
+        await hub.change_interval(page.socket, "1m")
+        return page
+
+    assert run(work()).kinds().count("candle") == 1

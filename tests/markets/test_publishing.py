@@ -157,6 +157,16 @@ def test_a_grouped_book_is_summed_and_rounded_away_from_the_middle(
     )  # fmt: skip
 
 
+def test_a_grouped_book_can_be_read_by_who_looks_from_there_after_it_was_said(
+    publisher: Publisher, clock: Clock, channel: redis.client.PubSub
+) -> None:
+    publisher.serve({"BTCUSDT", "BTCUSDT#10"})
+    clock.now += 0.2
+    publisher.publish()
+    (message,) = heard_on(channel)
+    assert feed.load(feed.client().get(feed.group_channel("BTCUSDT", "10"))) == message  # type: ignore[arg-type]
+
+
 # ------------------------------------------------------------------ one writer
 def test_what_another_writer_left_is_stale(publisher: Publisher, writer: Writer) -> None:
     feed.client().delete(LEASE)
