@@ -20,7 +20,7 @@ from redis.asyncio.client import PubSub
 
 from exchange.broadcast.frames import Body, Top, encode
 from exchange.broadcast.names import ALIVE, TICKERS, WATCHED, candle_channel, trades_key
-from exchange.broadcast.reading import AWAY_SECONDS, TAPE, heard, said
+from exchange.broadcast.reading import AWAY_SECONDS, TAPE, heard, is_news, said
 from exchange.broadcast.sockets import Followers, Socket, book_channel
 
 log = structlog.get_logger()
@@ -130,8 +130,7 @@ class Hub:
             try:
                 await self._watch_now()
                 await self._tune()
-                for symbol in list(self.tapes):
-                    await self._load(symbol, "")
+                await self._load_all()
                 while not is_ending():
                     for body in await heard(channel):
                         await self.handle(body)
@@ -182,7 +181,9 @@ class Hub:
 
     async def handle(self, body: Body) -> None:
         """One message of the feed goes to everybody it concerns."""
-        self._heard_at = self._clock()
+        was_away, self._heard_at = self._is_away, self._clock()
+        if was_away:
+            await self._load_all()
         match body["type"]:
             case "alive":
                 await self._on_alive(body)
@@ -271,18 +272,21 @@ class Hub:
         await asyncio.shield(loading)
 
     async def _load(self, symbol: str, step: str) -> None:
-        """What was published before this process listened."""
+        """What was published while this process did not listen; who follows it is told."""
         try:
             async with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=CONNECT_SECONDS) as client:
                 found = await said(client, symbol, step)
         except (OSError, redis.RedisError):
             return
         self._remember_trades(symbol, found.trades)
-        body, known = found.book, self.tops.get((symbol, step))
-        if body is not None and (
-            known is None or (known.body["epoch"], known.body["u"]) < (body["epoch"], body["u"])
-        ):
-            self._remember(body)
+        known = self.tops.get((symbol, step))
+        if found.book is not None and (known is None or is_news(found.book, known.body)):
+            await self._on_book(found.book)
+
+    async def _load_all(self) -> None:
+        """Whatever was missed of what pages show."""
+        for book in {(socket.symbol, socket.step) for socket in self.followers if socket.symbol}:
+            await self._load(*book)
 
     # ------------------------------------------------------------------ sending
     async def _catch_up(self, socket: Socket) -> None:
@@ -305,8 +309,9 @@ class Hub:
             await self._send(socket, encode(candle))
 
     async def _newest_to(self, socket: Socket) -> None:
-        """The market's newest book, whole."""
-        if top := self.tops.get((socket.symbol, socket.step)):
+        """The market's newest book, whole, for who has another."""
+        top = self.tops.get((socket.symbol, socket.step))
+        if top is not None and socket.seq != top.seq:
             await self._book_to(socket, top, None)
 
     async def _book_to(self, socket: Socket, top: Top, diff: str | None) -> None:

@@ -45,6 +45,12 @@ def _is_current(alive: Body, book: Body) -> bool:
     return bool(alive["epoch"] == book["epoch"]) and age_ms <= AWAY_SECONDS * 1000
 
 
+def is_news(book: Body, known: Body) -> bool:
+    """True unless it is the known book as it is, or an older one."""
+    was, now = ([body[name] for name in ("epoch", "published_ms", "u")] for body in (known, book))
+    return was <= now and book != known
+
+
 async def heard(channel: PubSub) -> list[Body]:
     """The next message, or none for a while, and all that have piled up behind it, without books that are told anew."""
     found: list[Body] = []

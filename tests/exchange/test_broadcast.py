@@ -710,3 +710,62 @@ def test_candles_that_nobody_watched_for_a_while_are_not_told_as_the_newest(feed
         return page
 
     assert run(work()).kinds().count("candle") == 1
+
+
+async def after_a_lost_line(hub: Hub, feed: redis.Redis) -> None:
+    """The reader's connection broke, and it listens again."""
+    feed.client_kill_filter(_type="pubsub")
+    await asyncio.sleep(0.1)
+    await listening(hub, feed, broadcast.ALIVE)
+    await asyncio.sleep(0.2)
+
+
+@pytest.mark.parametrize(
+    ("missed", "shown"),
+    [
+        (book(1, {"99": "1"}, state="STALE"), ({"99": "1"}, "STALE")),
+        (book(9, {"98": "1"}, published_ms=2), ({"98": "1"}, "LIVE")),
+        (book(0, {"97": "1"}, published_ms=2), ({"97": "1"}, "LIVE")),
+    ],
+)
+def test_what_was_said_while_the_reader_was_away_is_told_when_it_comes_back(
+    feed: redis.Redis, missed: dict[str, Any], shown: tuple[dict[str, str], str]
+) -> None:
+    say(feed, of=book(1, {"99": "1"}), ten=book(1, {"99": "1"}, step="10", best={}))
+
+    async def work() -> list[Page]:
+        hub = Hub()
+        pages = [await joined(hub), await joined(hub)]
+        await hub.change_step(pages[1].socket, "10")
+        await listening(hub, feed, broadcast.group_channel("BTCUSDT", "10"))
+        assert [page.state for page in pages] == ["LIVE", "LIVE"]
+        say(feed, of=missed, ten={**missed, "step": "10", "best": {}})
+        await after_a_lost_line(hub, feed)
+        return pages
+
+    assert [(page.books["bids"], page.state, page.gaps) for page in run(work())] == [(*shown, 0)] * 2
+
+
+def test_a_quiet_book_is_live_again_with_the_first_sign_of_life_after_we_slept(feed: redis.Redis) -> None:
+    say(feed, of=book(1, {"99": "1"}))
+
+    async def work() -> list[str]:
+        clock = Clock()
+        hub = Hub(clock=clock)
+        page = await joined(hub)
+        clock.now += AWAY_SECONDS + 1
+        await hub.beat(lag=AWAY_SECONDS)
+        states = [page.state]
+        await hub.handle(alive(1))
+        return [*states, page.state]
+
+    assert run(work()) == ["STALE", "LIVE"]
+
+
+def test_a_page_that_comes_is_told_the_book_once(feed: redis.Redis) -> None:
+    say(feed, of=book(1, {"99": "1"}))
+
+    async def work() -> list[str]:
+        return (await joined(Hub())).kinds()
+
+    assert run(work()) == ["snapshot", "trades"]
