@@ -1,9 +1,10 @@
-// A socket that comes back: 0.5–15 s with jitter, silent ones are called delayed, hidden tabs let go.
+// A socket that comes back: 0.5–15 s with jitter, silent ones are called delayed and then given up, hidden tabs let go.
 // A feed's frames are acknowledged by their numbers: who does not say what it has read is sent no more.
 
 const FIRST_MS = 500;
 const LONGEST_MS = 15_000;
 const DELAYED_MS = 3_000;
+const SILENT_MS = 10_000;
 const HIDDEN_MS = 60_000;
 const ACK_MS = 2_000;
 
@@ -63,8 +64,18 @@ export class Socket {
   }
 
   listen() {
-    const isOpen = this.socket.readyState === WebSocket.OPEN;
-    if (isOpen && Date.now() - this.heardAt > DELAYED_MS) this.say("delayed");
+    if (this.socket.readyState !== WebSocket.OPEN) return;
+    const silence = Date.now() - this.heardAt;
+    if (silence > SILENT_MS) this.abandon();
+    else if (silence > DELAYED_MS) this.say("delayed");
+  }
+
+  /** After sleep or behind a router a line may be open at this end alone, and nobody ever says that it closed. */
+  abandon() {
+    this.socket.onmessage = null;
+    this.socket.onclose = null;
+    this.socket.close();
+    this.later();
   }
 
   acknowledge() {

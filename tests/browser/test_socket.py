@@ -1,0 +1,93 @@
+"""The pages' socket on lines that fail: given up, tried again with patience, never called live when they are not."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from playwright.sync_api import Page, WebSocketRoute, expect
+
+from tests.browser.window import Window
+
+MARKET = re.compile("/ws/market/")
+SOON, LATER_MS = 15_000, 12_000
+OPENED = """async () => {
+  const { Socket } = await import('/static/js/lib/socket.js');
+  window.states = [];
+  window.socket = new Socket('/ws/market/BTCUSDT/', {
+    isTalkative: true, isFeed: true, onMessage: () => {}, onState: (state) => window.states.push(state),
+  });
+}"""
+
+
+class Server:
+    """The other end of the page's sockets: what it was told, and how often it was called."""
+
+    def __init__(self, page: Page, does: Callable[[WebSocketRoute], None]) -> None:
+        self.lines: list[WebSocketRoute] = []
+        self.told: list[dict[str, Any]] = []
+        self._does = does
+        page.route_web_socket(MARKET, self._accept)
+        page.clock.install()
+
+    def _accept(self, line: WebSocketRoute) -> None:
+        self.lines.append(line)
+        line.on_message(lambda text: self.told.append(json.loads(text)))
+        self._does(line)
+
+
+def opened(window: Callable[..., Window], does: Callable[[WebSocketRoute], None]) -> tuple[Page, Server]:
+    """A page whose one socket leads to this server."""
+    shown = window()
+    server = Server(shown.page, does)
+    page = shown.visit("/fees/")
+    page.evaluate(OPENED)
+    page.wait_for_timeout(200)
+    return page, server
+
+
+def nothing(_line: WebSocketRoute) -> None:
+    """A server that never says a word."""
+
+
+def wait(page: Page, seconds: int) -> None:
+    """So much time passes in the page."""
+    page.clock.run_for(seconds * 1000)
+    page.wait_for_timeout(100)
+
+
+# ------------------------------------------------------------------ lines that say nothing
+def test_a_line_that_is_open_at_our_end_alone_is_given_up_and_another_opened(
+    open_window: Callable[..., Window],
+) -> None:
+    page, server = opened(open_window, nothing)
+    wait(page, 5)
+    assert page.evaluate("window.states.at(-1)") == "delayed"
+    wait(page, 7)
+    assert (len(server.lines), page.evaluate("window.states").count("reconnecting")) == (2, 2)
+
+
+def test_the_ticket_waits_while_the_line_is_silent_and_goes_on_with_the_next(
+    open_window: Callable[..., Window],
+) -> None:
+    window = open_window()
+    window.sign_in("alice")
+    page, is_cut = window.page, False
+
+    def through(line: WebSocketRoute) -> None:
+        if not is_cut:
+            server = line.connect_to_server()
+            server.on_message(lambda text: None if is_cut else line.send(text))
+
+    page.route_web_socket(MARKET, through)
+    page.clock.install()
+    window.visit("/trade/BTCUSDT/")
+    expect(page.locator("[data-submit]")).to_be_enabled(timeout=SOON)
+    is_cut = True
+    page.clock.run_for(LATER_MS)
+    expect(page.locator("[data-submit]")).to_be_disabled()
+    expect(page.locator("[data-book-notice]")).to_be_visible()
+    is_cut = False
+    page.clock.run_for(LATER_MS)
+    expect(page.locator("[data-connection]")).to_have_text("Live", timeout=SOON)
+    expect(page.locator("[data-submit]")).to_be_enabled(timeout=SOON)
