@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.window import Window
@@ -50,6 +51,10 @@ def nothing(_line: WebSocketRoute) -> None:
     """A server that never says a word."""
 
 
+def closing(code: int) -> Callable[[WebSocketRoute], None]:
+    return lambda line: line.close(code=code)
+
+
 def wait(page: Page, seconds: int) -> None:
     """So much time passes in the page."""
     page.clock.run_for(seconds * 1000)
@@ -91,3 +96,44 @@ def test_the_ticket_waits_while_the_line_is_silent_and_goes_on_with_the_next(
     page.clock.run_for(LATER_MS)
     expect(page.locator("[data-connection]")).to_have_text("Live", timeout=SOON)
     expect(page.locator("[data-submit]")).to_be_enabled(timeout=SOON)
+
+
+# ------------------------------------------------------------------ lines that are refused
+def test_a_market_that_is_not_there_is_asked_for_once(open_window: Callable[..., Window]) -> None:
+    page, server = opened(open_window, closing(4404))
+    wait(page, 60)
+    page.evaluate("dispatchEvent(new Event('online'))")
+    wait(page, 1)
+    assert (len(server.lines), page.evaluate("window.states.at(-1)")) == (1, "offline")
+
+
+@pytest.mark.parametrize("code", [4429, 4029])
+def test_a_crowded_server_is_left_alone_for_a_while(open_window: Callable[..., Window], code: int) -> None:
+    page, server = opened(open_window, closing(code))
+    wait(page, 13)
+    assert len(server.lines) == 1
+    wait(page, 18)
+    assert len(server.lines) == 2
+
+
+def test_a_server_that_accepts_and_closes_is_tried_less_and_less_often(
+    open_window: Callable[..., Window],
+) -> None:
+    page, server = opened(open_window, nothing)
+    closed = 0
+    for _second in range(30):
+        if len(server.lines) > closed:
+            closed += 1
+            server.lines[-1].close(code=1011)
+        wait(page, 1)
+    assert 4 <= len(server.lines) <= 9
+
+
+def test_a_line_that_lasted_comes_back_at_once(open_window: Callable[..., Window]) -> None:
+    page, server = opened(open_window, nothing)
+    for _time in range(8):
+        server.lines[-1].send('{"type": "status", "feed": "LIVE"}')
+        wait(page, 5)
+    server.lines[-1].close(code=1011)
+    wait(page, 1)
+    assert len(server.lines) == 2

@@ -1,8 +1,14 @@
 // A socket that comes back: 0.5–15 s with jitter, silent ones are called delayed and then given up, hidden tabs let go.
+// A server that accepts and then refuses was no success: only a line that lasted makes the next wait short again.
 // A feed's frames are acknowledged by their numbers: who does not say what it has read is sent no more.
 
 const FIRST_MS = 500;
 const LONGEST_MS = 15_000;
+const LASTED_MS = 30_000;
+// What the server closes with: another site's page, no such market; too many sockets, too many messages.
+const FINAL = [4403, 4404];
+const CROWDED = [4429, 4029];
+const CROWDED_MS = 15_000;
 const DELAYED_MS = 3_000;
 const SILENT_MS = 10_000;
 const HIDDEN_MS = 60_000;
@@ -31,8 +37,9 @@ export class Socket {
     this.say(this.attempts ? "reconnecting" : "connecting", 0);
     const socket = new WebSocket(this.url);
     this.socket = socket;
+    this.openedAt = Infinity;
     socket.onopen = () => {
-      this.attempts = 0;
+      this.openedAt = Date.now();
       this.read = 0;
       this.heardAt = Date.now();
       this.say("live");
@@ -45,14 +52,22 @@ export class Socket {
       if (message.seq > this.read) this.read = message.seq;
       this.handlers.onMessage(message);
     };
-    socket.onclose = () => {
-      if (socket === this.socket && !this.isParked) this.later();
+    socket.onclose = ({ code }) => {
+      if (socket !== this.socket || this.isParked) return;
+      if (FINAL.includes(code)) this.end();
+      else this.later(CROWDED.includes(code) ? CROWDED_MS : 0);
     };
   }
 
-  later() {
+  end() {
+    this.isOver = true;
+    this.say("offline");
+  }
+
+  later(least = 0) {
     if (!navigator.onLine) this.say("offline");
-    const longest = Math.min(LONGEST_MS, FIRST_MS * 2 ** this.attempts);
+    if (Date.now() - this.openedAt > LASTED_MS) this.attempts = 0;
+    const longest = Math.max(2 * least, Math.min(LONGEST_MS, FIRST_MS * 2 ** this.attempts));
     const wait = longest / 2 + Math.random() * longest / 2;
     this.attempts += 1;
     if (navigator.onLine) this.say("reconnecting", Math.ceil(wait / 1000));
@@ -60,7 +75,7 @@ export class Socket {
   }
 
   retry() {
-    if (this.socket.readyState === WebSocket.CLOSED && !this.isParked) this.open();
+    if (this.socket.readyState === WebSocket.CLOSED && !this.isParked && !this.isOver) this.open();
   }
 
   listen() {
@@ -93,6 +108,7 @@ export class Socket {
   }
 
   park() {
+    if (this.isOver) return;
     this.isParked = true;
     clearTimeout(this.timer);
     this.socket.close();
