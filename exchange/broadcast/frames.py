@@ -50,6 +50,29 @@ class Top:
         }
 
 
+class Table:
+    """Every market's last 24 hours: the rows are encoded once for all pages that want the whole of it."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Body] = {}
+        self._encoded: msgspec.Raw | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
+    def update(self, rows: dict[str, Body]) -> None:
+        self._rows.update(rows)
+        self._encoded = None
+
+    def of(self, symbol: str) -> Body | None:
+        return self._rows.get(symbol)
+
+    def frame(self, seq: int) -> str:
+        if self._encoded is None:
+            self._encoded = msgspec.Raw(_encoder.encode(self._rows))
+        return encode({"type": "tickers", "tickers": self._encoded, "seq": seq})
+
+
 def difference(before: dict[str, str], after: dict[str, str]) -> list[list[str]]:
     """The levels that changed, with quantity "0" for those that are gone."""
     changed = [[price, quantity] for price, quantity in after.items() if before.get(price) != quantity]

@@ -18,7 +18,7 @@ import structlog
 from django.conf import settings
 from redis.asyncio.client import PubSub
 
-from exchange.broadcast.frames import Body, Top, encode
+from exchange.broadcast.frames import Body, Table, Top, encode
 from exchange.broadcast.names import ALIVE, TICKERS, WATCHED, candle_channel, trades_key
 from exchange.broadcast.reading import AWAY_SECONDS, TAPE, heard, is_news, said
 from exchange.broadcast.sockets import Followers, Socket, book_channel
@@ -53,7 +53,7 @@ class Hub:
         self.tops: dict[tuple[str, str], Top] = {}
         self.tapes: dict[str, deque[Body]] = {}
         self.candles: defaultdict[tuple[str, str], deque[Body]] = defaultdict(lambda: deque(maxlen=CANDLES))
-        self.tickers: dict[str, Body] = {}
+        self.tickers = Table()
         self._tasks: list[asyncio.Task[None]] = []
         self._loading: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -294,13 +294,12 @@ class Hub:
         if not socket.symbol:
             if self.tickers:
                 seq = self._number()
-                text = encode({"type": "tickers", "tickers": self.tickers, "seq": seq})
-                await self._send(socket, text, seq)
+                await self._send(socket, self.tickers.frame(seq), seq)
             return
         await self._newest_to(socket)
         trades = list(self.tapes.get(socket.symbol, ()))
         await self._send(socket, encode({"type": "trades", "symbol": socket.symbol, "trades": trades}))
-        if ticker := self.tickers.get(socket.symbol):
+        if ticker := self.tickers.of(socket.symbol):
             await self._send(socket, encode({"type": "ticker", **ticker}))
         await self._candles_to(socket)
 

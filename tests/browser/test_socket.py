@@ -137,3 +137,24 @@ def test_a_line_that_lasted_comes_back_at_once(open_window: Callable[..., Window
     server.lines[-1].close(code=1011)
     wait(page, 1)
     assert len(server.lines) == 2
+
+
+# ------------------------------------------------------------------ what was read
+def test_a_page_says_at_once_that_it_has_read_much(open_window: Callable[..., Window]) -> None:
+    page, server = opened(open_window, nothing)
+    frame = {"type": "tickers", "tickers": {}, "more": "x" * 20_000}
+    for seq in (7, 9):
+        page.wait_for_timeout(400)
+        server.lines[0].send(json.dumps({**frame, "seq": seq}))
+    page.wait_for_timeout(100)
+    assert server.told == [{"type": "ack", "seq": 7}, {"type": "ack", "seq": 9}]
+
+
+def test_a_page_that_reads_very_much_says_so_less_often_than_the_server_allows(
+    open_window: Callable[..., Window],
+) -> None:
+    page, server = opened(open_window, nothing)
+    for seq in range(1, 100):
+        server.lines[0].send(json.dumps({"type": "x", "more": "x" * 20_000, "seq": seq}))
+        page.wait_for_timeout(10)
+    assert 3 <= len(server.told) <= 8

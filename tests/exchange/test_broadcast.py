@@ -83,6 +83,19 @@ def trades(*ids: int) -> dict[str, Any]:
     return {"type": "trades", "symbol": "BTCUSDT", "trades": rows}
 
 
+def long_trades(*ids: int) -> dict[str, Any]:
+    """As a busy market's: some hundred characters each."""
+    first = trades(*ids)
+    for trade in first["trades"]:
+        trade |= {
+            "id": 10**9 + trade["id"],
+            "price": "60123.45000000",
+            "quantity": "0.00123000",
+            "at": 10**12,
+        }
+    return first
+
+
 def alive(epoch: int, at: int = 0) -> dict[str, Any]:
     return {"type": "alive", "epoch": epoch, "at": at}
 
@@ -485,6 +498,45 @@ def test_a_table_of_markets_that_was_late_gets_every_figure_as_it_is_now() -> No
 
     told = run(work()).heard[-1]["tickers"]
     assert (len(told), {ticker["last"] for ticker in told.values()}) == (400, {"9"})
+
+
+def test_a_table_that_is_late_twice_gets_the_figures_of_each_time() -> None:
+    async def work() -> list[set[str]]:
+        hub = Hub()
+        table, seen = Page(hub, symbol=""), []
+        await hub.join(table.socket)
+        for first in (0, 10):
+            for number in range(first, first + 10):
+                await hub.handle(tickers(number))
+            await table.acknowledge()
+            seen.append({ticker["last"] for ticker in table.heard[-1]["tickers"].values()})
+        return seen
+
+    assert run(work()) == [{"9"}, {"19"}]
+
+
+@pytest.mark.parametrize("trades_a_second", [300, 1000])
+def test_a_page_that_says_what_it_has_read_as_ours_do_gets_its_books_however_many_trades_there_are(
+    trades_a_second: int,
+) -> None:
+    """As socket.js: after 16 KiB, or two seconds, and at most once in 0.3 seconds; ten books a second."""
+
+    async def work() -> tuple[int, int]:
+        hub = Hub()
+        page, acknowledged, said_at, read = await joined(hub), 0, 0.0, 0
+        for tick in range(100):
+            now, count = tick / 10, trades_a_second // 10
+            for part in range(0, count, 25):
+                first = tick * count + part
+                await hub.handle(long_trades(*range(first, min(first + 25, (tick + 1) * count))))
+            await hub.handle(book(tick, {str(60000 + n): str(tick) for n in range(20)}))
+            if now - said_at >= 2 or (now - said_at >= 0.3 and page.bytes - read >= 16 * 1024):
+                acknowledged, said_at, read = acknowledged + 1, now, page.bytes
+                await page.acknowledge()
+        return page.kinds().count("diff") + page.kinds().count("snapshot"), acknowledged
+
+    books, acknowledged = run(work())
+    assert (books >= 90, acknowledged <= 40) == (True, True)
 
 
 def test_a_page_of_a_quiet_book_and_many_trades_stays_open_by_what_it_reads() -> None:

@@ -12,7 +12,10 @@ const CROWDED_MS = 15_000;
 const DELAYED_MS = 3_000;
 const SILENT_MS = 10_000;
 const HIDDEN_MS = 60_000;
+// So much was read or so long ago; never so often that the server calls it too much (50 messages in 10 seconds).
+const ACK_CHARACTERS = 16_384;
 const ACK_MS = 2_000;
+const ACK_LEAST_MS = 300;
 
 export class Socket {
   /** onMessage(message), onOpen(socket), onState(state, seconds): live, delayed, connecting, reconnecting, offline. */
@@ -23,11 +26,14 @@ export class Socket {
     this.attempts = 0;
     this.heardAt = 0;
     this.read = 0;
+    this.unsaid = 0;
+    this.saidAt = 0;
     this.state = "";
     document.addEventListener("visibilitychange", () => this.visibility());
     addEventListener("online", () => this.retry());
     addEventListener("offline", () => this.say("offline"));
     if (isTalkative) setInterval(() => this.listen(), 1_000);
+    this.isFeed = isFeed;
     if (isFeed) setInterval(() => this.acknowledge(), ACK_MS);
     this.open();
   }
@@ -51,6 +57,8 @@ export class Socket {
       const message = JSON.parse(event.data);
       if (message.seq > this.read) this.read = message.seq;
       this.handlers.onMessage(message);
+      this.unsaid += event.data.length;
+      if (this.isFeed && this.unsaid >= ACK_CHARACTERS && Date.now() - this.saidAt >= ACK_LEAST_MS) this.acknowledge();
     };
     socket.onclose = ({ code }) => {
       if (socket !== this.socket || this.isParked) return;
@@ -94,7 +102,10 @@ export class Socket {
   }
 
   acknowledge() {
-    if (this.read) this.send({ type: "ack", seq: this.read });
+    if (!this.read) return;
+    this.unsaid = 0;
+    this.saidAt = Date.now();
+    this.send({ type: "ack", seq: this.read });
   }
 
   visibility() {
