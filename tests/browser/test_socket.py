@@ -10,7 +10,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.window import Window
 
-MARKET = re.compile("/ws/market/")
+MARKET, TABLE = re.compile("/ws/market/"), re.compile("/ws/tickers/")
 SOON, LATER_MS = 15_000, 12_000
 OPENED = """async () => {
   const { Socket } = await import('/static/js/lib/socket.js');
@@ -158,3 +158,31 @@ def test_a_page_that_reads_very_much_says_so_less_often_than_the_server_allows(
         server.lines[0].send(json.dumps({"type": "x", "more": "x" * 20_000, "seq": seq}))
         page.wait_for_timeout(10)
     assert 3 <= len(server.told) <= 8
+
+
+# ------------------------------------------------------------------ a feed that is away
+def test_the_table_of_markets_says_that_prices_are_late_while_the_feed_is_silent(
+    open_window: Callable[..., Window],
+) -> None:
+    window = open_window()
+    lines: list[WebSocketRoute] = []
+    window.page.route_web_socket(TABLE, lambda line: lines.append(line))
+    page = window.visit("/markets/")
+    state = page.locator("[data-connection]")
+    expect(state).to_have_text("Live")
+    lines[0].send('{"type": "status", "feed": "STALE", "seq": 1}')
+    expect(state).to_have_text("Delayed")
+    lines[0].send('{"type": "tickers", "tickers": {}, "seq": 2}')
+    expect(state).to_have_text("Live")
+
+
+def test_the_table_of_markets_says_that_prices_are_late_when_it_hears_nothing(
+    open_window: Callable[..., Window],
+) -> None:
+    window = open_window()
+    window.page.route_web_socket(TABLE, nothing)
+    window.page.clock.install()
+    page = window.visit("/markets/")
+    expect(page.locator("[data-connection]")).to_have_text("Live")
+    page.clock.run_for(5000)
+    expect(page.locator("[data-connection]")).to_have_text("Delayed")

@@ -53,8 +53,8 @@ export class Socket {
     };
     socket.onmessage = (event) => {
       this.heardAt = Date.now();
-      this.say("live");
       const message = JSON.parse(event.data);
+      this.judge(message);
       if (message.seq > this.read) this.read = message.seq;
       this.handlers.onMessage(message);
       this.unsaid += event.data.length;
@@ -84,6 +84,12 @@ export class Socket {
 
   retry() {
     if (this.socket.readyState === WebSocket.CLOSED && !this.isParked && !this.isOver) this.open();
+  }
+
+  /** Who hears that the feed is silent, or of a book that grew old, hears nothing new. */
+  judge(message) {
+    if (message.feed === "STALE") this.say("delayed");
+    else if (message.state !== "STALE") this.say("live");
   }
 
   listen() {

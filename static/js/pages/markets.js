@@ -24,6 +24,7 @@ function show(row, ticker) {
 }
 
 new Socket("/ws/tickers/", {
+  isTalkative: true,
   isFeed: true,
   onMessage: (message) => {
     for (const [symbol, ticker] of Object.entries(message.tickers ?? {})) {
