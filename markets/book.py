@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from dataclasses import field as member
 from enum import StrEnum
+from itertools import count
 from math import inf
 
 import msgspec
@@ -32,6 +33,7 @@ GREATEST = 1e18
 NEAR = 24
 # Of so many levels the price of one is remembered: an event's price was there a moment ago, or is new.
 READ_OF = 10
+_generations = count(1)
 _is_number = re.compile(r"(?:0|[1-9][0-9]*)(?:\.[0-9]*)?").fullmatch
 
 
@@ -180,6 +182,8 @@ class LocalBook:
     depth: int = MOST_LEVELS
     # True while the next event may still join on to what is known: the line was down, and nothing may have been lost.
     may_join: bool = False
+    # Another one, of no other book, each time the events that wait begin anew: older snapshots do not meet these.
+    generation: int = member(default_factory=_generations.__next__)
     _old: int = 0
     # Where a snapshot or a deeper book stood, how far the stream has come towards it, and in how many events.
     _met: int = -1
@@ -200,6 +204,7 @@ class LocalBook:
         """A line is there: the next event joins on to what is known, or a snapshot is needed."""
         if self.state == State.STALE:
             self.state = State.SYNCING
+            self.generation = next(_generations)
 
     def on_diff(self, diff: Diff) -> bool:
         """The event is applied, or waits for a snapshot; True when it makes the book ask for one."""
@@ -278,6 +283,7 @@ class LocalBook:
         if self.state != State.STALE:
             self.state = State.SYNCING
         self.resyncs += 1
+        self.generation = next(_generations)
         self.may_join, self._old = False, 0
         self._buffer = [diff for diff in diffs if diff.last > self.last_update_id]
 

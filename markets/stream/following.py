@@ -113,7 +113,7 @@ class Following:
         for book in self._books_of(streams):
             if book.state == State.STALE:
                 book.expect()
-                self._snapshots.ask(book.symbol, self._first)
+                self._snapshots.ask(book.symbol, self._first, generation=book.generation)
                 self._changes.books.add(book.symbol)
 
     def on_down(self, streams: Iterable[str], reason: str) -> None:
@@ -209,13 +209,13 @@ class Following:
         log.warning("book.gap", symbol=book.symbol, resyncs=book.resyncs)
         self._deeper.pop(book.symbol, None)
         self._changes.books.add(book.symbol)
-        self._snapshots.ask(book.symbol, self._first)
+        self._snapshots.ask(book.symbol, self._first, generation=book.generation)
 
     def _deepen(self, symbol: str, limit: int) -> None:
         """Another book of the same events is to take over, deeper than this one is by now."""
         if symbol not in self._deeper:
-            self._deeper[symbol] = LocalBook(symbol, depth=self._depth)
-            self._snapshots.ask(symbol, limit, is_luxury=True)
+            deeper = self._deeper[symbol] = LocalBook(symbol, depth=self._depth)
+            self._snapshots.ask(symbol, limit, generation=deeper.generation, is_luxury=True)
         elif limit < self._depth:
             self._snapshots.hasten(symbol, limit)
 
@@ -249,12 +249,15 @@ class Following:
             self._take(fetched.want, fetched.snapshot)
 
     def _take(self, want: Want, snapshot: DepthSnapshot | None) -> None:
-        book = (self._deeper if want.is_luxury else self.books).get(want.symbol)
-        if book is None or book.state != State.SYNCING:
+        """An answer to what a book asked before it lost events meets none: the book has asked again since."""
+        books, symbol = self._deeper if want.is_luxury else self.books, want.symbol
+        book = books.get(symbol)
+        if book is None or book.state != State.SYNCING or book.generation != want.generation:
             return
-        self._changes.books.add(want.symbol)
+        self._changes.books.add(symbol)
         if snapshot is None or not self._is_live(book, snapshot, want):
-            self._snapshots.ask(want.symbol, want.limit, is_luxury=want.is_luxury)
+            generation = books[symbol].generation
+            self._snapshots.ask(symbol, want.limit, generation=generation, is_luxury=want.is_luxury)
 
     def _is_live(self, book: LocalBook, snapshot: DepthSnapshot, want: Want) -> bool:
         try:

@@ -23,6 +23,8 @@ class Want:
     due: float
     # For a book that is live already and only wants to know more.
     is_luxury: bool
+    # The asking book's: an answer is of use while the book has the same.
+    generation: int
 
 
 class Snapshots:
@@ -51,18 +53,20 @@ class Snapshots:
             self._ranks = {symbol: rank for rank, symbol in enumerate(symbols)}
             self._watched = frozenset(watched)
 
-    def ask(self, symbol: str, limit: int, *, is_luxury: bool = False) -> None:
+    def ask(self, symbol: str, limit: int, *, generation: int, is_luxury: bool = False) -> None:
         """The market wants a snapshot: at once the first time, later and later when it asks again soon."""
         with self._lock:
             known = self._wants.get(symbol)
             if known is not None and known.is_luxury <= is_luxury:
+                if known.is_luxury == is_luxury:
+                    self._wants[symbol] = replace(known, generation=generation)
                 return
             now = self._clock()
             tries, asked_at = self._tries.get((symbol, is_luxury), (0, now))
             tries = 0 if now - asked_at > CALM_SECONDS else tries
             self._tries[symbol, is_luxury] = (tries + 1, now)
             wait = min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT) * random.uniform(0.5, 1) if tries else 0.0
-            self._wants[symbol] = Want(symbol, limit, now + wait, is_luxury)
+            self._wants[symbol] = Want(symbol, limit, now + wait, is_luxury, generation)
 
     def hasten(self, symbol: str, limit: int) -> None:
         """A luxury that waits is had for less, and so sooner."""
