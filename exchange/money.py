@@ -10,8 +10,8 @@ MAX_DIGITS = 20
 _PLAIN = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,18})?")
 # Wide enough for a 38-digit product of two amounts; anything that would be rounded raises instead.
 EXACT = Context(prec=80, traps=[Inexact, InvalidOperation, Overflow])
-_WIDE = Context(prec=80, traps=[InvalidOperation, Overflow])
-_QUOTIENT = Context(prec=40)  # rounds half even
+_WIDE = Context(prec=80, traps=[InvalidOperation, Overflow])  # rounds half even
+_QUOTIENT = Context(prec=40)
 
 
 def parse(text: object, *, field: str | None = None) -> Decimal:
@@ -60,6 +60,11 @@ def round_up(amount: Decimal, scale: int) -> Decimal:
 def round_down(amount: Decimal, scale: int) -> Decimal:
     """Rounded down to the scale."""
     return amount.quantize(Decimal(1).scaleb(-scale), rounding=ROUND_FLOOR, context=_WIDE)
+
+
+def round_half_even(amount: Decimal, scale: int) -> Decimal:
+    """Rounded to the nearest of the scale: for figures that are shown and move nothing."""
+    return amount.quantize(Decimal(1).scaleb(-scale), context=_WIDE)
 
 
 def multiply(left: Decimal, right: Decimal) -> Decimal:

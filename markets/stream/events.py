@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import msgspec
 
-from exchange.money import plain
+from exchange.money import divide, parse, plain, round_half_even
 from markets.book import Diff, require_numbers
 from markets.rules import INTERVALS, LIVE_INTERVALS
 
@@ -71,6 +71,12 @@ def require_plain(raw: bytes, diff: Diff) -> None:
         require_numbers(diff.asks)
 
 
+def require_amounts(*texts: str) -> None:
+    """Raises BadNumber unless each is a plain number of at most 20 digits and 18 decimals."""
+    for text in texts:
+        parse(text)
+
+
 def depth_stream(symbol: str) -> str:
     return f"{symbol.lower()}@{DEPTH_KIND}"
 
@@ -95,7 +101,7 @@ def trade_of(event: TradeEvent) -> dict[str, object]:
 def ticker_of(event: TickerEvent, as_of_ms: int) -> dict[str, str | int]:
     """The last 24 hours as they stood at this time; the change in percent of the opening price."""
     opened = Decimal(event.o)
-    change = (Decimal(event.c) - opened) * 100 / opened if opened else Decimal(0)
+    change = divide((Decimal(event.c) - opened) * 100, opened) if opened else Decimal(0)
     return {
         "symbol": event.s,
         "last": event.c,
@@ -104,7 +110,7 @@ def ticker_of(event: TickerEvent, as_of_ms: int) -> dict[str, str | int]:
         "low": event.l,
         "volume": event.v,
         "quote_volume": event.q,
-        "change_percent": plain(round(change, 2)),
+        "change_percent": plain(round_half_even(change, 2)),
         "as_of_ms": as_of_ms,
     }
 

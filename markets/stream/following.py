@@ -15,6 +15,7 @@ import msgspec
 import structlog
 
 from exchange.binance.models import DepthSnapshot, Kline
+from exchange.errors import BadNumber
 from markets.book import LIVE, Diff, LocalBook, State
 from markets.stream.events import (
     TICKERS_STREAM,
@@ -23,6 +24,7 @@ from markets.stream.events import (
     TradeEvent,
     depth_stream,
     frame_of,
+    require_amounts,
     require_plain,
     stream_of,
 )
@@ -151,7 +153,7 @@ class Following:
             elif kind is KlineEvent:
                 self._on_kline(data.k)  # type: ignore[union-attr]
             else:
-                self._changes.tickers.update((ticker.s, ticker) for ticker in data)  # type: ignore[union-attr]
+                self._on_tickers(data)  # type: ignore[arg-type]
         except (msgspec.MsgspecError, ValueError, ArithmeticError, KeyError, TypeError) as error:
             self._on_unreadable(raw, error)
 
@@ -182,6 +184,15 @@ class Following:
         kline = Kline.from_event(k)
         key = (str(k["s"]), str(k["i"]), kline.open_ms)
         self._unstored[key], self._changes.candles[key] = kline, k
+
+    def _on_tickers(self, tickers: list[TickerEvent]) -> None:
+        for ticker in tickers:
+            if ticker.s in self.books:
+                try:
+                    require_amounts(ticker.c, ticker.o, ticker.h, ticker.l, ticker.v, ticker.q)
+                    self._changes.tickers[ticker.s] = ticker
+                except BadNumber as error:
+                    self._doubt("feed.unreadable", ticker.s, error, stream=TICKERS_STREAM)
 
     def _on_unreadable(self, raw: bytes, error: Exception) -> None:
         """A book that may lack an event starts over."""

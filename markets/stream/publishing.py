@@ -93,6 +93,9 @@ class Publisher:
             log.warning("feed.not_published", error=type(error).__name__)
             self._away_until = now + AWAY_SECONDS
             self._epoch = 0
+        except Exception:  # what this tick had taken is told to nobody: the next one says everything
+            self._epoch = 0
+            raise
 
     def _look_for_lateness(self) -> None:
         """While events come late, live books are told to be stale: they were right a while ago."""
