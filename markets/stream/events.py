@@ -14,6 +14,9 @@ DEPTH_KIND = "depth@100ms"
 KINDS = (DEPTH_KIND, "trade", *(f"kline_{interval}" for interval in LIVE_INTERVALS))
 # The last 24 hours of all markets come in one stream.
 TICKERS_STREAM = "!miniTicker@arr"
+# The end of the year 9999 in milliseconds, and the most trades that are counted.
+LAST_MS, MOST_TRADES = 253_402_300_799_999, 2**53
+Candle = dict[str, str | int | bool]
 
 
 class TradeEvent(msgspec.Struct, tag_field="e", tag="trade", gc=False):
@@ -36,7 +39,7 @@ class TickerEvent(msgspec.Struct, tag_field="e", tag="24hrMiniTicker", gc=False)
 
 
 class KlineEvent(msgspec.Struct, tag_field="e", tag="kline", gc=False):
-    k: dict[str, str | int | bool]
+    k: Candle
 
 
 class Frame(msgspec.Struct, gc=False):
@@ -77,6 +80,20 @@ def require_amounts(*texts: str) -> None:
         parse(text)
 
 
+def require_candle(k: Candle, symbol: str, kind: str) -> None:
+    """Raises ValueError, BadNumber or KeyError for what is no candle of this market and kind of stream."""
+    if k["s"] != symbol or f"kline_{k['i']}" != kind:
+        raise ValueError(f"a candle of {k['s']!r:.20} and {k['i']!r:.20}")
+    for name, most in (("t", LAST_MS), ("T", LAST_MS), ("n", MOST_TRADES)):
+        number = k[name]
+        if type(number) is not int or not 0 <= number <= most:
+            raise ValueError(f"{name} of a candle: {number!r:.40}")
+    if type(k["x"]) is not bool:
+        raise ValueError("a candle neither open nor closed")
+    for name in "ohlcvq":
+        parse(k[name])
+
+
 def depth_stream(symbol: str) -> str:
     return f"{symbol.lower()}@{DEPTH_KIND}"
 
@@ -115,7 +132,7 @@ def ticker_of(event: TickerEvent, as_of_ms: int) -> dict[str, str | int]:
     }
 
 
-def candle_of(k: dict[str, str | int | bool]) -> dict[str, object]:
+def candle_of(k: Candle) -> dict[str, object]:
     """A candle as pages know it."""
     return {
         "type": "candle",

@@ -19,12 +19,14 @@ from exchange.errors import BadNumber
 from markets.book import LIVE, Diff, LocalBook, State
 from markets.stream.events import (
     TICKERS_STREAM,
+    Candle,
     KlineEvent,
     TickerEvent,
     TradeEvent,
     depth_stream,
     frame_of,
     require_amounts,
+    require_candle,
     require_plain,
     stream_of,
 )
@@ -52,7 +54,7 @@ class Changes:
     books: set[str] = field(default_factory=set)
     trades: list[TradeEvent] = field(default_factory=list)
     tickers: dict[str, TickerEvent] = field(default_factory=dict)
-    candles: dict[tuple[str, str, int], dict[str, str | int | bool]] = field(default_factory=dict)
+    candles: dict[tuple[str, str, int], Candle] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -151,10 +153,10 @@ class Following:
             elif kind is TradeEvent:
                 self._changes.trades.append(data)  # type: ignore[arg-type]
             elif kind is KlineEvent:
-                self._on_kline(data.k)  # type: ignore[union-attr]
+                self._on_kline(frame.stream, data.k)  # type: ignore[union-attr]
             else:
                 self._on_tickers(data)  # type: ignore[arg-type]
-        except (msgspec.MsgspecError, ValueError, ArithmeticError, KeyError, TypeError) as error:
+        except (msgspec.MsgspecError, ValueError, ArithmeticError, KeyError, TypeError, BadNumber) as error:
             self._on_unreadable(raw, error)
 
     def _on_diff(self, stream: str, diff: Diff) -> None:
@@ -180,9 +182,14 @@ class Following:
                 self._deepen(symbol, self._depth)
         self._changes.books.add(symbol)
 
-    def _on_kline(self, k: dict[str, str | int | bool]) -> None:
+    def _on_kline(self, stream: str, k: Candle) -> None:
+        name, _at, kind = stream.partition("@")
+        symbol = self._symbols.get(name)
+        if symbol is None:
+            return
+        require_candle(k, symbol, kind)
         kline = Kline.from_event(k)
-        key = (str(k["s"]), str(k["i"]), kline.open_ms)
+        key = (symbol, str(k["i"]), kline.open_ms)
         self._unstored[key], self._changes.candles[key] = kline, k
 
     def _on_tickers(self, tickers: list[TickerEvent]) -> None:

@@ -3,11 +3,17 @@
 from collections.abc import Callable, Iterable, Mapping
 from queue import Empty, SimpleQueue
 
+import structlog
+from django.db import DataError, IntegrityError
+
 from exchange.binance.models import Kline
 from markets.stream.following import Series
 
+log = structlog.get_logger()
 Store = Callable[[Mapping[Series, Iterable[Kline]]], None]
 MOST_KEPT = 100_000
+# What the database, or what turns a candle into a row, says of one that cannot be stored, now or later.
+REFUSALS = (DataError, IntegrityError, ValueError, ArithmeticError)
 
 
 class CandleKeeper:
@@ -37,5 +43,16 @@ class CandleKeeper:
             found: dict[Series, list[Kline]] = {}
             for (name, _open_ms), kline in self._kept.items():
                 found.setdefault(name, []).append(kline)
-            self._store(found)
+            try:
+                self._store(found)
+            except REFUSALS:
+                self._store_each(found)
             self._kept = {}
+
+    def _store_each(self, found: Mapping[Series, Iterable[Kline]]) -> None:
+        """A series that is refused is given up, so that it holds up no other."""
+        for (symbol, interval), klines in found.items():
+            try:
+                self._store({(symbol, interval): klines})
+            except REFUSALS as error:
+                log.warning("candles.refused", symbol=symbol, interval=interval, reason=str(error)[:120])

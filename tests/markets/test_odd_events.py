@@ -1,11 +1,20 @@
 """Tickers, trades and candles that cannot be right: they harm their own market alone, and hide nothing of others."""
 
-import pytest
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
 
-from markets import queries
-from markets.stream import Following, Publisher
+import pytest
+import redis
+import structlog
+
+from exchange.binance.models import Kline
+from markets import queries, services
+from markets.models import Candle
+from markets.stream import CandleKeeper, Following, Publisher
+from tests.factories import make_market
 from tests.markets.test_following import Clock, depth, say
-from tests.markets.test_publishing import channel, clock, day, following, publisher, writer
+from tests.markets.test_publishing import channel, clock, day, following, heard_on, kline, publisher, writer
 
 __all__ = ["channel", "clock", "following", "publisher", "writer"]
 ODD = ["", "abc", "NaN", "-5", "1e40", "1" + "0" * 40, "٣"]
@@ -54,3 +63,46 @@ def test_what_a_tick_that_failed_would_have_told_is_told_by_the_next(
     publisher.publish()
     books = [queries.published_book(symbol) for symbol in ("BTCUSDT", "ETHUSDT")]
     assert [book.u for book in books if book] == [11, 11]
+
+
+# ------------------------------------------------------------------ candles
+ODD_CANDLES: list[dict[str, Any]] = [
+    *({name: text} for name in ("c", "v") for text in ODD),
+    {"s": "ETHUSDT"}, {"s": "OTHERUSDT"}, {"i": "1h"}, {"i": 5}, {"t": -1}, {"t": 10**18}, {"t": "60000"}, {"n": -1},
+    {"n": 2**70}, {"x": "no"}, {"c": 5},
+]  # fmt: skip
+
+
+def test_candles_that_cannot_be_of_their_stream_are_neither_told_nor_stored(
+    following: Following, publisher: Publisher, channel: redis.client.PubSub
+) -> None:
+    for odd in ODD_CANDLES:
+        say(following, "btcusdt@kline_1m", {"e": "kline", "k": kline("2", True) | odd})
+        assert following.unstored() == {}, odd
+    publisher.publish()
+    assert heard_on(channel) == []
+    assert (troubles(following), following.unreadable.total()) == ({"BTCUSDT"}, len(ODD_CANDLES))
+
+
+def test_a_candle_of_a_market_that_is_followed_no_more_is_forgotten_without_a_word(
+    following: Following,
+) -> None:
+    following.follow(["ETHUSDT"])
+    say(following, "btcusdt@kline_1m", {"e": "kline", "k": kline("2", True)})
+    assert (following.unstored(), troubles(following)) == ({}, set())
+
+
+def test_candles_that_the_database_refuses_hold_up_no_other_market(committed_db: str) -> None:
+    make_market("BTC")
+    make_market("ETH")
+    good = Kline.from_event(kline("2", True))
+    keeper = CandleKeeper(services.store_candles)
+    keeper.hand_over({("GONEUSDT", "1m"): [good], ("BTCUSDT", "1m"): [good]})
+    keeper.hand_over({("ETHUSDT", "1m"): [replace(good, volume=Decimal("1e40"))]})
+    keeper.hand_over({("ETHUSDT", "1h"): [replace(good, open_ms=10**18)]})
+    with structlog.testing.capture_logs() as logs:
+        keeper.store()
+        keeper.store()
+    assert list(Candle.objects.values_list("market_id", "close")) == [("BTCUSDT", Decimal(2))]
+    said = [(log["symbol"], log["interval"]) for log in logs if log["event"] == "candles.refused"]
+    assert said == [("GONEUSDT", "1m"), ("ETHUSDT", "1m"), ("ETHUSDT", "1h")], "and each once"
