@@ -21,6 +21,8 @@ AWAY_SECONDS = 1.0
 # Everybody may read the best levels at any time; the whole book is written less often, for markets that are looked at.
 TOP_LEVELS = 20
 WHOLE_SECONDS, WHOLE_KEPT_SECONDS = 0.25, 10
+# A quiet market's is written again before it is forgotten.
+WHOLE_AGAIN_SECONDS = 5
 GROUPS_SECONDS = 0.1
 KNOWN_SECONDS = 0.5
 # A book's age is that of the last sign of life: a quiet book is not said again.
@@ -48,6 +50,7 @@ class Publisher:
         self._known: dict[str, tuple[Side, int | None]] = {}
         self._keys: dict[str, bytes] = {}
         self._not_whole: set[str] = set()
+        self._wrote_whole: dict[str, float] = {}
         self._not_grouped: set[str] = set()
         self._whole_at = self._grouped_at = self._known_at = self._alive_at = self._away_until = clock() - 60
         self._trades: list[TradeEvent] = []
@@ -152,14 +155,18 @@ class Publisher:
                     self._not_grouped.add(symbol)
 
     def _add_wholes(self, commands: list[Command], now: float, now_ms: int) -> None:
-        if not self._not_whole or now - self._whole_at < WHOLE_SECONDS:
+        if now - self._whole_at < WHOLE_SECONDS:
             return
         self._whole_at = now
+        again, wrote = now - WHOLE_AGAIN_SECONDS, self._wrote_whole
+        self._not_whole |= {symbol for symbol, at in wrote.items() if at <= again}
         symbols, self._not_whole = self._not_whole & self._watched, set()
+        self._wrote_whole = {symbol: at for symbol, at in wrote.items() if symbol in self._watched}
         seconds = b"%d" % WHOLE_KEPT_SECONDS
         for symbol in symbols:
             book = self._following.books.get(symbol)
             if book is not None:
+                self._wrote_whole[symbol] = now
                 key = feed.whole_key(symbol).encode()
                 commands.append(
                     (b"SET", key, _encode(self._body(book, None, now_ms, book.known)), b"EX", seconds)

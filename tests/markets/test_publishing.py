@@ -13,7 +13,7 @@ from django.db import OperationalError
 
 from markets import feed, interest, queries
 from markets.stream import CandleKeeper, Following, Publisher, Snapshots
-from markets.stream.publishing import PRICES_SECONDS
+from markets.stream.publishing import PRICES_SECONDS, WHOLE_AGAIN_SECONDS, WHOLE_KEPT_SECONDS
 from markets.writer import LEASE, Lost, Writer
 from tests.markets.test_following import Clock, Venue, depth, fetch_all, ladder, lost, opened, say
 
@@ -100,6 +100,26 @@ def test_the_whole_book_is_there_while_somebody_looks(
     publisher.publish()
     whole = queries.whole_book("BTCUSDT")
     assert whole is not None and (whole.u, len(whole.bids), whole.bids[0]) == (11, 80, ("999", "7"))
+
+
+def test_the_whole_book_of_a_quiet_market_is_there_as_long_as_somebody_looks(
+    publisher: Publisher, clock: Clock
+) -> None:
+    """It is written again before what was written is forgotten, and no more when nobody looks."""
+    lasting = []
+    for _time in range(3):
+        clock.now += WHOLE_AGAIN_SECONDS
+        feed.client().expire(feed.whole_key("BTCUSDT"), 1)
+        publisher.publish()
+        lasting.append(feed.client().ttl(feed.whole_key("BTCUSDT")))
+    assert lasting == [WHOLE_KEPT_SECONDS] * 3
+    whole = queries.whole_book("BTCUSDT")
+    assert whole is not None and len(whole.bids) == 80
+    publisher.serve(())
+    feed.client().delete(feed.whole_key("BTCUSDT"))
+    clock.now += WHOLE_AGAIN_SECONDS
+    publisher.publish()
+    assert not feed.client().exists(feed.whole_key("BTCUSDT"))
 
 
 def test_who_asks_for_a_whole_book_first_has_the_best_levels_and_is_heard(publisher: Publisher) -> None:
