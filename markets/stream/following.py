@@ -14,6 +14,7 @@ from threading import Event
 import msgspec
 import structlog
 
+from exchange.binance.errors import NotSent
 from exchange.binance.models import DepthSnapshot, Kline
 from exchange.errors import BadNumber
 from markets.book import LIVE, Diff, LocalBook, State
@@ -253,6 +254,8 @@ class Following:
         try:
             snapshot = self._fetch(want.symbol, want.limit)
         except Exception as error:  # whatever the road outside says: the book stays SYNCING and asks again
+            if isinstance(error, NotSent):
+                self._snapshots.give_back(want)
             log.warning("book.no_snapshot", symbol=want.symbol, reason=repr(error)[:120])
         self._fetched.put(Fetched(want, snapshot))
         return True

@@ -41,7 +41,7 @@ class Snapshots:
         self._lock = threading.Lock()
         self._a_minute, self._at_once = weight_a_minute, weight_at_once
         self._left: float = weight_at_once
-        self._filled_at = clock()
+        self._filled_at = self._rests_until = clock()
         self._ranks: dict[str, int] = {}
         self._watched: frozenset[str] = frozenset()
         self._wants: dict[str, Want] = {}
@@ -85,12 +85,20 @@ class Snapshots:
         with self._lock:
             self._fill()
             now = self._clock()
+            if now < self._rests_until:
+                return None
             due = [want for want in self._wants.values() if want.due <= now]
             first = min(due, key=self._turn, default=None)
             if first is None or WEIGHTS[first.limit] > self._left - self._kept_back(first):
                 return None
             self._left -= WEIGHTS[first.limit]
             return self._wants.pop(first.symbol)
+
+    def give_back(self, want: Want) -> None:
+        """It was not sent, and has used no weight; whatever is sent next would hardly fare better at once."""
+        with self._lock:
+            self._left += WEIGHTS[want.limit]
+            self._rests_until = self._clock() + FIRST_WAIT
 
     def _turn(self, want: Want) -> tuple[bool, bool, int, int]:
         return (

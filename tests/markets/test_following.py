@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from exchange.binance.errors import NotSent
+from exchange.binance.errors import NotSent, Unknown
 from exchange.binance.models import DepthSnapshot
 from markets.book import State
 from markets.stream import Following, Snapshots, streams_of
@@ -30,11 +30,14 @@ class Venue:
     def __init__(self) -> None:
         self.books: dict[str, Any] = {}
         self.asked: list[tuple[str, int]] = []
+        self.is_away = False
 
     def depth(self, symbol: str, limit: int) -> DepthSnapshot:
         self.asked.append((symbol, limit))
+        if self.is_away:
+            raise NotSent("no connection")
         if symbol not in self.books:
-            raise NotSent("the venue is away")
+            raise Unknown("no answer")
         body = self.books[symbol]
         sides = {side: body[side][:limit] for side in ("bids", "asks")}
         return DepthSnapshot.from_wire(symbol, {**body, **sides})
@@ -505,6 +508,37 @@ def test_snapshots_stay_within_their_part_of_the_venues_weight(clock: Clock) -> 
             spent += 5
             assert want.limit == SHALLOW
     assert 200 <= spent <= 300
+
+
+def test_all_books_are_back_soon_after_the_venue_could_not_be_reached(
+    following: Following, venue: Venue, clock: Clock
+) -> None:
+    """What was never asked has used nothing of the venue's weight; and trying in vain is no busy loop."""
+    symbols = [f"COIN{n}USDT" for n in range(400)]
+    watched = symbols[::20]
+    venue.books = dict.fromkeys(symbols, ladder(10))
+    following.follow(symbols, watched)
+    opened(following)
+
+    def pass_time(seconds: float) -> None:
+        """Each of three threads gets an answer in a twentieth of a second."""
+        for _step in range(round(seconds * 20)):
+            for _thread in range(3):
+                following.fetch_one()
+            following.take_snapshots()
+            clock.now += 0.05
+
+    def live(names: list[str]) -> int:
+        return sum(following.books[name].state == State.LIVE for name in names)
+
+    venue.is_away = True
+    pass_time(20)
+    tried, venue.is_away = len(venue.asked), False
+    pass_time(5)
+    assert live(watched) == len(watched)
+    pass_time(25)
+    assert live(symbols) == len(symbols)
+    assert 20 < tried < 20 * 15
 
 
 def test_deep_snapshots_leave_weight_for_books_that_are_not_live(clock: Clock) -> None:
