@@ -14,8 +14,10 @@ DEPTH_KIND = "depth@100ms"
 KINDS = (DEPTH_KIND, "trade", *(f"kline_{interval}" for interval in LIVE_INTERVALS))
 # The last 24 hours of all markets come in one stream.
 TICKERS_STREAM = "!miniTicker@arr"
-# The end of the year 9999 in milliseconds, and the most trades that are counted.
-LAST_MS, MOST_TRADES = 253_402_300_799_999, 2**53
+# The end of the year 9999 in milliseconds; what a page reads as a whole number.
+LAST_MS, GREATEST = 253_402_300_799_999, 2**53
+# Two lines that overlap are never so far apart.
+FAR_BACK = 10_000
 Candle = dict[str, str | int | bool]
 
 
@@ -80,11 +82,25 @@ def require_amounts(*texts: str) -> None:
         parse(text)
 
 
+def require_trade(event: TradeEvent, symbol: str) -> None:
+    """Raises ValueError or BadNumber for what is no trade of this market."""
+    if event.s != symbol:
+        raise ValueError(f"a trade of {event.s!r:.20}")
+    if not (0 <= event.t <= GREATEST and 0 <= event.T <= GREATEST):
+        raise ValueError("a trade's id or time that cannot be")
+    require_amounts(event.p, event.q)
+
+
+def begins_again(event: TradeEvent, latest: TradeEvent) -> bool:
+    """True when a trade with an older id is no repetition: the venue counts anew."""
+    return event.t <= latest.t and (event.T > latest.T or latest.t - event.t > FAR_BACK)
+
+
 def require_candle(k: Candle, symbol: str, kind: str) -> None:
     """Raises ValueError, BadNumber or KeyError for what is no candle of this market and kind of stream."""
     if k["s"] != symbol or f"kline_{k['i']}" != kind:
         raise ValueError(f"a candle of {k['s']!r:.20} and {k['i']!r:.20}")
-    for name, most in (("t", LAST_MS), ("T", LAST_MS), ("n", MOST_TRADES)):
+    for name, most in (("t", LAST_MS), ("T", LAST_MS), ("n", GREATEST)):
         number = k[name]
         if type(number) is not int or not 0 <= number <= most:
             raise ValueError(f"{name} of a candle: {number!r:.40}")

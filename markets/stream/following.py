@@ -24,11 +24,13 @@ from markets.stream.events import (
     KlineEvent,
     TickerEvent,
     TradeEvent,
+    begins_again,
     depth_stream,
     frame_of,
     require_amounts,
     require_candle,
     require_plain,
+    require_trade,
     stream_of,
 )
 from markets.stream.lateness import Lateness
@@ -96,6 +98,8 @@ class Following:
         self._by_stream: dict[str, LocalBook] = {}
         self._symbols: dict[str, str] = {}
         self._one_sided: Counter[str] = Counter()
+        # By their streams, as long as there is a line for these.
+        self._latest: dict[str, TradeEvent] = {}
 
     # ------------------------------------------------------------------ which, and whether there is a line
     def follow(self, symbols: Sequence[str], watched: Collection[str] = ()) -> None:
@@ -115,6 +119,8 @@ class Following:
         """There is a line for these streams: their books join on to what they know, or start from a snapshot."""
         streams, self._newest_ms = list(streams), 0
         self.has_tickers |= TICKERS_STREAM in streams
+        for name in streams:
+            self._latest.pop(name, None)
         for book in self._books_of(streams):
             if book.state == State.STALE:
                 book.expect()
@@ -152,7 +158,7 @@ class Following:
                 require_plain(raw, data)  # type: ignore[arg-type]
                 self._on_diff(frame.stream, data)  # type: ignore[arg-type]
             elif kind is TradeEvent:
-                self._changes.trades.append(data)  # type: ignore[arg-type]
+                self._on_trade(frame.stream, data)  # type: ignore[arg-type]
             elif kind is KlineEvent:
                 self._on_kline(frame.stream, data.k)  # type: ignore[union-attr]
             else:
@@ -182,6 +188,20 @@ class Following:
             if book.is_shallower_than(self._depth // 2):
                 self._deepen(symbol, self._depth)
         self._changes.books.add(symbol)
+
+    def _on_trade(self, stream: str, event: TradeEvent) -> None:
+        """Two lines that overlap tell every trade twice."""
+        symbol = self._symbols.get(stream.partition("@")[0])
+        if symbol is None:
+            return
+        require_trade(event, symbol)
+        latest = self._latest.get(stream)
+        if latest is not None and event.t <= latest.t:
+            if not begins_again(event, latest):
+                return
+            self._doubt("trades.begin_again", symbol, ValueError(f"{event.t} after {latest.t}"))
+        self._latest[stream] = event
+        self._changes.trades.append(event)
 
     def _on_kline(self, stream: str, k: Candle) -> None:
         name, _at, kind = stream.partition("@")

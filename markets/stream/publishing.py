@@ -54,7 +54,6 @@ class Publisher:
         self._not_grouped: set[str] = set()
         self._whole_at = self._grouped_at = self._known_at = self._alive_at = self._away_until = clock() - 60
         self._trades: list[TradeEvent] = []
-        self._last_trade: dict[str, int] = {}
         self._tickers: dict[str, TickerEvent] = {}
         self._prices: dict[str, TickerEvent] = {}
         self._tickers_at = clock() - TICKERS_SECONDS
@@ -80,7 +79,7 @@ class Publisher:
         self._due |= changes.books
         self._look_for_lateness()
         self._tickers |= changes.tickers
-        self._trades.extend(event for event in changes.trades if self._is_new(event))
+        self._trades.extend(changes.trades)
         del self._trades[:-MOST_TRADES]
         if now < self._away_until:
             return
@@ -215,13 +214,6 @@ class Publisher:
         }
 
     # ------------------------------------------------------------------ trades, tickers
-    def _is_new(self, event: TradeEvent) -> bool:
-        """Two lines that overlap tell every trade twice."""
-        is_new = event.t > self._last_trade.get(event.s, -1)
-        if is_new:
-            self._last_trade[event.s] = event.t
-        return is_new
-
     def _add_trades(self, commands: list[Command], trades: Iterable[TradeEvent]) -> None:
         by_symbol: dict[str, list[TradeEvent]] = {}
         for event in trades:

@@ -13,7 +13,7 @@ from markets import queries, services
 from markets.models import Candle
 from markets.stream import CandleKeeper, Following, Publisher
 from tests.factories import make_market
-from tests.markets.test_following import Clock, depth, say
+from tests.markets.test_following import Clock, depth, lost, opened, say
 from tests.markets.test_publishing import channel, clock, day, following, heard_on, kline, publisher, writer
 
 __all__ = ["channel", "clock", "following", "publisher", "writer"]
@@ -106,3 +106,62 @@ def test_candles_that_the_database_refuses_hold_up_no_other_market(committed_db:
     assert list(Candle.objects.values_list("market_id", "close")) == [("BTCUSDT", Decimal(2))]
     said = [(log["symbol"], log["interval"]) for log in logs if log["event"] == "candles.refused"]
     assert said == [("GONEUSDT", "1m"), ("ETHUSDT", "1m"), ("ETHUSDT", "1h")], "and each once"
+
+
+# ------------------------------------------------------------------ trades
+ODD_TRADES: list[dict[str, Any]] = [
+    *({name: text} for name in ("p", "q") for text in ODD),
+    {"s": "ETHUSDT"}, {"s": "OTHERUSDT"}, {"t": -1}, {"t": 2**70}, {"T": -1}, {"T": 2**70},
+]  # fmt: skip
+
+
+def trade(number: int, at: int = 5000) -> dict[str, Any]:
+    return {"e": "trade", "s": "BTCUSDT", "t": number, "p": "1.50", "q": "2", "T": at, "m": True}
+
+
+def test_trades_that_cannot_be_of_their_stream_are_not_told(
+    following: Following, publisher: Publisher, channel: redis.client.PubSub
+) -> None:
+    for odd in ODD_TRADES:
+        say(following, "btcusdt@trade", trade(1) | odd)
+    publisher.publish()
+    assert heard_on(channel) == []
+    assert queries.recent_trades("BTCUSDT") == queries.recent_trades("ETHUSDT") == []
+    assert (troubles(following), following.unreadable.total()) == ({"BTCUSDT"}, len(ODD_TRADES))
+
+
+def told_of(following: Following, publisher: Publisher, *trades: dict[str, Any]) -> list[int]:
+    """The ids on the tape, the newest first, after these have come."""
+    for one in trades:
+        say(following, "btcusdt@trade", one)
+    publisher.publish()
+    return [row.id for row in queries.recent_trades("BTCUSDT")]
+
+
+def test_what_two_lines_tell_twice_is_on_the_tape_once(following: Following, publisher: Publisher) -> None:
+    first = [trade(number, 5000 + number) for number in range(500)]
+    assert told_of(following, publisher, *first, *first) == list(range(499, 449, -1))
+    assert troubles(following) == set()
+
+
+@pytest.mark.parametrize(
+    ("before", "anew"),
+    [((900, 5000), (1, 5001)), ((10**9, 5000), (10**6, 4000)), ((2**53, 2**53), (7, 6000))],
+)
+def test_trade_ids_that_begin_again_are_told_and_counted(
+    following: Following, publisher: Publisher, before: tuple[int, int], anew: tuple[int, int]
+) -> None:
+    """The venue's test network begins again each month; one absurd id must not silence the market either."""
+    assert told_of(following, publisher, trade(*before), trade(*anew)) == [anew[0], before[0]]
+    assert troubles(following) == {"BTCUSDT"}
+
+
+def test_a_tape_that_begins_again_on_a_new_line_is_told_as_it_comes(
+    following: Following, publisher: Publisher
+) -> None:
+    """A replay that was started again tells the same trades of the same times."""
+    assert told_of(following, publisher, trade(1), trade(2)) == [2, 1]
+    lost(following, "BTCUSDT")
+    opened(following)
+    assert told_of(following, publisher, trade(1)) == [1, 2, 1]
+    assert troubles(following) == set()

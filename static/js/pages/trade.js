@@ -103,15 +103,16 @@ function tapeRow(trade) {
 
 function addTrades(trades) {
   const ordered = [...trades].sort((a, b) => b.at - a.at || b.id - a.id);
-  const fresh = ordered.filter((trade) => trade.id > addTrades.last);
+  const { id, at } = addTrades.last; // a venue that counts anew has lower ids at later times
+  const fresh = ordered.filter((trade) => trade.id > id || trade.at > at);
   if (!fresh.length) return;
-  if (addTrades.last < 0) tape.replaceChildren();
-  addTrades.last = fresh[0].id;
+  if (id < 0) tape.replaceChildren();
+  addTrades.last = fresh[0];
   tape.prepend(...fresh.slice(0, TAPE_ROWS).map(tapeRow));
   while (tape.rows.length > TAPE_ROWS) tape.lastElementChild.remove();
   showLast(fresh[0].price, fresh[0].maker_side === "SELL" ? "up" : "down");
 }
-addTrades.last = -1;
+addTrades.last = { id: -1, at: 0 };
 
 function showLast(price, kind) {
   const text = atPlaces(price, places);
