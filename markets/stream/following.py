@@ -33,7 +33,7 @@ from markets.stream.events import (
     require_trade,
     stream_of,
 )
-from markets.stream.lateness import Lateness
+from markets.stream.lateness import STRANGE_MS, Lateness
 from markets.stream.snapshots import Snapshots, Want
 
 log = structlog.get_logger()
@@ -339,12 +339,16 @@ class Following:
         taken, self._changes = self._changes, Changes()
         self._moved |= taken.books
         live = [book for symbol in taken.books if (book := self.books.get(symbol)) and book.state is LIVE]
-        newest = max((book.event_ms for book in live), default=0)
-        if newest > self._newest_ms:
-            self._newest_ms = newest
-            self._lateness.note(newest, time.time_ns() // 1_000_000)
+        self._look_for_lateness(max((book.event_ms for book in live), default=0))
         self._look_for_shallow()
         return taken
+
+    def _look_for_lateness(self, newest_ms: int) -> None:
+        """Events older than the newest say nothing; one from so far back says that the newest may be none."""
+        if not newest_ms or 0 <= self._newest_ms - newest_ms <= STRANGE_MS:
+            return
+        if self._lateness.note(newest_ms, time.time_ns() // 1_000_000):
+            self._newest_ms = newest_ms
 
     def _look_for_shallow(self) -> None:
         """Books that moved and by now know less than is shown ask for more."""

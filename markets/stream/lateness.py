@@ -2,6 +2,9 @@
 
 WINDOW_MS = 60_000
 LATE_MS = 3_000
+# No reader is an hour late, nor early: the venue would have closed its line. Such an event's time is wrong, or is told
+# by another clock from now on, as when a replay of another day or unit begins.
+STRANGE_MS = 3_600_000
 
 
 class Lateness:
@@ -15,12 +18,30 @@ class Lateness:
         self._least: int | None = None
         self._least_before: int | None = None
         self._since = 0
+        self._strange: int | None = None
 
-    def note(self, event_ms: int, now_ms: int) -> None:
-        """The newest event of this moment happened then, by the venue's clock."""
+    def note(self, event_ms: int, now_ms: int) -> bool:
+        """The newest event of this moment happened then, by the venue's clock; False when that is not believed."""
         age = now_ms - event_ms
+        if not self._believes(age):
+            return False
         if now_ms - self._since >= WINDOW_MS:
             self._least_before, self._least, self._since = self._least, None, now_ms
         self._least = age if self._least is None else min(age, self._least)
-        usual = self._least if self._least_before is None else min(self._least, self._least_before)
-        self.is_late = age - usual > LATE_MS
+        self.is_late = age - self._usual(age) > LATE_MS
+        return True
+
+    def _usual(self, age: int) -> int:
+        """The least age of late; this one when there is none."""
+        return min((known for known in (self._least, self._least_before) if known is not None), default=age)
+
+    def _believes(self, age: int) -> bool:
+        """Of a strange age only the second in a row is: then all is counted anew from there."""
+        if abs(age - self._usual(age)) <= STRANGE_MS:
+            self._strange = None
+            return True
+        before, self._strange = self._strange, age
+        if before is None or abs(age - before) > STRANGE_MS:
+            return False
+        self._least = self._least_before = self._strange = None
+        return True

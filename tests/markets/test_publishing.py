@@ -426,3 +426,22 @@ def test_books_of_a_while_ago_are_told_stale_and_live_again_when_the_process_has
         states.append((told("BTCUSDT"), told("ETHUSDT")))
     assert states == [("LIVE", "LIVE"), ("STALE", "STALE"), ("STALE", "STALE"), ("LIVE", "LIVE")]
     assert following.books["BTCUSDT"].resyncs == 0
+
+
+@pytest.mark.parametrize("strange", [11, 12])
+def test_one_event_of_a_strange_time_makes_no_book_stale_and_hides_no_lateness(
+    following: Following, publisher: Publisher, monkeypatch: pytest.MonkeyPatch, strange: int
+) -> None:
+    now = 1_800_000_000_000
+    monkeypatch.setattr("markets.stream.following.time.time_ns", lambda: now * 1_000_000)
+    states = []
+    for number, age_ms in ((11, 40), (12, 40), (13, 40), (14, 40), (15, 40), (16, 10_000), (17, 40)):
+        now += 20_000
+        if number == 15:
+            lost(following, "BTCUSDT")
+            opened(following)
+        at = now * 1000 if number == strange else now - age_ms
+        say(following, "btcusdt@depth@100ms", {**depth("BTCUSDT", number, number), "E": at})
+        publisher.publish()
+        states.append(told("BTCUSDT"))
+    assert states == [*["LIVE"] * 5, "STALE", "LIVE"]
