@@ -16,6 +16,7 @@ from exchange.binance.models import (
     PublicTrade,
     Report,
     VenueBalance,
+    Wire,
 )
 from exchange.binance.signing import Key, encode, signed_query
 from exchange.binance.transport import Clock, Transport, Usage
@@ -60,7 +61,12 @@ class Rest:
 
     def exchange_info(self) -> ExchangeInfo:
         """Every symbol with its filters, and the limits. Weight 20."""
-        return ExchangeInfo.from_wire(self._read_public("/api/v3/exchangeInfo"))
+        return ExchangeInfo.from_wire(self.exchange_info_as_told())
+
+    def exchange_info_as_told(self) -> Wire:
+        """The same in the venue's own words."""
+        told: Wire = self._read_public("/api/v3/exchangeInfo")
+        return told
 
     def depth(self, symbol: str, limit: int = 100) -> DepthSnapshot:
         """Weight 5 to 100 levels, 25 to 500, 50 to 1,000, 250 to 5,000."""

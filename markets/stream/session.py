@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from exchange.binance.market_streams import MarketStreams, Pace
-from exchange.binance.models import DepthSnapshot
+from exchange.binance.models import DepthSnapshot, Wire
 from markets.book import State
 from markets.interest import markets_of
 from markets.stream.events import streams_of
@@ -25,6 +25,8 @@ log = structlog.get_logger()
 
 LOOK_SECONDS, STORE_SECONDS, HAND_OVER_SECONDS = 0.5, 5.0, 5.0
 FETCHERS = 3
+# Until a catalogue that could not be had for a recording is asked for again; the first minute of a file counts.
+CATALOGUE_SECONDS = 15.0
 # Books are millions of texts without cycles: looking through them as often as usual takes a fifth of all time.
 SELDOM = (100_000, 50, 100)
 Books = Callable[[], Iterable[Shown]]
@@ -49,15 +51,21 @@ class Session:
         wanted: Callable[[], Wanted],
         fetch_snapshot: Callable[[str, int], DepthSnapshot],
         store: Store,
+        fetch_catalogue: Callable[[], Wire] | None = None,
         recorder: Callable[[Books], Recorder] | None = None,
         pace: Pace | None = None,
         snapshots: Snapshots | None = None,
         streams: Callable[[Iterable[str], Iterable[str]], list[str]] = streams_of,
     ) -> None:
-        """`snapshots` says how much of the venue's weight books may use, `streams` what of a market is read."""
+        """`fetch_catalogue` gives the venue's exchangeInfo, for a recording.
+
+        `snapshots` says how much of the venue's weight books may use, `streams` what of a market is read.
+        """
         self.following = Following(fetch_snapshot=self._fetch, snapshots=snapshots)
         self._url, self._fetch_snapshot = stream_url, fetch_snapshot
         self._recorder = recorder(self._shown) if recorder else None
+        self._fetch_catalogue, self._catalogued = fetch_catalogue, frozenset[str]()
+        self._catalogue_at = 0.0
         self._publisher = Publisher(self.following, writer)
         self._keeper = CandleKeeper(store)
         self._ask, self._streams_of = wanted, streams
@@ -76,6 +84,7 @@ class Session:
     def run(self) -> None:
         """Until `stop`, or until another process writes."""
         works = [(self._look, LOOK_SECONDS), (self._keeper.store, STORE_SECONDS)]
+        works.append((self._record_catalogue, LOOK_SECONDS))
         threads = [threading.Thread(target=self._repeat, args=work, daemon=True) for work in works]
         fetch, over = self.following.fetch_for_ever, self._over
         threads += [threading.Thread(target=fetch, args=(over,), daemon=True) for _ in range(FETCHERS)]
@@ -137,6 +146,19 @@ class Session:
         wanted = self._ask()
         if wanted != self._looked:
             self._looked = wanted
+
+    def _record_catalogue(self) -> None:
+        """A recording has the filters of all markets that are followed: a replay may know none of them."""
+        symbols = frozenset(self._looked.symbols)
+        if self._recorder is None or self._fetch_catalogue is None or symbols <= self._catalogued:
+            return
+        if time.monotonic() < self._catalogue_at:
+            return
+        self._catalogue_at = time.monotonic() + CATALOGUE_SECONDS
+        told = self._fetch_catalogue()
+        rows = [row for row in told["symbols"] if row["symbol"] in symbols]
+        self._recorder.answered("/api/v3/exchangeInfo", msgspec.json.encode({**told, "symbols": rows}))
+        self._catalogued, self._catalogue_at = symbols, 0.0
 
     def _repeat(self, work: Callable[[], None], seconds: float) -> None:
         while not self._over.is_set():

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,13 @@ import structlog
 import websocket
 from django.conf import settings
 
+from exchange.binance.rest import Rest
 from exchange.paper.replay import Replay
 from exchange.paper.venue import Venue
 from markets.book import Diff, LocalBook, State
 from markets.stream.recorder import Recorder, Shown
+from markets.stream.session import Session, Wanted
+from markets.writer import Writer
 from tests.exchange.paper.people import KEYS, serving, wait_for
 
 SYMBOLS = ("P001USDT", "P002USDT", "P003USDT")
@@ -292,6 +296,42 @@ def test_a_catalogue_is_in_every_file_and_gives_the_replay_its_filters(tmp_path:
     recorder.stop()
     market = Replay(files(tmp_path)[-1]).markets["NEWUSDT"]
     assert (market.base, str(market.filters.tick)) == ("NEW", "0.01000000")
+
+
+def test_a_recording_has_the_filters_of_the_markets_that_are_followed(tmp_path: Path) -> None:
+    """Those that the venue lists, as it shows them, and of one that is followed later too."""
+    followed = ["LTCUSDT"]
+    writer = Writer(settings.REDIS_URL)
+    assert writer.take()
+    with serving(Venue(None, KEYS, levels=20, deepest=20)) as url:
+        rest = Rest(base_url=url)
+        session = Session(
+            writer,
+            stream_url=url.replace("http", "ws"),
+            wanted=lambda: Wanted(tuple(followed)),
+            fetch_snapshot=rest.depth,
+            fetch_catalogue=rest.exchange_info_as_told,
+            store=lambda _series: None,
+            recorder=lambda books: Recorder(tmp_path, books=books),
+        )
+        thread = threading.Thread(target=session.run, daemon=True)
+        thread.start()
+        try:
+            wait_for(lambda: len(catalogues(tmp_path)) == 1)
+            followed.append("BTCUSDT")
+            wait_for(lambda: len(catalogues(tmp_path)) == 2)
+        finally:
+            session.stop()
+            thread.join(5)
+        told = {row["symbol"]: row for row in rest.exchange_info_as_told()["symbols"]}
+    both = [told["BTCUSDT"], told["LTCUSDT"]]
+    assert [sorted(rows, key=itemgetter("symbol")) for rows in catalogues(tmp_path)] == [both[1:], both]
+
+
+def catalogues(folder: Path) -> list[list[dict[str, Any]]]:
+    """The symbols of every exchangeInfo that is recorded."""
+    told = [line for file in files(folder) for line in lines(file)]
+    return [json.loads(line["data"])["symbols"] for line in told if line.get("url") == "/api/v3/exchangeInfo"]
 
 
 def test_telling_it_of_a_burst_loses_nothing(tmp_path: Path, figure: Callable[[str], None]) -> None:

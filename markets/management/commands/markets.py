@@ -15,7 +15,7 @@ from django.db import close_old_connections
 from redis.exceptions import RedisError
 
 from exchange.binance.errors import VenueError
-from exchange.binance.models import DepthSnapshot, Kline
+from exchange.binance.models import DepthSnapshot, Kline, Wire
 from exchange.gate import services as gate
 from markets import interest, queries, services
 from markets.stream.following import Series
@@ -68,6 +68,7 @@ class Command(BaseCommand):
             stream_url=settings.BINANCE_STREAM_URL,
             wanted=self.wanted,
             fetch_snapshot=self.snapshot,
+            fetch_catalogue=self.catalogue,
             store=self.store,
             recorder=self.recorder if settings.RECORD_DIR else None,
         )
@@ -114,6 +115,10 @@ class Command(BaseCommand):
     @staticmethod
     def snapshot(symbol: str, limit: int) -> DepthSnapshot:
         return gate.call(None, gate.Kind.MARKET_DATA, None, lambda rest: rest.depth(symbol, limit))
+
+    @staticmethod
+    def catalogue() -> Wire:
+        return gate.call(None, gate.Kind.MARKET_DATA, None, lambda rest: rest.exchange_info_as_told())
 
     @staticmethod
     def store(series: Mapping[Series, Iterable[Kline]]) -> None:
