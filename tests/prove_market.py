@@ -19,6 +19,8 @@ from tests.verdict import verdict
 MARKETS, WATCHED = 400, 20
 # What is asked, in seconds from the fault and in parts of the venue's limit.
 WATCHED_SECONDS, ALL_SECONDS, WEIGHT_SHARE = 10.0, 60.0, 0.6
+# A fault that nobody notices so soon did nothing.
+NOTICED_SECONDS = 5.0
 # Until what is kept back of the weight has flowed in again, and until the watched books are deepened.
 CALM_SECONDS, DEEP_SECONDS = 120.0, 200.0
 FAULTS: dict[str, dict[str, Any]] = {"line_lost": {"do": "cut"}, "books_lost": {"do": "drop"}}
@@ -82,6 +84,7 @@ def strike(watching: Any, name: str, fault: dict[str, Any]) -> dict[str, Any]:
         time.sleep(0.05)
     noticed = round(time.monotonic() - began, 1)
     found = {"noticed": noticed, **back(watching, began, ALL_SECONDS * 2)}
+    found["down"] = watching.down_since(began)
     print(f"{name}: {found}", flush=True)
     return {name: found}
 
@@ -103,7 +106,10 @@ def is_proven(figures: dict[str, Any]) -> bool:
     return (
         all(found["watched"] <= WATCHED_SECONDS and found["all"] <= ALL_SECONDS for found in struck)
         and all(found["live"] == MARKETS and found["knew_at_least"] > 0 for found in struck)
+        and all(found["noticed"] < NOTICED_SECONDS and found["down"] > 0 for found in struck)
+        and figures["books_lost"]["down"] == MARKETS
         and figures["most_weight_of_a_minute"] < WEIGHT_SHARE
+        and figures["most_weight_of_60_seconds"] < WEIGHT_SHARE
         and figures["watched_known_at_least"] >= 500
         and figures["compared"] > 500
         and figures["all_compared"] > MARKETS * 0.8
