@@ -666,7 +666,7 @@ def test_the_reader_comes_back_when_redis_does(feed: redis.Redis) -> None:
         page = await joined(hub)
         for number in range(400):
             if number == 20:
-                feed.client_kill_filter(_type="pubsub")
+                cut_listeners(feed)
             feed.publish(broadcast.book_key("BTCUSDT"), json.dumps(book(number, {"99": str(number + 1)})))
             await asyncio.sleep(0.02)
             if page.books["bids"].get("99", "0") > "0" and number > 20 and int(page.books["bids"]["99"]) > 25:
@@ -764,9 +764,16 @@ def test_candles_that_nobody_watched_for_a_while_are_not_told_as_the_newest(feed
     assert run(work()).kinds().count("candle") == 1
 
 
+def cut_listeners(feed: redis.Redis) -> None:
+    """The connections of who listens are cut: in this test's own database, for others run beside it."""
+    for client in feed.client_list(_type="pubsub"):
+        if int(client["db"]) == feed.connection_pool.connection_kwargs.get("db", 0):
+            feed.client_kill_filter(_id=client["id"])
+
+
 async def after_a_lost_line(hub: Hub, feed: redis.Redis) -> None:
     """The reader's connection broke, and it listens again."""
-    feed.client_kill_filter(_type="pubsub")
+    cut_listeners(feed)
     await asyncio.sleep(0.1)
     await listening(hub, feed, broadcast.ALIVE)
     await asyncio.sleep(0.2)
