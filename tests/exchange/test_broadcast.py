@@ -766,7 +766,7 @@ def test_candles_that_nobody_watched_for_a_while_are_not_told_as_the_newest(feed
 
 def cut_listeners(feed: redis.Redis) -> None:
     """The connections of who listens are cut: in this test's own database, for others run beside it."""
-    for client in feed.client_list(_type="pubsub"):
+    for client in feed.client_list(_type="pubsub"):  # type: ignore[union-attr]
         if int(client["db"]) == feed.connection_pool.connection_kwargs.get("db", 0):
             feed.client_kill_filter(_id=client["id"])
 
