@@ -317,7 +317,8 @@ DECLARE
   r record;
   v_code text;
 BEGIN
-  FOREACH v_code IN ARRAY p_accounts LOOP
+  -- In one order everywhere: who opens two accounts waits for who opens the same two the other way round.
+  FOR v_code IN SELECT DISTINCT u.code FROM unnest(p_accounts) AS u (code) ORDER BY u.code LOOP
     PERFORM ledger_open_account(v_code);
   END LOOP;
   FOR r IN
