@@ -318,7 +318,7 @@ DECLARE
   v_code text;
 BEGIN
   -- In one order everywhere: who opens two accounts waits for who opens the same two the other way round.
-  FOR v_code IN SELECT DISTINCT u.code FROM unnest(p_accounts) AS u (code) ORDER BY u.code LOOP
+  FOR v_code IN SELECT DISTINCT u.code FROM unnest(p_accounts) AS u (code) ORDER BY u.code DESC LOOP
     PERFORM ledger_open_account(v_code);
   END LOOP;
   FOR r IN
