@@ -586,6 +586,7 @@ def test_who_acknowledges_what_it_was_never_sent_is_not_believed() -> None:
 
 # ------------------------------------------------------------------ Redis
 def test_pages_that_come_at_once_are_served_by_one_look_at_redis(feed: redis.Redis) -> None:
+    """Others connect to the same server meanwhile, but not so often each of five times."""
     fresh = book(1, {"99": "1"}, published_ms=time.time_ns() // 1_000_000)
     feed.set(broadcast.book_key("BTCUSDT"), json.dumps(fresh))
 
@@ -593,10 +594,16 @@ def test_pages_that_come_at_once_are_served_by_one_look_at_redis(feed: redis.Red
         hub = Hub()
         return await asyncio.gather(*(joined(hub) for _page in range(200)))
 
-    before = feed.info("stats")["total_connections_received"]  # type: ignore[index]
-    pages = run(work())
-    assert all(page.books["bids"] == {"99": "1"} for page in pages)
-    assert feed.info("stats")["total_connections_received"] - before < 100  # type: ignore[index]
+    def connections() -> int:
+        return int(feed.info("stats")["total_connections_received"])  # type: ignore[index]
+
+    made = []
+    for _time in range(5):
+        before = connections()
+        pages = run(work())
+        made.append(connections() - before)
+        assert all(page.books["bids"] == {"99": "1"} for page in pages)
+    assert min(made) < 10
 
 
 def test_when_we_are_late_pages_get_the_newest_book_and_not_all_in_between(feed: redis.Redis) -> None:
