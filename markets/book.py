@@ -47,10 +47,6 @@ class State(StrEnum):
 LIVE = State.LIVE
 
 
-class Gap(Exception):
-    """Events were lost, or the book cannot be right: it has to start over from a snapshot."""
-
-
 class Diff(msgspec.Struct, tag_field="e", tag="depthUpdate", gc=False):
     """A depthUpdate event: `first` is its U, `last` its u. Who reads one sees to it that its texts are numbers."""
 
@@ -212,12 +208,19 @@ class LocalBook:
             self._buffer.append(diff)
             del self._buffer[:-MOST_BUFFERED]
             return False
-        try:
-            self._apply(diff)
-        except Gap:
-            self._start_over(diff)
-            return True
-        return False
+        known, last = self.last_update_id, diff.last
+        if last > known >= diff.first - 1:
+            bids, asks = self.bids, self.asks
+            try:
+                if diff.bids:
+                    bids.apply(diff.bids)
+                if diff.asks:
+                    asks.apply(diff.asks)
+            except ValueError:  # a text that cannot be one: half of the event is applied
+                return self._start_over(diff)
+            self.last_update_id, self.event_ms, self._old = last, diff.event_ms, 0
+            return bids.best + asks.best >= 0 and self._start_over()
+        return (last > known or not self._passes_over(last)) and self._start_over(diff)
 
     def _joins(self, diff: Diff) -> bool:
         """True when nothing was lost while the line was down: the book is live again without a snapshot."""
@@ -246,15 +249,11 @@ class LocalBook:
         self._stand_at(last_update_id)
         pending, self._buffer = self._buffer, []
         self.state, self.may_join = State.LIVE, False
-        try:
-            for diff in pending:
-                self._apply(diff)
-            if self.is_crossed:
-                raise Gap
-        except Gap:
-            self._start_over(*pending)
-            return False
-        return True
+        for at, diff in enumerate(pending):
+            if self.on_diff(diff):
+                self._buffer = pending[at:]
+                return False
+        return not (self.is_crossed and self._start_over())
 
     def adopt(self, deeper: "LocalBook") -> bool:
         """Takes over a deeper book of the same events; False when that one is behind and nothing has changed."""
@@ -279,45 +278,28 @@ class LocalBook:
         """True when fewer than the best `count` levels of a side are known without a hole."""
         return self.bids.is_shallower_than(count) or self.asks.is_shallower_than(count)
 
-    def _start_over(self, *diffs: Diff) -> None:
+    def _start_over(self, *diffs: Diff) -> bool:
+        """True: events were lost, or the book cannot be right."""
         if self.state != State.STALE:
             self.state = State.SYNCING
         self.resyncs += 1
         self.generation = next(_generations)
         self.may_join, self._old = False, 0
         self._buffer = [diff for diff in diffs if diff.last > self.last_update_id]
-
-    def _apply(self, diff: Diff) -> None:
-        known, last, bids, asks = self.last_update_id, diff.last, self.bids, self.asks
-        if last <= known:
-            self._pass_over(last)
-            return
-        if diff.first > known + 1:
-            raise Gap
-        try:
-            if diff.bids:
-                bids.apply(diff.bids)
-            if diff.asks:
-                asks.apply(diff.asks)
-        except ValueError as error:  # a text that cannot be one: half of the event is applied
-            raise Gap from error
-        self.last_update_id, self.event_ms, self._old = last, diff.event_ms, 0
-        if bids.best + asks.best >= 0:
-            raise Gap
+        return True
 
     def _stand_at(self, last_update_id: int) -> None:
         """What is known is of now; the stream, if it is read late, has yet to come to it."""
         self._met, self._reached, self._passed = last_update_id, 0, 0
 
-    def _pass_over(self, last: int) -> None:
-        """An old event: raises Gap after too many in a row, and after many more where they lead up to a snapshot."""
+    def _passes_over(self, last: int) -> bool:
+        """False after too many old events in a row, and after many more where they lead up to a snapshot."""
         if self.last_update_id == self._met and last > self._reached:
             self._reached = last
             self._passed += 1
         else:
             self._old += 1
-        if self._old > MOST_OLD or self._passed > MOST_BEHIND:
-            raise Gap
+        return self._old <= MOST_OLD and self._passed <= MOST_BEHIND
 
     @property
     def is_crossed(self) -> bool:

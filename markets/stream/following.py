@@ -182,7 +182,7 @@ class Following:
         was_live = book.state is LIVE
         if book.on_diff(diff):
             self._start_over(book)
-        elif book.state is LIVE and not was_live:
+        elif not was_live and book.state is LIVE:
             self._snapshots.drop(symbol)
             log.info("book.joined", symbol=symbol)
             if book.is_shallower_than(self._depth // 2):
