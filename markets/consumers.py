@@ -65,7 +65,7 @@ class _Public(AsyncWebsocketConsumer):
             await self.close(UNKNOWN)
             return
         await self.accept()
-        self.socket = Socket(send=self.write, close=self.close, symbol=symbol)
+        self.socket = Socket(send=self.base_send, close=self.close, symbol=symbol)
         await hub.join(self.socket)
 
     async def symbol(self) -> str:

@@ -8,11 +8,13 @@ import msgspec
 
 SIDES = ("bids", "asks")
 Body = dict[str, Any]
+# A text as ASGI sends it: the same one for every socket.
+Frame = dict[str, str]
 _encoder = msgspec.json.Encoder()
 
 
-def encode(body: Body) -> str:
-    return _encoder.encode(body).decode()
+def encode(body: Body) -> Frame:
+    return {"type": "websocket.send", "text": _encoder.encode(body).decode()}
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,11 @@ class Top:
         return {side: dict(self.body[side]) for side in SIDES}
 
     @cached_property
-    def snapshot(self) -> str:
+    def snapshot(self) -> Frame:
         levels = {side: self.body[side] for side in SIDES}
         return encode({"type": "book", "kind": "snapshot", "seq": self.seq, **self._head, **levels})
 
-    def since(self, before: "Top") -> str:
+    def since(self, before: "Top") -> Frame:
         """What a page that has `before` needs to have this."""
         levels = {side: difference(before.sides[side], self.sides[side]) for side in SIDES}
         return encode(
@@ -67,7 +69,7 @@ class Table:
     def of(self, symbol: str) -> Body | None:
         return self._rows.get(symbol)
 
-    def frame(self, seq: int) -> str:
+    def frame(self, seq: int) -> Frame:
         if self._encoded is None:
             self._encoded = msgspec.Raw(_encoder.encode(self._rows))
         return encode({"type": "tickers", "tickers": self._encoded, "seq": seq})

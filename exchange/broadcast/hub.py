@@ -18,7 +18,7 @@ import structlog
 from django.conf import settings
 from redis.asyncio.client import PubSub
 
-from exchange.broadcast.frames import Body, Table, Top, encode
+from exchange.broadcast.frames import Body, Frame, Table, Top, encode
 from exchange.broadcast.names import ALIVE, TICKERS, WATCHED, candle_channel, trades_key
 from exchange.broadcast.reading import AWAY_SECONDS, TAPE, heard, is_news, said
 from exchange.broadcast.sockets import Followers, Socket, book_channel
@@ -219,9 +219,10 @@ class Hub:
                 if self.tops.get((symbol, step)) is not top:
                     return  # who tells the newer one serves all who are left
             # While others were served this one may have caught up by itself.
-            if socket.seq != top.seq and socket.step == step:
-                has_before = diff is not None and before is not None and socket.seq == before.seq
-                await self._book_to(socket, top, diff if has_before else None)
+            if socket.seq != top.seq and socket.step == step and not self._is_full(socket):
+                frame = diff if before is not None and socket.seq == before.seq else None
+                socket.seq = top.seq
+                await self._send(socket, frame or top.snapshot, top.seq)
 
     def _remember(self, body: Body) -> Top:
         top = Top(self._number(), body)
@@ -310,21 +311,16 @@ class Hub:
     async def _newest_to(self, socket: Socket) -> None:
         """The market's newest book, whole, for who has another."""
         top = self.tops.get((socket.symbol, socket.step))
-        if top is not None and socket.seq != top.seq:
-            await self._book_to(socket, top, None)
-
-    async def _book_to(self, socket: Socket, top: Top, diff: str | None) -> None:
-        """This state of a book: by the difference to what the socket has, or whole; nothing while it is full."""
-        if not self._is_full(socket):
+        if top is not None and socket.seq != top.seq and not self._is_full(socket):
             socket.seq = top.seq
-            await self._send(socket, top.snapshot if diff is None else diff, top.seq)
+            await self._send(socket, top.snapshot, top.seq)
 
-    async def _to_all(self, sockets: Iterable[Socket], text: str, seq: int | None = None) -> None:
+    async def _to_all(self, sockets: Iterable[Socket], frame: Frame, seq: int | None = None) -> None:
         for number, socket in enumerate(sockets):
             if number % YIELD_EVERY == YIELD_EVERY - 1:
                 await asyncio.sleep(0)
             if not self._is_full(socket):
-                await self._send(socket, text, seq)
+                await self._send(socket, frame, seq)
 
     def _is_full(self, socket: Socket) -> bool:
         """A socket that is passed over now, and since when."""
@@ -333,10 +329,10 @@ class Hub:
         socket.full_since = socket.full_since or self._clock()
         return True
 
-    async def _send(self, socket: Socket, text: str, seq: int | None = None) -> None:
-        socket.note(len(text), seq)
+    async def _send(self, socket: Socket, frame: Frame, seq: int | None = None) -> None:
+        socket.note(len(frame["text"]), seq)
         try:
-            await socket.send(text)
+            await socket.send(frame)
         except Exception as error:  # a socket that is just closing never stops the others
             log.debug("broadcast.not_sent", error=type(error).__name__)
             self._let_go(socket, BROKEN)

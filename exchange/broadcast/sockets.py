@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from exchange.broadcast.frames import Frame
 from exchange.broadcast.names import book_key, candle_channel, group_channel, trades_key
 
 # So many numbered frames, or so many bytes before the last of them, may be unacknowledged before a page is passed
 # over. The bytes are fewer than what any server holds for a socket (uvicorn: 64 KiB) before a write has to wait.
 WINDOW, WINDOW_BYTES = 60, 48 * 2**10
-Send = Callable[[str], Awaitable[None]]
+Send = Callable[[Frame], Awaitable[None]]
 
 
 def book_channel(symbol: str, step: str) -> str:

@@ -14,7 +14,7 @@ const SILENT_MS = 10_000;
 const HIDDEN_MS = 60_000;
 // So much was read or so long ago; never so often that the server calls it too much (50 messages in 10 seconds).
 const ACK_CHARACTERS = 16_384;
-const ACK_MS = 2_000;
+const ACK_MS = 3_000;
 const ACK_LEAST_MS = 300;
 
 export class Socket {

@@ -106,7 +106,7 @@ class Market:
         self._seq += 1
         before, self._before = self._before, Top(self._seq, body)
         if before is not None:
-            frame = json.loads(self._before.since(before))
+            frame = json.loads(self._before.since(before)["text"])
             async_to_sync(self._layer.group_send)(GROUP, {"type": "book.frame", "frame": frame})
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import uvloop
 
-ACK_SECONDS = 2.0
+ACK_SECONDS = 3.0
 TURNS = 100
 TEXT, CLOSE, PING = 0x81, 0x88, 0x89
 HEADERS = b"Host: testserver\r\nOrigin: http://testserver\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -54,7 +54,7 @@ class Crowd:
         return found
 
     async def acknowledge_for_ever(self) -> None:
-        """Each page every two seconds, a hundredth of them at a time."""
+        """Each page every three seconds, a hundredth of them at a time."""
         while True:
             await asyncio.sleep(ACK_SECONDS / TURNS)
             self._turn = (self._turn + 1) % TURNS
