@@ -84,7 +84,10 @@ class MySocket(AsyncJsonWebsocketConsumer):
         return user
 
     async def check(self) -> None:
-        """A session, token or account that ended or was frozen takes its socket along within seconds."""
+        """A session, token or account that ended or was frozen takes its socket along within seconds.
+
+        Who may stay hears so: a line that is open at the page's end alone shows by its silence.
+        """
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             try:
@@ -95,6 +98,7 @@ class MySocket(AsyncJsonWebsocketConsumer):
             if user is None or (user.pk, user.is_frozen) != (self.user_id, self.was_frozen):
                 await self.close(SIGN_IN)
                 return
+            await self.send_json({"type": "alive"})
 
     async def receive(
         self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any

@@ -229,10 +229,13 @@ class Hub:
         self.tops[body["symbol"], body.get("step", "")] = top
         return top
 
-    def _remember_trades(self, symbol: str, trades: Iterable[Body]) -> None:
+    def _remember_trades(self, symbol: str, trades: Iterable[Body]) -> list[Body]:
+        """Those that nobody here had heard of."""
         tape = self.tapes.setdefault(symbol, deque(maxlen=TAPE))
         known = {trade["id"] for trade in tape}
-        tape.extend(trade for trade in trades if trade["id"] not in known)
+        fresh = [trade for trade in trades if trade["id"] not in known]
+        tape.extend(fresh)
+        return fresh
 
     def _number(self) -> int:
         """The next frame's; nobody can guess it, so that only who reads can acknowledge."""
@@ -279,7 +282,11 @@ class Hub:
                 found = await said(client, symbol, step)
         except (OSError, redis.RedisError):
             return
-        self._remember_trades(symbol, found.trades)
+        has_tape = symbol in self.tapes
+        missed = self._remember_trades(symbol, found.trades)
+        if has_tape and missed:
+            frame = encode({"type": "trades", "symbol": symbol, "trades": missed})
+            await self._to_all(self.followers.of(symbol), frame)
         known = self.tops.get((symbol, step))
         if found.book is not None and (known is None or is_news(found.book, known.body)):
             await self._on_book(found.book)
@@ -343,7 +350,10 @@ class Hub:
         while not is_ending():
             await asyncio.sleep(STATUS_SECONDS)
             before, woke = woke, time.monotonic()
-            await self.beat(lag=woke - before - STATUS_SECONDS)
+            try:
+                await self.beat(lag=woke - before - STATUS_SECONDS)
+            except Exception as error:  # the outermost loop: the next second is another one
+                log.warning("broadcast.beat_failed", error=type(error).__name__)
 
     async def beat(self, lag: float) -> None:
         """Tells quiet pages whether the feed lives, calls old books stale, and closes who has not read for long.

@@ -101,6 +101,16 @@ def test_a_session_that_ends_takes_its_socket_along(alice: User, monkeypatch: py
     assert with_socket([cookie_of(alice), OURS], listen) == consumers.SIGN_IN
 
 
+def test_a_socket_that_may_stay_says_that_it_lives(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page whose line is open at its own end alone notices by the silence."""
+    monkeypatch.setattr(consumers, "CHECK_SECONDS", 0.1)
+
+    async def listen(socket: WebsocketCommunicator) -> Any:
+        return [(await socket.receive_json_from(5))["type"] for _time in range(3)]
+
+    assert with_socket([cookie_of(alice), OURS], listen) == ["hello", "alive", "alive"]
+
+
 def change_password(user: User) -> None:
     user.set_password("another long password")
     user.save()

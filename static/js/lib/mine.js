@@ -4,7 +4,7 @@ import { $$, clone, fill, hook, replace } from "./dom.js";
 import { amount } from "./decimal.js";
 import { ApiError, call, get, rows } from "./http.js";
 import { localTimes } from "./site.js";
-import { Socket } from "./socket.js";
+import { PRIVATE_SILENT_MS, Socket } from "./socket.js";
 
 const GATHER_MS = 120;
 const READS = { order: ["orders"], fill: ["orders", "fills", "balances"], balance: ["balances"], deposit: ["balances"], withdrawal: ["balances"] };
@@ -18,10 +18,11 @@ export class Mine {
       const button = event.target.closest("[data-cancel]");
       if (button) this.cancel(event, button);
     });
-    this.socket = new Socket("/ws/me/", { onMessage: (message) => this.hear(message) });
+    this.socket = new Socket("/ws/me/", { onMessage: (message) => this.hear(message), silentMs: PRIVATE_SILENT_MS });
   }
 
   hear(message) {
+    if (message.type === "alive") return;
     const isNext = this.seq !== null && message.seq === this.seq + 1;
     if (message.type === "hello") this.want("orders", "fills", "balances");
     else if (isNext) this.want(...(READS[message.type] ?? []));

@@ -11,6 +11,8 @@ const CROWDED = [4429, 4029];
 const CROWDED_MS = 15_000;
 const DELAYED_MS = 3_000;
 const SILENT_MS = 10_000;
+// The private socket says every ten seconds that it lives.
+export const PRIVATE_SILENT_MS = 25_000;
 const HIDDEN_MS = 60_000;
 // So much was read or so long ago; never so often that the server calls it too much (50 messages in 10 seconds).
 const ACK_CHARACTERS = 16_384;
@@ -19,10 +21,11 @@ const ACK_LEAST_MS = 300;
 
 export class Socket {
   /** onMessage(message), onOpen(socket), onState(state, seconds): live, delayed, connecting, reconnecting, offline. */
-  constructor(path, { onMessage, onOpen = () => {}, onState = () => {}, isTalkative = false, isFeed = false }) {
+  constructor(path, { onMessage, onOpen = () => {}, onState = () => {}, isTalkative = false, silentMs = isTalkative ? SILENT_MS : 0, isFeed = false }) {
     this.url = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${path}`;
     this.handlers = { onMessage, onOpen, onState };
     this.isTalkative = isTalkative;
+    this.silentMs = silentMs;
     this.attempts = 0;
     this.heardAt = 0;
     this.read = 0;
@@ -32,7 +35,7 @@ export class Socket {
     document.addEventListener("visibilitychange", () => this.visibility());
     addEventListener("online", () => this.retry());
     addEventListener("offline", () => this.say("offline"));
-    if (isTalkative) setInterval(() => this.listen(), 1_000);
+    if (silentMs) setInterval(() => this.listen(), 1_000);
     this.isFeed = isFeed;
     if (isFeed) setInterval(() => this.acknowledge(), ACK_MS);
     this.open();
@@ -95,8 +98,8 @@ export class Socket {
   listen() {
     if (this.socket.readyState !== WebSocket.OPEN) return;
     const silence = Date.now() - this.heardAt;
-    if (silence > SILENT_MS) this.abandon();
-    else if (silence > DELAYED_MS) this.say("delayed");
+    if (silence > this.silentMs) this.abandon();
+    else if (this.isTalkative && silence > DELAYED_MS) this.say("delayed");
   }
 
   /** After sleep or behind a router a line may be open at this end alone, and nobody ever says that it closed. */

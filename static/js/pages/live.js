@@ -4,7 +4,7 @@
 import "../lib/site.js";
 import { $$ } from "../lib/dom.js";
 import { localTimes } from "../lib/site.js";
-import { Socket } from "../lib/socket.js";
+import { PRIVATE_SILENT_MS, Socket } from "../lib/socket.js";
 
 const GATHER_MS = 250;
 const parts = $$("[data-live]");
@@ -30,6 +30,7 @@ async function read() {
 }
 
 function hear(message) {
+  if (message.type === "alive") return;
   const isGap = last !== null && message.seq !== last + 1;
   last = message.seq;
   if (!isGap && !events.has(message.type)) return;
@@ -37,4 +38,4 @@ function hear(message) {
   gathering = setTimeout(read, GATHER_MS);
 }
 
-if (parts.length) new Socket("/ws/me/", { onMessage: hear });
+if (parts.length) new Socket("/ws/me/", { onMessage: hear, silentMs: PRIVATE_SILENT_MS });
