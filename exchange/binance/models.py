@@ -151,6 +151,24 @@ class Kline:
 
 
 @dataclass(frozen=True)
+class DayTicker:
+    """A market's last 24 hours, the numbers as they were written."""
+
+    symbol: str
+    open: str
+    high: str
+    low: str
+    last: str
+    volume: str
+    quote_volume: str
+
+    @classmethod
+    def from_wire(cls, row: Wire) -> "DayTicker":
+        names = ("symbol", "openPrice", "highPrice", "lowPrice", "lastPrice", "volume", "quoteVolume")
+        return cls(*(str(row[name]) for name in names))
+
+
+@dataclass(frozen=True)
 class PublicTrade:
     trade_id: int
     price: Decimal

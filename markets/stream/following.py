@@ -27,7 +27,6 @@ from markets.stream.events import (
     begins_again,
     depth_stream,
     frame_of,
-    require_amounts,
     require_candle,
     require_plain,
     require_trade,
@@ -35,6 +34,7 @@ from markets.stream.events import (
 )
 from markets.stream.lateness import STRANGE_MS, Lateness
 from markets.stream.snapshots import Snapshots, Want
+from markets.stream.tickers import Tickers
 
 log = structlog.get_logger()
 
@@ -83,8 +83,7 @@ class Following:
         self.books: dict[str, LocalBook] = {}
         # What could not be read or believed, by market and kind of trouble.
         self.unreadable: Counter[str] = Counter()
-        # Prices that stand still are known to, while their stream has a line.
-        self.has_tickers = False
+        self.tickers = Tickers(self._doubt_ticker)
         self._fetch = fetch_snapshot
         self._snapshots = snapshots or Snapshots(clock=clock)
         self._fetched: SimpleQueue[Fetched] = SimpleQueue()
@@ -118,7 +117,8 @@ class Following:
     def on_up(self, streams: Iterable[str]) -> None:
         """There is a line for these streams: their books join on to what they know, or start from a snapshot."""
         streams, self._newest_ms = list(streams), 0
-        self.has_tickers |= TICKERS_STREAM in streams
+        if TICKERS_STREAM in streams:
+            self.tickers.on_line(True)
         for name in streams:
             self._latest.pop(name, None)
         for book in self._books_of(streams):
@@ -130,7 +130,8 @@ class Following:
     def on_down(self, streams: Iterable[str], reason: str) -> None:
         """No line carries these streams any more: their books say so."""
         streams = list(streams)
-        self.has_tickers &= TICKERS_STREAM not in streams
+        if TICKERS_STREAM in streams:
+            self.tickers.on_line(False)
         for book in self._books_of(streams):
             book.mark_stale()
             self._deeper.pop(book.symbol, None)
@@ -213,14 +214,12 @@ class Following:
         key = (symbol, str(k["i"]), kline.open_ms)
         self._unstored[key], self._changes.candles[key] = kline, k
 
-    def _on_tickers(self, tickers: list[TickerEvent]) -> None:
-        for ticker in tickers:
-            if ticker.s in self.books:
-                try:
-                    require_amounts(ticker.c, ticker.o, ticker.h, ticker.l, ticker.v, ticker.q)
-                    self._changes.tickers[ticker.s] = ticker
-                except BadNumber as error:
-                    self._doubt("feed.unreadable", ticker.s, error, stream=TICKERS_STREAM)
+    def _on_tickers(self, events: list[TickerEvent]) -> None:
+        known = self.tickers.believed(event for event in events if event.s in self.books)
+        self._changes.tickers |= {event.s: event for event in known}
+
+    def _doubt_ticker(self, symbol: str, error: Exception) -> None:
+        self._doubt("feed.unreadable", symbol, error, stream=TICKERS_STREAM)
 
     def _on_unreadable(self, raw: bytes, error: Exception) -> None:
         """A book that may lack an event starts over."""
@@ -280,8 +279,9 @@ class Following:
         self._fetched.put(Fetched(want, snapshot))
         return True
 
-    def take_snapshots(self) -> None:
+    def take_fetched(self) -> None:
         """What was fetched since the last call meets the books that wait for it."""
+        self._changes.tickers |= {event.s: event for event in self.tickers.fetched()}
         while True:
             try:
                 fetched = self._fetched.get_nowait()

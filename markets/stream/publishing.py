@@ -240,7 +240,7 @@ class Publisher:
         told = {symbol: ticker_of(event, now_ms) for symbol, event in moved.items() if symbol in books}
         self._prices |= {symbol: moved[symbol] for symbol in told}
         known = dict(told)
-        if self._following.has_tickers and now - self._prices_at >= PRICES_SECONDS:
+        if self._following.tickers.has_line and now - self._prices_at >= PRICES_SECONDS:
             self._prices_at = now
             self._prices = {symbol: event for symbol, event in self._prices.items() if symbol in books}
             known = {symbol: ticker_of(event, now_ms) for symbol, event in self._prices.items()} | told

@@ -3,14 +3,14 @@
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import msgspec
 import structlog
 
 from exchange.binance.market_streams import MarketStreams, Pace
-from exchange.binance.models import DepthSnapshot, Wire
+from exchange.binance.models import DayTicker, DepthSnapshot, Wire
 from markets.book import State
 from markets.interest import markets_of
 from markets.stream.events import streams_of
@@ -27,6 +27,8 @@ LOOK_SECONDS, STORE_SECONDS, HAND_OVER_SECONDS = 0.5, 5.0, 5.0
 FETCHERS = 3
 # Until a catalogue that could not be had for a recording is asked for again; the first minute of a file counts.
 CATALOGUE_SECONDS = 15.0
+# Between two questions for the last 24 hours of markets that nothing is known of.
+TICKERS_SECONDS = 15.0
 # Books are millions of texts without cycles: looking through them as often as usual takes a fifth of all time.
 SELDOM = (100_000, 50, 100)
 Books = Callable[[], Iterable[Shown]]
@@ -51,13 +53,15 @@ class Session:
         wanted: Callable[[], Wanted],
         fetch_snapshot: Callable[[str, int], DepthSnapshot],
         store: Store,
+        fetch_tickers: Callable[[Collection[str]], list[DayTicker]] | None = None,
         fetch_catalogue: Callable[[], Wire] | None = None,
         recorder: Callable[[Books], Recorder] | None = None,
         pace: Pace | None = None,
         snapshots: Snapshots | None = None,
         streams: Callable[[Iterable[str], Iterable[str]], list[str]] = streams_of,
     ) -> None:
-        """`fetch_catalogue` gives the venue's exchangeInfo, for a recording.
+        """`fetch_tickers` gives the last 24 hours of markets that stand still, `fetch_catalogue` the venue's
+        exchangeInfo for a recording.
 
         `snapshots` says how much of the venue's weight books may use, `streams` what of a market is read.
         """
@@ -66,6 +70,7 @@ class Session:
         self._recorder = recorder(self._shown) if recorder else None
         self._fetch_catalogue, self._catalogued = fetch_catalogue, frozenset[str]()
         self._catalogue_at = 0.0
+        self._fetch_tickers, self._tickers_at = fetch_tickers, 0.0
         self._publisher = Publisher(self.following, writer)
         self._keeper = CandleKeeper(store)
         self._ask, self._streams_of = wanted, streams
@@ -84,7 +89,7 @@ class Session:
     def run(self) -> None:
         """Until `stop`, or until another process writes."""
         works = [(self._look, LOOK_SECONDS), (self._keeper.store, STORE_SECONDS)]
-        works.append((self._record_catalogue, LOOK_SECONDS))
+        works += [(self._record_catalogue, LOOK_SECONDS), (self._ask_tickers, LOOK_SECONDS)]
         threads = [threading.Thread(target=self._repeat, args=work, daemon=True) for work in works]
         fetch, over = self.following.fetch_for_ever, self._over
         threads += [threading.Thread(target=fetch, args=(over,), daemon=True) for _ in range(FETCHERS)]
@@ -113,7 +118,7 @@ class Session:
             self.following.follow(wanted.symbols, markets_of(wanted.watched))
             self._publisher.serve(wanted.watched)
             self._streams.want(self._streams_of(wanted.symbols, wanted.watched))
-        self.following.take_snapshots()
+        self.following.take_fetched()
         try:
             self._publisher.publish()
         except Lost:
@@ -146,6 +151,14 @@ class Session:
         wanted = self._ask()
         if wanted != self._looked:
             self._looked = wanted
+
+    def _ask_tickers(self) -> None:
+        """A market that does not move is told of by no stream: it has a price all the same."""
+        missing, now = self.following.tickers.missing(self._looked.symbols), time.monotonic()
+        if self._fetch_tickers is None or not missing or now < self._tickers_at:
+            return
+        self._tickers_at = now + TICKERS_SECONDS
+        self.following.tickers.put(self._fetch_tickers(missing))
 
     def _record_catalogue(self) -> None:
         """A recording has the filters of all markets that are followed: a replay may know none of them."""

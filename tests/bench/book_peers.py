@@ -55,7 +55,7 @@ class Causeway(Book):
         following.follow([SYMBOL])
         following.on_up(streams_of([SYMBOL]))
         following.fetch_one()
-        following.take_snapshots()
+        following.take_fetched()
         self.book = following.books[SYMBOL]
         self.following = following
 

@@ -89,7 +89,7 @@ def test_what_began_before_a_snapshot_and_commits_after_it_is_counted_once(
     assert books.first_broken_row() == ""
 
 
-def test_the_house_is_exact_while_many_write_and_take_snapshots(committed_db: str) -> None:
+def test_the_house_is_exact_while_many_write_and_take_fetched(committed_db: str) -> None:
     users = [make_user(f"user{number}") for number in range(3)]
     fund(users[0], "USDT", "1")
 

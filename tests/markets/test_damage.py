@@ -83,12 +83,12 @@ def test_damaged_frames_and_snapshots_make_no_live_book_wrong(
         following.on_frame(raw if frame is None else frame)
         clock.now += 0.3
         following.fetch_one()
-        following.take_snapshots()
+        following.take_fetched()
         live += require_right(following, truth)
     for _second in range(60):
         clock.now += 1
         while following.fetch_one():
-            following.take_snapshots()
+            following.take_fetched()
     assert require_right(following, truth) == len(SYMBOLS)
     assert sent > 80 and live > 500 and following.unreadable.total() > 40
     figure(f"seed {seed}: {sent} damaged frames, {live} LIVE books looked at, none wrong")

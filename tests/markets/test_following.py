@@ -86,7 +86,7 @@ def ladder(last: int, levels: int = 3) -> Any:
 def fetch_all(following: Following, clock: Clock, rounds: int = 20) -> None:
     for _round in range(rounds):
         while following.fetch_one():
-            following.take_snapshots()
+            following.take_fetched()
         clock.now += 1
 
 
@@ -102,7 +102,7 @@ def test_the_recorded_session_ends_in_the_plain_books(
         elif "@depth" in kind:
             say(following, kind, body)
         following.fetch_one()
-        following.take_snapshots()
+        following.take_fetched()
     fetch_all(following, clock)
     for symbol in SYMBOLS:
         book = following.books[symbol]
@@ -119,7 +119,7 @@ def test_a_small_snapshot_makes_the_book_live_and_a_deeper_one_of_the_same_event
     venue.books["BTCUSDT"] = ladder(10, levels=700)
     say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, [["999", "5"]]))
     following.fetch_one()
-    following.take_snapshots()
+    following.take_fetched()
     book = following.books["BTCUSDT"]
     assert (book.state, len(book.bids.top())) == (State.LIVE, SHALLOW)
     venue.books["BTCUSDT"] = {
@@ -148,7 +148,7 @@ def test_a_book_that_grew_before_its_small_snapshot_came_is_deepened_as_well(
     better = [[f"999.{n}", "1"] for n in range(1, 6)], [[f"1000.{n}", "1"] for n in range(1, 6)]
     say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, *better))
     following.fetch_one()
-    following.take_snapshots()
+    following.take_fetched()
     venue.books["BTCUSDT"] = ladder(11, levels=700)
     fetch_all(following, clock)
     assert [limit for symbol, limit in venue.asked if symbol == "BTCUSDT"] == [SHALLOW, DEEP]
@@ -274,7 +274,7 @@ def test_a_shallow_book_that_joins_on_is_deepened_all_the_same(
     venue.books["BTCUSDT"] = ladder(10, levels=700)
     opened(following)
     assert following.fetch_one()
-    following.take_snapshots()
+    following.take_fetched()
     lost(following, "BTCUSDT")
     opened(following)
     venue.books["BTCUSDT"] = ladder(12, levels=700)
@@ -294,7 +294,7 @@ def test_a_book_that_asked_twice_is_live_by_the_second_answer_and_deepened_too(
     assert following.fetch_one()
     lost(following, "BTCUSDT")
     opened(following)
-    following.take_snapshots()
+    following.take_fetched()
     assert following.books["BTCUSDT"].state == State.SYNCING
     fetch_all(following, clock)
     assert len(following.books["BTCUSDT"].bids.top()) == 700
@@ -428,7 +428,7 @@ def test_a_snapshot_with_a_text_that_is_no_number_is_not_taken(
     }
     opened(following)
     while following.fetch_one():
-        following.take_snapshots()
+        following.take_fetched()
     for book in following.books.values():
         assert (book.state, book.bids.top(), book.asks.top()) == (State.SYNCING, [], [])
 
@@ -492,7 +492,7 @@ def test_a_market_no_longer_listed_is_forgotten(following: Following, venue: Ven
     following.follow(["ETHUSDT"])
     say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11))
     while following.fetch_one():
-        following.take_snapshots()
+        following.take_fetched()
     assert list(following.books) == ["ETHUSDT"]
     assert [symbol for symbol, _limit in venue.asked] == ["ETHUSDT"]
 
@@ -525,7 +525,7 @@ def test_all_books_are_back_soon_after_the_venue_could_not_be_reached(
         for _step in range(round(seconds * 20)):
             for _thread in range(3):
                 following.fetch_one()
-            following.take_snapshots()
+            following.take_fetched()
             clock.now += 0.05
 
     def live(names: list[str]) -> int:
@@ -591,7 +591,7 @@ def test_an_answer_from_before_the_line_was_lost_makes_no_book_live(
     lost(following, "BTCUSDT")
     venue.books["BTCUSDT"] = ladder(105)
     opened(following)
-    following.take_snapshots()
+    following.take_fetched()
     book = following.books["BTCUSDT"]
     assert book.state == State.SYNCING
     fetch_all(following, clock)
@@ -607,7 +607,7 @@ def test_an_answer_from_before_an_unreadable_event_makes_no_book_live(
     say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 101, 101))
     assert following.fetch_one()
     say(following, "btcusdt@depth@100ms", {"no": "event"})
-    following.take_snapshots()
+    following.take_fetched()
     book = following.books["BTCUSDT"]
     assert book.state == State.SYNCING
     venue.books["BTCUSDT"] = ladder(102)

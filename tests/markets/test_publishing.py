@@ -11,6 +11,7 @@ import redis
 from django.conf import settings
 from django.db import OperationalError
 
+from exchange.binance.models import DayTicker
 from markets import feed, interest, queries
 from markets.stream import CandleKeeper, Following, Publisher, Snapshots
 from markets.stream.publishing import PRICES_SECONDS, WHOLE_AGAIN_SECONDS, WHOLE_KEPT_SECONDS
@@ -290,6 +291,37 @@ def test_a_ticker_tells_the_change_in_percent(
     assert queries.tickers()["BTCUSDT"].change_percent == "3"
     told = next(message for message in heard_on(channel) if message["type"] == "tickers")
     assert told["tickers"]["BTCUSDT"]["last"] == "103.00"
+
+
+def test_a_market_that_stands_still_since_the_start_has_its_last_price(
+    following: Following, publisher: Publisher, clock: Clock
+) -> None:
+    say(following, "!miniTicker@arr", [day("BTCUSDT", "103")])
+    assert following.tickers.missing(["BTCUSDT", "ETHUSDT"]) == {"ETHUSDT"}
+    following.tickers.put(
+        [DayTicker(symbol, "8", "9", "6", "7", "1", "7") for symbol in ("BTCUSDT", "ETHUSDT", "XRPUSDT")]
+    )
+    following.take_fetched()
+    clock.now += 1
+    publisher.publish()
+    assert {symbol: ticker.last for symbol, ticker in queries.tickers().items()} == {
+        "BTCUSDT": "103",
+        "ETHUSDT": "7",
+    }
+
+
+def test_what_moved_while_there_was_no_line_is_asked_for_again(following: Following) -> None:
+    say(following, "!miniTicker@arr", [day("BTCUSDT", "103")])
+    following.on_down(["!miniTicker@arr"], "closed")
+    assert not following.tickers.missing(["BTCUSDT"]), "without a line it would be old in a moment"
+    following.on_up(["!miniTicker@arr"])
+    assert following.tickers.missing(["BTCUSDT"]) == {"BTCUSDT"}
+
+
+def test_a_last_price_that_is_no_number_is_not_told(following: Following) -> None:
+    following.tickers.put([DayTicker("BTCUSDT", "8", "9", "6", "7e9", "1", "7")])
+    following.take_fetched()
+    assert (following.changes().tickers, sum(following.unreadable.values())) == ({}, 1)
 
 
 def test_a_candle_is_said_once_a_tick_and_handed_over_to_be_stored(

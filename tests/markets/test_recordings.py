@@ -56,7 +56,7 @@ class Player:
         for _time in range(ONE_SIDED_BELIEVED):
             self.clock.now += 10
             while self.following.fetch_one():
-                self.following.take_snapshots()
+                self.following.take_fetched()
 
     def hear_frame(self, kind: str, symbol: str, body: Any, raw: str) -> None:
         self.following.on_frame(raw.encode())

@@ -3,11 +3,20 @@
 import json
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
+from exchange.binance.rest import Rest
+from exchange.paper.venue import Venue
 from markets import feed, queries
+from markets.stream.session import Session, Wanted
+from markets.writer import Writer
+from tests.exchange.binance.numbered import Numbered
+from tests.exchange.binance.sockets import running
+from tests.exchange.paper.people import KEYS, serving
 from tests.markets.processes import address_in, addresses, process
 
 pytestmark = pytest.mark.xdist_group("markets_processes")
@@ -53,3 +62,24 @@ def test_the_second_process_waits_and_takes_over_when_the_first_is_killed(
             figure(f"handed over within {took:.1f} s of the kill")
             assert took < 10
             assert json.dumps(told()[0]) in (words[0].read_text() + words[1].read_text())
+
+
+def test_a_market_that_does_not_move_has_a_price_soon_after_the_start() -> None:
+    """The stream of all markets tells of those that do; this one agrees to all and says nothing."""
+    writer = Writer(settings.REDIS_URL)
+    assert writer.take()
+    with (
+        serving(Venue(None, KEYS, levels=20, deepest=20)) as url,
+        Numbered(refuse=lambda names: {"result": None}).open() as lines,
+    ):
+        session = Session(
+            writer,
+            stream_url=lines,
+            wanted=lambda: Wanted(("BTCUSDT", "LTCUSDT")),
+            fetch_snapshot=Rest(base_url=url).depth,
+            fetch_tickers=Rest(base_url=url).day_tickers,
+            store=lambda _series: None,
+        )
+        with running(session):
+            until(lambda: len(queries.tickers()) == 2)
+    assert all(Decimal(ticker.last) > 0 for ticker in queries.tickers().values())

@@ -3,7 +3,7 @@
 import signal
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,7 +15,7 @@ from django.db import close_old_connections
 from redis.exceptions import RedisError
 
 from exchange.binance.errors import VenueError
-from exchange.binance.models import DepthSnapshot, Kline, Wire
+from exchange.binance.models import DayTicker, DepthSnapshot, Kline, Wire
 from exchange.gate import services as gate
 from markets import interest, queries, services
 from markets.stream.following import Series
@@ -68,6 +68,7 @@ class Command(BaseCommand):
             stream_url=settings.BINANCE_STREAM_URL,
             wanted=self.wanted,
             fetch_snapshot=self.snapshot,
+            fetch_tickers=self.day_tickers,
             fetch_catalogue=self.catalogue,
             store=self.store,
             recorder=self.recorder if settings.RECORD_DIR else None,
@@ -115,6 +116,10 @@ class Command(BaseCommand):
     @staticmethod
     def snapshot(symbol: str, limit: int) -> DepthSnapshot:
         return gate.call(None, gate.Kind.MARKET_DATA, None, lambda rest: rest.depth(symbol, limit))
+
+    @staticmethod
+    def day_tickers(symbols: Collection[str]) -> list[DayTicker]:
+        return gate.call(None, gate.Kind.MARKET_DATA, None, lambda rest: rest.day_tickers(symbols))
 
     @staticmethod
     def catalogue() -> Wire:

@@ -84,7 +84,7 @@ class Market:
         self._following.on_up([STREAM])
         self._following.on_frame(self._book.event())
         self._following.fetch_one()
-        self._following.take_snapshots()
+        self._following.take_fetched()
         self._layer = get_channel_layer()
         self._tick = 0
         self._seq = 0
