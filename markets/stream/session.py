@@ -13,7 +13,8 @@ from exchange.binance.market_streams import MarketStreams, Pace
 from exchange.binance.models import DayTicker, DepthSnapshot, Wire
 from markets.book import State
 from markets.interest import markets_of
-from markets.stream.events import streams_of
+from markets.stream.auditing import Audit
+from markets.stream.events import depth_stream, streams_of
 from markets.stream.following import Following
 from markets.stream.keeping import CandleKeeper, Store
 from markets.stream.publishing import Publisher
@@ -58,6 +59,7 @@ class Session:
         recorder: Callable[[Books], Recorder] | None = None,
         pace: Pace | None = None,
         snapshots: Snapshots | None = None,
+        audit: Audit | None = None,
         streams: Callable[[Iterable[str], Iterable[str]], list[str]] = streams_of,
     ) -> None:
         """`fetch_tickers` gives the last 24 hours of markets that stand still, `fetch_catalogue` the venue's
@@ -71,6 +73,7 @@ class Session:
         self._fetch_catalogue, self._catalogued = fetch_catalogue, frozenset[str]()
         self._catalogue_at = 0.0
         self._fetch_tickers, self._tickers_at = fetch_tickers, 0.0
+        self._audit = audit or Audit()
         self._publisher = Publisher(self.following, writer)
         self._keeper = CandleKeeper(store)
         self._ask, self._streams_of = wanted, streams
@@ -90,6 +93,7 @@ class Session:
         """Until `stop`, or until another process writes."""
         works = [(self._look, LOOK_SECONDS), (self._keeper.store, STORE_SECONDS)]
         works += [(self._record_catalogue, LOOK_SECONDS), (self._ask_tickers, LOOK_SECONDS)]
+        works.append((self._ask_for_quiet, self._audit.every_seconds))
         threads = [threading.Thread(target=self._repeat, args=work, daemon=True) for work in works]
         fetch, over = self.following.fetch_for_ever, self._over
         threads += [threading.Thread(target=fetch, args=(over,), daemon=True) for _ in range(FETCHERS)]
@@ -124,10 +128,18 @@ class Session:
         except Lost:
             log.warning("writer.lost")
             self.stop()
+        self._renew_deaf()
         now = time.monotonic()
         if now - self._handed_at >= HAND_OVER_SECONDS:
             self._handed_at = now
             self._keeper.hand_over(self.following.unstored())
+
+    def _renew_deaf(self) -> None:
+        deaf = self._audit.deaf(self.following.books)
+        for symbol in deaf:
+            log.warning("book.deaf", symbol=symbol)
+        if deaf:
+            self._streams.renew([depth_stream(symbol) for symbol in deaf])
 
     def _frame(self, raw: bytes) -> None:
         if self._recorder is not None:
@@ -159,6 +171,9 @@ class Session:
             return
         self._tickers_at = now + TICKERS_SECONDS
         self.following.tickers.put(self._fetch_tickers(missing))
+
+    def _ask_for_quiet(self) -> None:
+        self._audit.ask_for_one(list(self.following.books.values()), self._fetch_snapshot)
 
     def _record_catalogue(self) -> None:
         """A recording has the filters of all markets that are followed: a replay may know none of them."""

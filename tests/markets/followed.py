@@ -12,6 +12,7 @@ from django.conf import settings
 from exchange.binance.market_streams import Pace
 from exchange.binance.rest import Rest
 from markets import feed
+from markets.stream.auditing import Audit
 from markets.stream.session import Session, Wanted
 from markets.writer import Writer
 
@@ -21,7 +22,7 @@ Told = dict[str, Any]
 class Followed:
     """The session, and what is told of the books by it: every state that anybody who looks is shown."""
 
-    def __init__(self, url: str, symbols: Sequence[str], pace: Pace | None) -> None:
+    def __init__(self, url: str, symbols: Sequence[str], pace: Pace | None, audit: Audit | None) -> None:
         writer = Writer(settings.REDIS_URL)
         assert writer.take()
         self.session = Session(
@@ -31,6 +32,7 @@ class Followed:
             fetch_snapshot=Rest(base_url=url).depth,
             store=lambda _series: None,
             pace=pace,
+            audit=audit,
         )
         self.told: list[Told] = []
         self._is_over = threading.Event()
@@ -80,9 +82,11 @@ class Followed:
 
 
 @contextmanager
-def followed(url: str, symbols: Sequence[str], pace: Pace | None = None) -> Iterator[Followed]:
+def followed(
+    url: str, symbols: Sequence[str], pace: Pace | None = None, audit: Audit | None = None
+) -> Iterator[Followed]:
     """Until the end of the block a session follows these markets, all of them looked at, at this venue."""
-    found = Followed(url, symbols, pace)
+    found = Followed(url, symbols, pace, audit)
     found.start()
     try:
         yield found

@@ -13,6 +13,7 @@ from exchange.paper.feed import Feed
 from exchange.paper.market import Frozen
 from exchange.paper.store import Store
 from exchange.paper.venue import Venue
+from markets.stream.auditing import Audit
 from tests.exchange.paper.people import KEYS, Caller, serving, wait_for
 from tests.markets.damage import damaged
 from tests.markets.followed import Followed, Told, followed
@@ -99,7 +100,12 @@ class Scene:
 
 
 @contextmanager
-def scene(count: int, pace: Pace | None = None, dice: random.Random | None = None) -> Iterator[Scene]:
+def scene(
+    count: int,
+    pace: Pace | None = None,
+    dice: random.Random | None = None,
+    audit: Audit | None = None,
+) -> Iterator[Scene]:
     """So many markets are followed and LIVE; with dice the venue can damage what it sends."""
     venue = Venue(None, KEYS, levels=20, deepest=20)
     if dice is not None:
@@ -107,7 +113,7 @@ def scene(count: int, pace: Pace | None = None, dice: random.Random | None = Non
     markets = {market.symbol: market for market in (Remembered(n, Store(None)) for n in range(1, count + 1))}
     venue.crowd.markets |= markets
     venue.markets |= markets
-    with serving(venue) as url, followed(url, list(markets), pace) as heard:
+    with serving(venue) as url, followed(url, list(markets), pace, audit) as heard:
         found = Scene(venue, markets, url, heard)
         found.seconds_until_back()
         yield found

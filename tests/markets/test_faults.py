@@ -10,6 +10,7 @@ import structlog
 
 from exchange.binance.market_streams import Pace
 from exchange.paper.limits import MINUTE_LIMIT
+from markets.stream.auditing import Audit
 from tests.exchange.paper.people import wait_for
 from tests.markets.remembering import SECONDS_BACK, Scene, scene
 
@@ -167,6 +168,23 @@ def test_a_day_that_ends_all_the_same_costs_seconds() -> None:
         wait_for(lambda: "STALE" in states(found, before))
         assert max(found.seconds_until_back().values()) < SECONDS_BACK
         assert found.wrong() == []
+
+
+def test_a_stream_that_the_venue_forgets_while_its_line_lives_is_asked_for_again() -> None:
+    """Its book would stay LIVE as it was: nothing is missed between two events that never come."""
+    audit = Audit(quiet_seconds=0.5, every_seconds=0.1, way_seconds=0.3)
+    with structlog.testing.capture_logs() as words, scene(2, audit=audit) as found:
+        deaf, well = found.markets
+        found.fault(do="drop", count=10**6, symbol=deaf)
+        before, told = found.heard.now(deaf)["u"], len(found.heard.told)
+        wait_for(lambda: found.is_back(deaf, before + 1))
+        heard = [book["state"] for book in found.heard.told[told:] if book["symbol"] == deaf]
+        assert "STALE" in heard, "meanwhile nobody is told that it is right"
+        found.fault(do="clear")
+        found.seconds_until_back()
+        assert found.wrong() == []
+    assert {word["symbol"] for word in words if word["event"] == "book.deaf"} == {deaf}
+    assert {book["state"] for book in found.heard.told[told:] if book["symbol"] == well} == {"LIVE"}
 
 
 # ------------------------------------------------------------------ many, and all of it

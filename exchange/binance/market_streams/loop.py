@@ -61,6 +61,12 @@ class MarketStreams:
         """`run` ends with the turn that it is in."""
         self._stopped.set()
 
+    # ------------------------------------------------------------------ from the loop's own thread
+    def renew(self, streams: Sequence[str]) -> None:
+        """The venue tells nothing of these although it said so: they are down, and are asked for again."""
+        for line in [line for shard in self._shards for line in shard.lines]:
+            line.subscriptions.renew(streams)
+
     # ------------------------------------------------------------------ the loop
     def run(self) -> None:
         """Until `stop`, once; its end is not told as a down."""

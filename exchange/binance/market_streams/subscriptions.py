@@ -38,6 +38,14 @@ class Subscriptions:
         self._wanted = dict.fromkeys(names)
         self._is_done = False
 
+    def renew(self, names: Iterable[str]) -> None:
+        """Those of them that are carried, as the venue said, are asked for again."""
+        lost = self.carried.intersection(names)
+        if lost:
+            self.carried -= lost
+            self._is_done = False
+            self._on_change()
+
     @property
     def is_asking(self) -> bool:
         return self._asked is not None
