@@ -1,4 +1,4 @@
-"""Addresses of the wallet's pages and of the table of fees."""
+"""Addresses of the wallet's pages."""
 
 from django.urls import path
 
@@ -35,5 +35,4 @@ urlpatterns = [
     path("proof/", proofs.proof, name="proof"),
     path("proof/<int:number>/", proofs.proof, name="older_proof"),
     path("proof/mine/", proofs.own_proof, name="own_proof"),
-    path("fees/", wallet.fees, name="fees"),
 ]

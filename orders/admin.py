@@ -11,7 +11,49 @@ from exchange.binance.errors import VenueError
 from exchange.gate import services as gate
 from exchange.office.decision import ReadOnly
 from orders import services
-from orders.models import Fill, Order, VenueOrder
+from orders.models import FeeRule, Fill, Order, VenueOrder
+
+
+@admin.register(FeeRule)
+class FeeRuleAdmin(ReadOnly):
+    """Lines begin and end; what a line says never changes."""
+
+    list_display = (
+        "name",
+        "market_id",
+        "tier",
+        "min_volume",
+        "maker_bps",
+        "taker_bps",
+        "created_at",
+        "ended_at",
+    )
+    list_filter = (("ended_at", admin.EmptyFieldListFilter),)
+    fields = ("name", "market", "tier", "min_volume", "maker_bps", "taker_bps")
+    actions = ["end"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("orders.add_feerule")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Amounts are typed where a line begins, and shown plainly afterwards."""
+        return super().get_fields(request, obj) if obj else list(self.fields)
+
+    def save_model(self, request: HttpRequest, obj: FeeRule, form: Any, change: bool) -> None:
+        obj.pk = services.begin_fee_rule(
+            name=obj.name,
+            symbol=obj.market_id,
+            tier=obj.tier,
+            min_volume=obj.min_volume,
+            maker_bps=obj.maker_bps,
+            taker_bps=obj.taker_bps,
+            by=request.user,
+        ).pk
+
+    @admin.action(description=_("End the chosen lines"), permissions=["add"])
+    def end(self, request: HttpRequest, chosen: QuerySet[FeeRule]) -> None:
+        for rule in chosen:
+            services.end_fee_rule(rule_id=rule.pk, by=request.user)
 
 
 @admin.register(Order)

@@ -17,8 +17,8 @@ from accounts.permissions import CanTrade
 from exchange.api import MoneyField
 from markets import queries as markets
 from markets.errors import UnknownMarket
-from orders import queries, services
-from orders.models import FINAL, Fill, Order, Side, Status, TimeInForce, Type
+from orders import queries, schedule, services
+from orders.models import FINAL, FeeRule, Fill, Order, Side, Status, TimeInForce, Type
 
 SYMBOL, SIDE = OpenApiParameter("symbol", str), OpenApiParameter("side", str, enum=Side.values)
 KEY = OpenApiParameter(
@@ -65,7 +65,7 @@ class OrderOut(serializers.ModelSerializer[Order]):
         fields = [
             "id", "client_order_id", "symbol", "side", "type", "time_in_force", "status", "reason_code", "reason",
             "price", "quantity", "quote_quantity", "stop_price", "trailing_delta", "iceberg_quantity",
-            "cumulative_quantity", "cumulative_quote", "fee_bps",
+            "cumulative_quantity", "cumulative_quote", "fee_bps", "maker_fee_bps",
             "cancel_requested_at", "created_at", "updated_at", "finished_at",
         ]  # fmt: skip
 
@@ -84,7 +84,7 @@ class FillOut(serializers.ModelSerializer[Fill]):
         model = Fill
         fields = [
             "id", "order", "symbol", "side", "price", "quantity", "quote_quantity", "fee", "fee_asset",
-            "is_maker", "at",
+            "fee_bps", "is_maker", "at",
         ]  # fmt: skip
 
 
@@ -107,6 +107,24 @@ class Narrowed(serializers.Serializer[Any]):
 
 class Canceling(serializers.Serializer[Any]):
     asked = serializers.IntegerField()
+
+
+class FeeLineOut(serializers.ModelSerializer[FeeRule]):
+    symbol = serializers.CharField(source="market_id", allow_null=True)
+    min_volume = MoneyField()
+
+    class Meta:
+        model = FeeRule
+        fields = ["name", "symbol", "tier", "min_volume", "maker_bps", "taker_bps"]
+
+
+class FeesOut(serializers.Serializer[Any]):
+    usual_bps = serializers.IntegerField(
+        help_text="Basis points of what is received, where no line is better."
+    )
+    volume = MoneyField(allow_null=True, help_text="Yours of 30 days, in the asset of reference.")
+    counted_at = serializers.DateTimeField(allow_null=True)
+    lines = FeeLineOut(many=True, source="rules")
 
 
 class PreviewOut(serializers.Serializer[Any]):
@@ -198,7 +216,8 @@ class Preview(APIView):
 
     @extend_schema(request=TicketIn, responses=PreviewOut)
     def post(self, request: Request) -> Response:
-        return Response(PreviewOut(services.preview(ticket_of(request))).data)
+        found = services.preview(ticket_of(request), user=request.user)  # type: ignore[arg-type]
+        return Response(PreviewOut(found).data)
 
 
 class Fills(ListAPIView[Fill]):
@@ -209,3 +228,11 @@ class Fills(ListAPIView[Fill]):
         found = queries.fills_of(self.request.user)  # type: ignore[arg-type]
         symbol = self.request.query_params.get("symbol")
         return found.filter(market_id=symbol) if symbol else found
+
+
+class Fees(APIView):
+    permission_classes = [IsAuthenticated]
+
+    @extend_schema(responses=FeesOut, description="The schedule; a market's own fee is told with the market.")
+    def get(self, request: Request) -> Response:
+        return Response(FeesOut(schedule.schedule(request.user)).data)  # type: ignore[arg-type]

@@ -9,4 +9,5 @@ urlpatterns = [
     path("orders/preview/", api.Preview.as_view()),
     path("orders/<int:order_id>/", api.OrderRow.as_view()),
     path("fills/", api.Fills.as_view()),
+    path("fees/", api.Fees.as_view()),
 ]

@@ -2,13 +2,16 @@
 
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from django.db.models import Case, F, Min, Q, QuerySet, When
+from django.db.models import Case, F, Min, Q, QuerySet, Sum, When
 
 from markets import queries as markets
+from markets.models import Market
+from orders import rules
 from orders.errors import UnknownOrder
-from orders.models import FINAL, Fill, Order, Side, Status, VenueOrder
+from orders.models import FINAL, FeeRule, Fill, Order, Side, Status, TradedVolume, VenueOrder
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -40,6 +43,40 @@ def fills_of(user: "User") -> QuerySet[Fill]:
     """The customer's trades, newest first."""
     found = Fill.objects.filter(order__user=user)
     return found.select_related("order", "market", "market__base", "market__quote").order_by("-id")
+
+
+def fee_rules() -> QuerySet[FeeRule]:
+    """The lines of the schedule that count now."""
+    return FeeRule.objects.filter(ended_at__isnull=True).select_related("market")
+
+
+def volume_of(user: "User") -> TradedVolume | None:
+    """What the customer has traded within 30 days, None while nothing was counted."""
+    return TradedVolume.objects.filter(user=user).first()
+
+
+def rate_of(user: "User | None", market: Market) -> rules.Rate:
+    """What an order of the customer placed now pays in this market; a visitor's is that of who has not traded yet.
+
+    A market with a fee or lines of its own is governed by these alone.
+    """
+    usual = rules.Rate(market.fee_bps, market.fee_bps)
+    lines = list(fee_rules().filter(Q(market=market) | Q(market__isnull=True)))
+    own = [line for line in lines if line.market_id]
+    if not own and market.own_fee_bps is None:
+        own = lines
+    if not own:
+        return usual
+    traded = volume_of(user) if user else None
+    volume, tier = (traded.volume if traded else 0), (user.tier if user else 0)
+    meant = [line for line in own if line.tier <= tier and line.min_volume <= volume]
+    return rules.best_rate(usual, [rules.Rate(one.maker_bps, one.taker_bps, one.pk) for one in meant])
+
+
+def traded_since(since: datetime) -> Iterator[tuple[int, str, Decimal]]:
+    """By customer and quote asset how much was traded since then."""
+    found = Fill.objects.filter(at__gte=since).values_list("order__user_id", "market__quote_id")
+    yield from found.annotate(total=Sum("quote_quantity")).order_by()
 
 
 def silent_venue_orders(now: datetime, patience: timedelta) -> QuerySet[VenueOrder]:

@@ -2,6 +2,8 @@
 
 import secrets
 import string
+from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 
 from exchange.money import ceil_to_step, floor_to_step, multiply, round_down, round_up
@@ -46,6 +48,23 @@ def is_closed(status: str) -> bool:
 def fee_of(received: Decimal, fee_bps: int, scale: int) -> Decimal:
     """Our fee, in the asset received, rounded down: the part of a unit is the customer's."""
     return round_down(received * fee_bps / BPS, scale)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """What a customer's order pays of what it receives, in basis points; by which line of the schedule, if by one."""
+
+    maker_bps: int
+    taker_bps: int
+    rule_id: int | None = None
+
+    def of(self, is_maker: bool) -> int:
+        return self.maker_bps if is_maker else self.taker_bps
+
+
+def best_rate(usual: Rate, lines: Iterable[Rate]) -> Rate:
+    """The best for who takes, then for who makes; the usual one among equals."""
+    return min([usual, *lines], key=lambda rate: (rate.taker_bps, rate.maker_bps))
 
 
 def protection_price(side: str, best: Decimal, bps: int, tick: Decimal) -> Decimal:

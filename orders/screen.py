@@ -17,6 +17,7 @@ from markets import rules
 from markets.models import Market
 from orders import queries
 from orders.models import Status, Type
+from orders.rules import Rate
 
 LEVELS = 15
 
@@ -88,7 +89,7 @@ def obstacle(user: Any, market: Market) -> str:
     return "" if market.is_trading else "halted"
 
 
-def settings_of(market: Market, obstacle_word: str) -> dict[str, Any]:
+def settings_of(market: Market, obstacle_word: str, rate: Rate) -> dict[str, Any]:
     """What the page's script has to know, as plain texts."""
     return {
         "symbol": market.symbol,
@@ -98,7 +99,8 @@ def settings_of(market: Market, obstacle_word: str) -> dict[str, Any]:
         "step": format(rules.step_size(market.filters).normalize(), "f"),
         "baseScale": market.base.scale,
         "quoteScale": market.quote.scale,
-        "feeBps": market.fee_bps,
+        "feeBps": rate.taker_bps,
+        "makerFeeBps": rate.maker_bps,
         "staleSeconds": settings.BOOK_STALE_SECONDS,
         "obstacle": obstacle_word,
         "siteName": settings.SITE_NAME,

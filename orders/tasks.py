@@ -16,5 +16,10 @@ def reconcile_open_orders() -> None:
 
 
 @shared_task
+def count_volumes() -> None:
+    services.count_volumes()
+
+
+@shared_task
 def compare_trades() -> None:
     services.compare_trades()

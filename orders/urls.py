@@ -1,4 +1,4 @@
-"""Addresses of the trade page and of the customer's orders and fills."""
+"""Addresses of the trade page and of the customer's orders and fills, and of the table of fees."""
 
 from django.urls import path
 
@@ -12,4 +12,5 @@ urlpatterns = [
     path("orders/<int:order_id>/", views.order_detail, name="order"),
     path("orders/<int:order_id>/cancel/", views.cancel, name="order_cancel"),
     path("fills/", views.fill_list, name="fills"),
+    path("fees/", views.fees, name="fees"),
 ]

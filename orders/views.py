@@ -22,7 +22,7 @@ from ledger import services as ledger
 from markets import queries as markets
 from markets import rules
 from markets.models import Market
-from orders import lifeline, queries, screen, services
+from orders import lifeline, queries, schedule, screen, services
 from orders.forms import OrderFilter, TicketForm
 from orders.models import FINAL, Order
 
@@ -63,11 +63,12 @@ class Trade(View):
 
 def show_trade(request: HttpRequest, market: Market, form: TicketForm, status: int = 200) -> HttpResponse:
     obstacle = screen.obstacle(request.user, market)
-    own = screen.own_part(request.user, market) if request.user.is_authenticated else {}
+    customer = request.user if request.user.is_authenticated else None
+    own = screen.own_part(customer, market) if customer else {}
     page: dict[str, Any] = {
         "form": form,
         "obstacle": obstacle,
-        "config": screen.settings_of(market, obstacle),
+        "config": screen.settings_of(market, obstacle, queries.rate_of(customer, market)),
         "texts": screen.texts(),
         **screen.offer(market),
         "intervals": ("1m", "5m", "15m", "1h", "4h", "1d", "1w"),
@@ -166,3 +167,9 @@ def back(request: CustomerRequest) -> HttpResponse:
 def fill_list(request: CustomerRequest) -> HttpResponse:
     page = Paginator(queries.fills_of(request.user), PAGE_SIZE).get_page(request.GET.get("page"))
     return render(request, "orders/fills.html", {"page": page})
+
+
+@require_GET
+def fees(request: HttpRequest) -> HttpResponse:
+    user = request.user if request.user.is_authenticated else None
+    return render(request, "orders/fees.html", schedule.page(user))

@@ -8,6 +8,8 @@ from exchange.settings.reading import amount, amounts, names, number, text
 from exchange.settings.venue import GATE_MAX_RELAYS
 
 PLATFORM_FEE_BPS = number("PLATFORM_FEE_BPS", 10, low=0, high=1000)
+# A customer's volume counts so many days for the lines of the fee schedule.
+FEE_VOLUME_DAYS = 30
 MARKET_PROTECTION_BPS = number("MARKET_PROTECTION_BPS", 500, low=1, high=5000)
 BOOK_STALE_SECONDS = number("BOOK_STALE_SECONDS", 10, low=1, high=600)
 ORDER_WAIT_MS = number("ORDER_WAIT_MS", 2000, low=0, high=10000)

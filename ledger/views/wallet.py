@@ -1,14 +1,13 @@
-"""The wallet: balances, what came in and went out; and the table of fees."""
+"""The wallet: balances, what came in and went out."""
 
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
@@ -17,10 +16,8 @@ from exchange.pages import CustomerRequest
 from ledger import queries
 from ledger import wallet as purse
 from ledger.forms import HistoryFilter
-from markets import queries as markets
 
 PAGE_SIZE = 50
-EXAMPLE_QUANTITY = Decimal("0.5")
 
 
 @login_required
@@ -51,13 +48,3 @@ def history(request: CustomerRequest) -> HttpResponse:
         "asset": wanted["asset"],
     }
     return render(request, "ledger/history.html", context)
-
-
-@require_GET
-def fees(request: HttpRequest) -> HttpResponse:
-    networks = queries.networks().filter(withdraw_enabled=True)
-    house = {"fee_bps": settings.PLATFORM_FEE_BPS, "protection_bps": settings.MARKET_PROTECTION_BPS}
-    example = EXAMPLE_QUANTITY * settings.PLATFORM_FEE_BPS / 10_000
-    special = [market for market in markets.shown() if market.fee_bps != settings.PLATFORM_FEE_BPS]
-    context = {"networks": networks, "example": example, "special": special}
-    return render(request, "ledger/fees.html", {**context, **house})

@@ -2,6 +2,7 @@
 
 from orders.services.canceling import cancel_order, cancel_orders
 from orders.services.comparing import compare_trades
+from orders.services.fees import begin_fee_rule, count_volumes, end_fee_rule
 from orders.services.placing import place_order
 from orders.services.previewing import Preview, preview
 from orders.services.reconciling import reconcile, reconcile_open, resolve_pending
@@ -14,9 +15,12 @@ __all__ = [
     "Ticket",
     "apply_report",
     "apply_trades",
+    "begin_fee_rule",
     "cancel_order",
     "cancel_orders",
     "compare_trades",
+    "count_volumes",
+    "end_fee_rule",
     "place_order",
     "preview",
     "reconcile",

@@ -20,7 +20,7 @@ from exchange.gate import services as gate
 from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
-from orders import rules
+from orders import queries, rules
 from orders.errors import BUSY, TOO_LATE, UNAVAILABLE, NonceReused, VenueUnreachable, told
 from orders.models import Order, Status, VenueOrder
 from orders.services import events
@@ -65,6 +65,7 @@ def _know_the_time() -> None:
 @transaction_with_retry
 def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Order, VenueOrder | None]:
     """Nonce, order, what will be sent with its signed timestamp, and the hold: all or nothing."""
+    rate = queries.rate_of(user, market)
     try:
         with transaction.atomic():
             order = Order.objects.create(
@@ -82,7 +83,9 @@ def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Ord
                 trailing_delta=ticket.trailing_delta,
                 iceberg_quantity=ticket.iceberg_quantity,
                 protection_price=plan.protection_price,
-                fee_bps=market.fee_bps,
+                fee_bps=rate.taker_bps,
+                maker_fee_bps=rate.maker_bps,
+                fee_rule_id=rate.rule_id,
             )
     except IntegrityError:
         return _same(Order.objects.get(user=user, nonce=ticket.nonce), ticket), None

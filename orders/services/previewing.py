@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from accounts.models import User
 from markets import queries as markets
 from markets.models import Market
 from markets.rules import step_size
 from markets.walks import Walk
-from orders import rules
+from orders import queries, rules
 from orders.models import Side
 from orders.services.tickets import Plan, Ticket, plan_of
 
@@ -33,10 +34,10 @@ class Preview:
     limit_price: Decimal | None
 
 
-def preview(ticket: Ticket) -> Preview:
-    """Refuses what placing would refuse of the ticket itself; funds are not looked at."""
+def preview(ticket: Ticket, *, user: User | None = None) -> Preview:
+    """Refuses what placing would refuse of the ticket itself; funds are not looked at, the fee is a taker's."""
     market = markets.market(ticket.symbol)
-    plan = plan_of(market, ticket)
+    plan, rate = plan_of(market, ticket), queries.rate_of(user, market)
     book = markets.published_book(ticket.symbol)
     walk = _walk(market, ticket, plan, book) if book else None
     average: Decimal | None = None
@@ -53,7 +54,7 @@ def preview(ticket: Ticket) -> Preview:
         worst=walk.worst if walk else None,
         quantity=quantity,
         quote=quote,
-        fee=rules.fee_of(gained, market.fee_bps, received.scale),
+        fee=rules.fee_of(gained, rate.taker_bps, received.scale),
         fee_asset=received.code,
         held=plan.hold_amount,
         held_asset=plan.hold_asset,

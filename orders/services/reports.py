@@ -121,7 +121,9 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
     market = markets.market_row(order.market_id)
     received_asset = market.base if order.side == "BUY" else market.quote
     received = fill.quantity if order.side == "BUY" else fill.quote_quantity
-    fee = rules.fee_of(received, order.fee_bps, received_asset.scale)
+    # What a placing answer tells of traded at once: it took.
+    fee_bps = order.maker_fee_bps if fill.is_maker else order.fee_bps
+    fee = rules.fee_of(received, fee_bps, received_asset.scale)
     commission_asset = _commission_asset(fill)
     posted = ledger.post_fill(
         ledger.FillPosting(

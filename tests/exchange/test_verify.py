@@ -272,7 +272,14 @@ def test_a_hold_has_an_unfinished_order_of_its_own(
 def test_an_unfinished_order_has_a_hold(sealed: None) -> None:
     known = Order.objects.get()
     Order.objects.create(
-        user=known.user, nonce="2", market=known.market, side="SELL", type="MARKET", quantity=1, fee_bps=10
+        user=known.user,
+        nonce="2",
+        market=known.market,
+        side="SELL",
+        type="MARKET",
+        quantity=1,
+        fee_bps=10,
+        maker_fee_bps=10,
     )
     assert verify() == (1, "order 2 of customer 1 is not finished, and no BTC is held for it")
 

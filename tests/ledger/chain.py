@@ -33,6 +33,7 @@ def live() -> User:
         price=Decimal(40000),
         quantity=Decimal("0.5"),
         fee_bps=10,
+        maker_fee_bps=10,
     )
     ledger.hold(
         user_id=user.pk, asset="USDT", amount=Decimal(20000), cause=Hold.Cause.ORDER, cause_id=order.pk

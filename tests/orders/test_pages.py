@@ -66,6 +66,7 @@ def make_order(user: User, market: Market, nonce: str = "1", **changes: Any) -> 
         nonce=nonce,
         market=market,
         fee_bps=10,
+        maker_fee_bps=10,
         request_hash="x",
         **{"status": "OPEN", **wanted, **changes},
     )

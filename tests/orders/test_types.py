@@ -217,7 +217,14 @@ def test_a_ticket_of_before_keeps_its_hash() -> None:
 def test_the_database_refuses_a_purchase_without_an_upper_limit(alice: User, market: Market) -> None:
     with pytest.raises(IntegrityError, match="bought_only_up_to_a_limit"), transaction.atomic():
         Order.objects.create(
-            user=alice, nonce="x", market=market, side="BUY", type="STOP_LOSS", quantity=1, fee_bps=1
+            user=alice,
+            nonce="x",
+            market=market,
+            side="BUY",
+            type="STOP_LOSS",
+            quantity=1,
+            fee_bps=1,
+            maker_fee_bps=1,
         )
 
 

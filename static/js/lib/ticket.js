@@ -136,14 +136,15 @@ export class Ticket {
 
   estimateLimit() {
     const [price, quantity] = [big(this.value(this.hasPrice ? "price" : "stop_price")), big(this.value("quantity"))];
-    const { base, quote, feeBps, baseScale, quoteScale } = this.config;
+    const { base, quote, feeBps, makerFeeBps, baseScale, quoteScale } = this.config;
+    const rate = this.type === "LIMIT_MAKER" ? makerFeeBps : feeBps;
     if (!price || !quantity) {
       for (const name of ["total", "fee", "receive"]) this.show(name, null);
       return;
     }
     const total = price.times(quantity);
     const [gross, asset, scale] = this.isBuy ? [quantity, base, baseScale] : [total, quote, quoteScale];
-    const fee = gross.times(feeBps).div(10_000).round(scale, Big.roundDown);
+    const fee = gross.times(rate).div(10_000).round(scale, Big.roundDown);
     this.show("total", amount(total.toFixed()), quote);
     this.show("fee", amount(fee.toFixed()), asset);
     this.show("receive", amount(gross.minus(fee).toFixed()), asset);
