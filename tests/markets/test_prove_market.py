@@ -8,7 +8,15 @@ from markets import feed
 from tests.markets.watching import Watching
 from tests.prove_market import MARKETS, is_proven
 
-BACK = {"noticed": 0.3, "down": MARKETS, "watched": 1.2, "all": 20.0, "live": MARKETS, "knew_at_least": 100}
+BACK = {
+    "noticed": 0.3,
+    "down": MARKETS,
+    "struck": MARKETS,
+    "watched": 1.2,
+    "all": 20.0,
+    "live": MARKETS,
+    "knew_at_least": 100,
+}
 FIGURES: dict[str, Any] = {
     "line_lost": BACK | {"down": 1},
     "books_lost": BACK,
@@ -31,7 +39,7 @@ def test_what_was_asked_is_proven() -> None:
         {"books_lost": BACK | {"noticed": 60.0, "down": 0, "watched": -900.0, "all": -900.0}},
         {"line_lost": BACK | {"noticed": 60.0, "down": 0, "watched": -900.0, "all": -900.0}},
         {"line_lost": BACK | {"noticed": 5.1}},
-        {"books_lost": BACK | {"down": MARKETS - 1}},
+        {"books_lost": BACK | {"struck": MARKETS - 1}},
         {"books_lost": BACK | {"live": MARKETS - 1}},
         {"line_lost": BACK | {"watched": 10.1}},
         {"most_weight_of_a_minute": 0.6},

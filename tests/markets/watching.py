@@ -82,6 +82,10 @@ class Watching:
         """How many markets were seen not LIVE since then."""
         return sum(at >= began for at in list(self._down_at.values()))
 
+    def left_to_strike(self) -> int:
+        """Of how many markets the venue has yet to lose the event that it was told to."""
+        return sum("100ms" in stream for stream in self.caller.door_get("state")["disturbances"])
+
     def depths(self, symbols: Collection[str] = ()) -> list[int]:
         """What the LIVE books say how many levels they know; of one that knows all, that many."""
         raws: Any = feed.client().mget([feed.book_key(symbol) for symbol in symbols or self.symbols])
