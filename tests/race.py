@@ -83,14 +83,26 @@ def main(module: str, name: str, count: int, facts: dict[str, Any]) -> None:
     for process in processes:
         process.start()
     deadline = time.monotonic() + PATIENCE
-    results = [
-        pipe[0].recv() if pipe[0].poll(max(0, deadline - time.monotonic())) else "silent" for pipe in pipes
-    ]
-    print(json.dumps(results))
+    for _start, own_end in pipes:  # the end of a process that is gone is then seen
+        own_end.close()
+    print(json.dumps([heard(pipe, deadline) for pipe, _end in pipes]))
+
+
+def heard(pipe: Connection, deadline: float) -> Any:
+    """What a process gave; "silent" for one that gave nothing in time, or is gone."""
+    try:
+        return pipe.recv() if pipe.poll(max(0, deadline - time.monotonic())) else "silent"
+    except EOFError:
+        return "silent"
 
 
 def run(contest: Callable[[Runner], Any], runner: Runner, end: Connection) -> None:
-    connection.ensure_connection()
+    try:
+        connection.ensure_connection()
+    except Exception as error:  # nobody waits for who cannot come
+        print(f"process {runner.number} has no connection: {error}", file=sys.stderr, flush=True)
+        runner.line.abort()
+        raise
     runner.wait()
     try:
         end.send(contest(runner))
