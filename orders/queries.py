@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from django.db.models import Case, F, Min, Q, QuerySet, Sum, When
+from django.db.models import Case, F, Max, Min, Q, QuerySet, Sum, When
 
 from markets import queries as markets
 from markets.models import Market
@@ -108,7 +108,44 @@ def unfinished_venue_orders() -> QuerySet[VenueOrder]:
     return VenueOrder.objects.filter(order__finished_at__isnull=True).order_by("id")
 
 
+def client_order_id_is_known(client_order_id: str) -> bool:
+    return VenueOrder.objects.filter(client_order_id=client_order_id).exists()
+
+
+def newest_venue_order() -> int:
+    """The number of the venue order that was recorded last; 0 when there is none."""
+    return VenueOrder.objects.aggregate(newest=Max("pk"))["newest"] or 0
+
+
+def venue_order_states(
+    venue_account_id: int, *, ids: Collection[int], after: int
+) -> list[tuple[int, str, str, Decimal]]:
+    """Number, client order id, status and cumulative quantity of these venue orders and of all with later numbers."""
+    found = VenueOrder.objects.filter(
+        Q(pk__in=list(ids)) | Q(pk__gt=after), venue_account_id=venue_account_id
+    )
+    return list(found.order_by("pk").values_list("pk", "client_order_id", "status", "cumulative_quantity"))
+
+
 # ------------------------------------------------------------------ for comparing with the venue
+def touched_symbols(venue_account_id: int, since: datetime) -> dict[str, datetime]:
+    """Markets with an order that is not finished, or that was sent since then; from when their trades matter."""
+    sent = VenueOrder.objects.filter(venue_account_id=venue_account_id).order_by()
+    unfinished = sent.filter(order__finished_at__isnull=True)
+    return {
+        symbol: first
+        for found in (sent.filter(created_at__gte=since), unfinished)
+        for symbol, first in found.values_list("order__market_id").annotate(first=Min("created_at"))
+    }
+
+
+def last_trade_before(venue_account_id: int, symbol: str, moment: datetime) -> int | None:
+    """The number of our last trade in the market before the moment, as far as we know."""
+    fills = Fill.objects.filter(venue_account_id=venue_account_id, market_id=symbol, at__lt=moment)
+    found: int | None = fills.filter(allocation_id__isnull=True).aggregate(last=Max("trade_id"))["last"]
+    return found
+
+
 def unfinished_symbols(venue_account_id: int, assets: Collection[str]) -> list[tuple[str, datetime]]:
     """Markets of these assets in which an order may have traded unheard, and since when."""
     found = unfinished_venue_orders().filter(venue_account_id=venue_account_id).order_by()

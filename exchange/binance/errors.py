@@ -1,7 +1,7 @@
 """The three wrong ways in which the venue answers.
 
 VenueError
- ├─ Rejected   it said no, with a definite code: nothing was executed
+ ├─ Rejected   it said no, with a definite code: nothing was executed; `is_gone`: what was asked for exists no more
  ├─ NotSent    it never left, or was refused before it was read: rate limit, ban, no connection
  └─ Unknown    it may or may not have been executed: 5xx, -1006, -1007, time-out, broken connection, unreadable answer
 """
@@ -13,6 +13,8 @@ NOT_SENT_CODES = frozenset({-1003, -1008, -1015, -1016, -1034})
 NO_SUCH_ORDER = -2013
 CANCEL_REJECTED = -2011
 BAD_TIMESTAMP = -1021
+NO_LISTEN_KEY = -1125
+GONE = 410  # the status in which retired endpoints answer (binance.md 14)
 
 
 class VenueError(Exception):
@@ -23,6 +25,10 @@ class Rejected(VenueError):
     def __init__(self, code: int, message: str, http_status: int = 400) -> None:
         self.code, self.message, self.http_status = code, message, http_status
         super().__init__(f"{code} {message}")
+
+    @property
+    def is_gone(self) -> bool:
+        return self.http_status == GONE
 
 
 class NotSent(VenueError):

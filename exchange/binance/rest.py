@@ -141,6 +141,11 @@ class Rest:
         pairs = [("symbol", symbol), ("origClientOrderId", client_order_id)]
         return Report.from_answer(self._read(self._base + "/api/v3/order", pairs))
 
+    def order_by_number(self, symbol: str, number: int) -> Report:
+        """The same, by the venue's own number."""
+        pairs = [("symbol", symbol), ("orderId", str(number))]
+        return Report.from_answer(self._read(self._base + "/api/v3/order", pairs))
+
     def open_orders(self, symbol: str | None = None) -> list[Report]:
         """Weight 6 for one symbol, 80 for all."""
         pairs = [("symbol", symbol)] if symbol else []
@@ -171,6 +176,21 @@ class Rest:
         """Free and locked by asset, zero rows left out. Weight 20."""
         rows = self._read(self._base + "/api/v3/account", [("omitZeroBalances", "true")])["balances"]
         return [balance for row in rows if (balance := VenueBalance.from_wire(row)).free or balance.locked]
+
+    # ------------------------------------------------------------------ listen keys, where they still are
+    def open_listen_key(self) -> str:
+        """Whoever has it hears the account for an hour; the present one if there is one. Weight 2, not signed."""
+        return str(self._keyed("POST")["listenKey"])
+
+    def renew_listen_key(self, key: str) -> None:
+        """It lives for another hour; raises Rejected -1125 for one that has ended. Weight 2."""
+        self._keyed("PUT", [("listenKey", key)])
+
+    def _keyed(self, method: str, pairs: Pairs | None = None) -> Any:
+        assert self._key is not None, "a listen key belongs to a key"
+        query = f"?{encode(pairs)}" if pairs else ""
+        url = f"{self._base}/api/v3/userDataStream{query}"
+        return self._transport.send(method, url, api_key=self._key.api_key)
 
     # ------------------------------------------------------------------ wallet
     def capital_config(self) -> list[CoinConfig]:

@@ -12,7 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 
-from exchange.binance.errors import NOT_SENT_CODES, UNKNOWN_CODES, NotSent, Rejected, Unknown
+from exchange.binance.errors import GONE, NOT_SENT_CODES, UNKNOWN_CODES, NotSent, Rejected, Unknown
 
 USED_WEIGHT = "x-mbx-used-weight-"
 ORDER_COUNT = "x-mbx-order-count-"
@@ -123,6 +123,8 @@ class Transport:
 def _wrong_way(status: int, body: Any, retry_after: float | None, writes: bool) -> Exception:
     if status in (418, 429):
         return NotSent("rate limit" if status == 429 else "banned for a while", retry_after or 60)
+    if status == GONE:  # whatever the body says: nobody is there who could have done anything
+        return Rejected(0, "the venue does not offer this any more", GONE)
     if status >= 500 or not isinstance(body, dict) or "code" not in body:
         if status == 403 and not writes:
             return NotSent("refused by the firewall", retry_after or 60)

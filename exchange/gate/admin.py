@@ -36,7 +36,9 @@ class VenueAccountAdmin(DecisionAdmin):
         "stream_state",
         "stream_changed_at",
         "stream_seen_at",
+        "stream_reason",
     )
+    exclude = ("listen_key",)
     deposits = Decision(
         "deposits",
         _("Set how deposits are told apart"),

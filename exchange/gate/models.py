@@ -43,6 +43,13 @@ class VenueAccount(models.Model):
     stream_seen_at = models.DateTimeField(
         null=True, help_text=_("Last sign of life on the user data stream.")
     )
+    stream_reason = models.CharField(max_length=200, blank=True, help_text=_("Why it is down."))
+    stream_alarmed_at = models.DateTimeField(
+        null=True, help_text=_("When staff were last told that something is wrong with it.")
+    )
+    # Whoever has it hears everything about the account's orders for as long as it lives: in no log, on no page.
+    listen_key = models.CharField(max_length=128, blank=True)
+    listen_key_renewed_at = models.DateTimeField(null=True)
     deposit_strategy = models.CharField(max_length=11, choices=Deposits, default=Deposits.SUB_ACCOUNT)
     deposit_fallback = models.CharField(
         max_length=11,

@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache as once
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -12,10 +13,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from exchange.binance.errors import BAD_TIMESTAMP, NotSent, Rejected, Unknown
+from exchange.binance.errors import BAD_TIMESTAMP, NO_LISTEN_KEY, NotSent, Rejected, Unknown, VenueError
 from exchange.binance.rest import Rest
 from exchange.binance.signing import Ed25519Key, HmacKey, Key
 from exchange.database import rules_the_database
@@ -34,10 +37,12 @@ Answer = TypeVar("Answer")
 
 __all__ = [
     "Kind",
+    "ListenKeysGone",
     "MightyRole",
     "Rest",
     "WrongVenue",
     "addresses",
+    "alarm_about_stream",
     "answer_within_a_moment",
     "blocked_for",
     "call",
@@ -45,14 +50,19 @@ __all__ = [
     "candles",
     "clock",
     "ensure_primary_account",
+    "forget_listen_key",
+    "has_listen_key",
+    "has_spare_weight",
     "history",
     "measure_clock",
     "note_stream",
     "note_stream_alive",
+    "open_listen_key",
     "primary_account",
     "refuse_unfit_database",
     "remember_venue",
     "renew_clock",
+    "renew_listen_keys",
     "set_deposit_strategy",
     "venue_key",
     "wait_without_key",
@@ -83,6 +93,17 @@ class MightyRole(DomainError):
     code = "mighty_role"
 
 
+class ListenKeysGone(Exception):
+    """The venue is one of those that serve no listen keys any more."""
+
+    is_alarm = True
+
+    def __init__(self) -> None:
+        super().__init__("the venue no longer offers listen keys (410 Gone); set BINANCE_USER_STREAM=ws_api")
+
+
+ALARM = gettext_lazy("Reports of our orders do not come as they should")
+ALARM_AGAIN = timedelta(hours=1)
 _relays = threading.BoundedSemaphore(settings.GATE_MAX_RELAYS)
 
 
@@ -273,14 +294,92 @@ def wait_without_key(sentence: str) -> NoReturn:
         signal.pause()
 
 
-def note_stream(account: VenueAccount, state: VenueAccount.StreamState) -> None:
-    """Everybody can see whether the account's user data stream is followed."""
+# ------------------------------------------------------------------ how the account is heard
+def note_stream(account: VenueAccount, state: VenueAccount.StreamState, reason: str = "") -> None:
+    """Everybody can see whether the account's user data stream is followed, and if not, why."""
     now = timezone.now()
-    VenueAccount.objects.filter(pk=account.pk).update(
-        stream_state=state, stream_changed_at=now, stream_seen_at=now
-    )
+    told: dict[str, object] = {
+        "stream_state": state,
+        "stream_changed_at": now,
+        "stream_reason": reason[:200],
+    }
+    if state == VenueAccount.StreamState.SUBSCRIBED:  # a stream that is down gave no sign of life
+        told["stream_seen_at"] = now
+    VenueAccount.objects.filter(pk=account.pk).update(**told)
 
 
-def note_stream_alive(account: VenueAccount) -> None:
-    """The stream gave a sign of life: an event or a ping."""
-    VenueAccount.objects.filter(pk=account.pk).update(stream_seen_at=timezone.now())
+def note_stream_alive(account: VenueAccount, heard_at: datetime | None) -> None:
+    """When the stream gave its last sign of life: an event or a ping."""
+    if heard_at is not None:
+        VenueAccount.objects.filter(pk=account.pk).update(stream_seen_at=heard_at)
+
+
+def alarm_about_stream(account: VenueAccount, reason: str) -> None:
+    """Staff hear what is wrong with the stream, once an hour at most; the log has every time."""
+    log.error("stream.alarm", account=account.name, reason=reason)
+    now = timezone.now()
+    quiet = Q(stream_alarmed_at__isnull=True) | Q(stream_alarmed_at__lt=now - ALARM_AGAIN)
+    if VenueAccount.objects.filter(quiet, pk=account.pk).update(stream_alarmed_at=now):
+        words = {"account": account.name, "reason": reason}
+        office.tell_staff("gate.stream", ALARM, gettext_lazy("%(account)s: %(reason)s"), words)
+
+
+def open_listen_key(account: VenueAccount) -> str:
+    """The account is heard by the key that this gives, and the sweep keeps it alive from now on.
+
+    Raises ListenKeysGone where there are none any more, and what else the venue answers.
+    """
+    try:
+        key = call(account, Kind.QUERY, None, lambda rest: rest.open_listen_key())
+    except Rejected as error:
+        if error.is_gone:
+            raise ListenKeysGone() from None
+        raise
+    now = timezone.now()
+    VenueAccount.objects.filter(pk=account.pk).update(listen_key=key, listen_key_renewed_at=now)
+    return key
+
+
+def has_listen_key(account: VenueAccount, key: str) -> bool:
+    """True while nobody found that the venue does not know the key any more; an empty one is as good as none."""
+    return VenueAccount.objects.filter(pk=account.pk, listen_key=key).exists()
+
+
+def forget_listen_key(account: VenueAccount) -> None:
+    """The account is heard in another way, and no key is kept alive for it."""
+    VenueAccount.objects.filter(pk=account.pk).exclude(listen_key="").update(listen_key="")
+
+
+def renew_listen_keys() -> int:
+    """Every listen key that is due lives for another hour; gives how many were asked for."""
+    due = timezone.now() - timedelta(seconds=settings.LISTEN_KEY_RENEW_SECONDS)
+    found = VenueAccount.objects.exclude(listen_key="").filter(listen_key_renewed_at__lte=due)
+    for account in (accounts := list(found.order_by("id"))):
+        try:
+            _renew(account)
+        except VenueError as error:  # the next sweep asks again; its words hold no key
+            log.warning("gate.listen_key_not_renewed", account=account.name, reason=str(error)[:120])
+    return len(accounts)
+
+
+def _renew(account: VenueAccount) -> None:
+    key, now = account.listen_key, timezone.now()
+    try:
+        call(account, Kind.QUERY, None, lambda rest: rest.renew_listen_key(key))
+    except Rejected as error:
+        if error.code != NO_LISTEN_KEY and not error.is_gone:
+            raise
+        _lose(
+            account,
+            str(ListenKeysGone()) if error.is_gone else "the listen key had expired when it was renewed",
+        )
+    else:
+        VenueAccount.objects.filter(pk=account.pk, listen_key=key).update(listen_key_renewed_at=now)
+
+
+def _lose(account: VenueAccount, reason: str) -> None:
+    """Nobody is heard by the key any more: whoever follows finds it gone, and asks for another."""
+    lost = VenueAccount.objects.filter(pk=account.pk, listen_key=account.listen_key)
+    if lost.update(listen_key=""):
+        note_stream(account, VenueAccount.StreamState.DOWN, reason)
+        alarm_about_stream(account, reason)

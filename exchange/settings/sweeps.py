@@ -9,6 +9,7 @@ from exchange.settings.house import (
 )
 from exchange.settings.installation import DATA_DIR
 from exchange.settings.servers import REDIS, REDIS_DATABASE, REDIS_PREFIX, REDIS_URL
+from exchange.settings.venue import LISTEN_KEY_RENEW_SECONDS
 
 CELERY_BROKER_URL = (
     f"redis+socket://{REDIS.path}?virtual_host={REDIS_DATABASE}" if REDIS.scheme == "unix" else REDIS_URL
@@ -52,6 +53,10 @@ CELERY_BEAT_SCHEDULE = {
     "synchronise networks": every("ledger.tasks.synchronise_networks", 6 * POLL_SECONDS),
     "synchronise catalogue": every("markets.tasks.synchronise_catalogue", 30 * POLL_SECONDS),
     "keep hours": every("markets.tasks.keep_hours", POLL_SECONDS),
+    # Ten looks for each renewal: one that was missed, or that failed, is made up for long before the key ends.
+    "renew listen keys": every(
+        "exchange.gate.tasks.renew_listen_keys", max(LISTEN_KEY_RENEW_SECONDS // 10, 1)
+    ),
     "beat": every("exchange.office.tasks.heartbeat", SWEEP_SECONDS),
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")

@@ -47,7 +47,12 @@ BINANCE_PRIVATE_KEY_FILE = text("BINANCE_PRIVATE_KEY_FILE")
 BINANCE_WITHDRAW_API_KEY = text("BINANCE_WITHDRAW_API_KEY")
 BINANCE_WITHDRAW_API_SECRET = text("BINANCE_WITHDRAW_API_SECRET")
 BINANCE_WITHDRAW_PRIVATE_KEY_FILE = text("BINANCE_WITHDRAW_PRIVATE_KEY_FILE")
-BINANCE_USER_STREAM = choice("BINANCE_USER_STREAM", "ws-api", ("ws-api",))
+# How reports of our orders come: by a subscription on the WebSocket API, or by a listen key where there still are any.
+BINANCE_USER_STREAM = choice("BINANCE_USER_STREAM", "ws_api", ("ws_api", "listen_key"))
+# A listen key is renewed when it is as old as this; the venue ends one after an hour.
+LISTEN_KEY_RENEW_SECONDS = number("LISTEN_KEY_RENEW_SECONDS", 1800, low=1, high=3300)
+# What the venue answered of an order is told on the user data stream too: missing for so long, the stream is deaf.
+STREAM_MISSING_SECONDS = number("STREAM_MISSING_SECONDS", 20, low=1, high=600)
 # Which process this is; only `payouts` may hold the withdrawal key.
 PROCESS = text("CAUSEWAY_PROCESS", "")
 

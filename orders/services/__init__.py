@@ -7,12 +7,15 @@ from orders.services.placing import place_order
 from orders.services.previewing import Preview, preview
 from orders.services.reconciling import reconcile, reconcile_open, resolve_pending
 from orders.services.reports import apply_report, apply_trades
+from orders.services.resuming import resume
 from orders.services.tickets import Plan, Ticket
+from orders.services.watching import Watch
 
 __all__ = [
     "Plan",
     "Preview",
     "Ticket",
+    "Watch",
     "apply_report",
     "apply_trades",
     "begin_fee_rule",
@@ -26,4 +29,5 @@ __all__ = [
     "reconcile",
     "reconcile_open",
     "resolve_pending",
+    "resume",
 ]

@@ -89,7 +89,7 @@ def _compare(account: VenueAccount, day: date, part: str) -> int | None:
     start, end = ledger.span_of(day)
     theirs = {trade.fill.trade_id: trade for trade in _trades(account, symbol, start, end)}
     ours = queries.fills_by_trade(account.pk, symbol, list(theirs), start, end)
-    missing = [trade for trade in theirs.values() if not _is_booked(account, trade, ours)]
+    missing = [trade for trade in theirs.values() if not is_booked(account, trade, ours)]
     if any(_may_be_under_way(account, trade) for trade in missing):
         return None
     found = [_repaired(account, trade) for trade in missing]
@@ -122,7 +122,7 @@ def _from(symbol: str, number: int, rest: gate.Rest) -> list[MyTrade]:
     return rest.my_trades(symbol, from_id=number, limit=PAGE)
 
 
-def _is_booked(account: VenueAccount, trade: MyTrade, ours: Collection[int]) -> bool:
+def is_booked(account: VenueAccount, trade: MyTrade, ours: Collection[int]) -> bool:
     """As a fill of an order, or to suspense as one of an order nobody knows."""
     key = text_key(account.pk, trade.symbol, trade.fill)
     return trade.fill.trade_id in ours or books.has_transfer("fill", key)

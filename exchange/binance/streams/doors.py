@@ -1,0 +1,86 @@
+"""The two ways to an account's events (binance.md 14): what is asked for, and how the answer's frames are wrapped."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from exchange.binance.signing import Key, signed_params
+from exchange.binance.streams.line import Down, Line
+from exchange.binance.transport import Clock
+
+Message = dict[str, Any]
+
+
+class Door(Protocol):
+    def address(self) -> str:
+        """Where to connect; not to be told, for it may hold a key."""
+
+    def enter(self, line: Line) -> list[Message]:
+        """The line is subscribed when this returns; gives what arrived meanwhile. Raises Down when it is refused."""
+
+    def event_of(self, message: Message) -> Any:
+        """The event in a frame, None for what is none."""
+
+
+class SubscriptionDoor:
+    """`userDataStream.subscribe.signature` on the WebSocket API: it lives as long as its socket."""
+
+    def __init__(
+        self, *, url: str, key: Key, clock: Clock, recv_window_ms: int = 5000, seconds: float = 10
+    ) -> None:
+        self._url, self._key, self._clock = url, key, clock
+        self._recv_window_ms, self._seconds = recv_window_ms, seconds
+
+    def address(self) -> str:
+        return self._url
+
+    def enter(self, line: Line) -> list[Message]:
+        request_id = uuid.uuid4().hex
+        params = {"recvWindow": self._recv_window_ms, "timestamp": self._clock.now_ms()}
+        asked = {
+            "id": request_id,
+            "method": "userDataStream.subscribe.signature",
+            "params": signed_params(params, self._key),
+        }
+        line.send(json.dumps(asked))
+        early: list[Message] = []
+        give_up_at = time.monotonic() + self._seconds
+        while time.monotonic() < give_up_at:
+            message = _message(line.read())
+            if message.get("id") == request_id:
+                self._require_taken(message)
+                return early
+            early.append(message)
+        raise Down("the subscription was not answered")
+
+    def _require_taken(self, answer: Message) -> None:
+        if answer.get("status") != 200:
+            self._clock.forget()  # a wrong time is one of the reasons
+            error = answer.get("error", {})
+            raise Down(f"subscription refused: {error.get('code')} {error.get('msg')}")
+
+    def event_of(self, message: Message) -> Any:
+        return message.get("event")
+
+
+class ListenKeyDoor:
+    """A stream of its own under a key that was given by REST; somebody else keeps the key alive."""
+
+    def __init__(self, *, url: str, new_key: Callable[[], str]) -> None:
+        self._url, self._new_key = url, new_key
+
+    def address(self) -> str:
+        return f"{self._url}/ws/{self._new_key()}"
+
+    def enter(self, line: Line) -> list[Message]:
+        return []
+
+    def event_of(self, message: Message) -> Any:
+        return message
+
+
+def _message(frame: bytes | None) -> Message:
+    found = json.loads(frame) if frame else {}
+    return found if isinstance(found, dict) else {}
