@@ -52,7 +52,9 @@ class Maker:
                     self._lay(side, number)
 
     def act(self) -> None:
-        """One small thing happens."""
+        """One small thing happens; nothing where customers are alone on the book."""
+        if not self._levels:
+            return
         pull = (float(self._market.first_price) / self._middle - 1) * PULL
         self._middle *= 1 + self._dice.gauss(pull, self._drift)
         self._follow()

@@ -156,9 +156,11 @@ def serving(venue: Venue) -> Iterator[str]:
     thread = threading.Thread(target=live, daemon=True)
     thread.start()
     assert ready.wait(10)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
 
 
 def wait_for(is_so: Any, seconds: float = 10) -> None:
