@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+import structlog
 from django.db.models import Q, Sum
+from django.utils.translation import gettext as _
 
 from accounts import services as accounts
 from exchange.database import transaction_with_retry
@@ -25,6 +27,7 @@ from ledger.services.posting import (
 )
 from markets.models import Asset
 
+log = structlog.get_logger()
 # The venue rounds what each trade costs to so many decimals (quoteAssetPrecision of exchangeInfo), now and then up.
 VENUE_DECIMALS = 8
 
@@ -146,7 +149,10 @@ def _uncovered(fill: FillPosting, asset: str, short: Decimal) -> None:
         asset=asset,
         amount=short,
         detail={"order": fill.order_id, "user": fill.user_id},
+        cause=_("A trade of order %(order)s was not covered by its hold; the customer is frozen.")
+        % {"order": fill.order_id},
     )
+    log.error("books.uncovered_fill", order=fill.order_id, asset=asset, key=fill.key)
 
 
 @transaction_with_retry
@@ -187,5 +193,6 @@ def post_orphan_fill(
         asset=base,
         amount=quantity,
         detail=detail,
+        cause=_("A trade in our account at the venue of an order that nobody here placed."),
     )
     return posted

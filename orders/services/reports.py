@@ -225,10 +225,14 @@ def _apply_trade(venue_order_id: int, trade: MyTrade) -> None:
 
 def _apply_unknown(venue_account: VenueAccount, report: Report) -> None:
     """An order nobody here knows moved the account's funds: suspense, an exception, and staff look into it."""
-    market = markets.market_row_or_none(report.symbol)
-    if market is None or not report.fills:
+    log.error(
+        "order.not_ours", symbol=report.symbol, client_order_id=report.client_order_id, status=report.status
+    )
+    if markets.market_row_or_none(report.symbol) is None:
+        # Nothing says what was traded for what: the comparison of balances finds it, and staff look.
+        if report.fills:
+            log.error("order.not_bookable", symbol=report.symbol, trades=len(report.fills))
         return
-    log.error("order.not_ours", symbol=report.symbol, client_order_id=report.client_order_id)
     detail: dict[str, object] = {
         "client_order_id": report.client_order_id,
         "venue_order_id": report.venue_order_id,

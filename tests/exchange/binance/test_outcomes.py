@@ -13,6 +13,7 @@ from exchange.binance.models import PlaceOrder
 from exchange.binance.rest import NoWallet, Rest
 from exchange.binance.signing import HmacKey
 from exchange.binance.transport import Clock, Usage
+from tests.venue import REST, Venue, error
 
 ORDER = PlaceOrder(
     symbol="BTCUSDT", side="BUY", type="LIMIT", time_in_force="GTC", client_order_id="x", timestamp_ms=1,
@@ -144,3 +145,29 @@ def test_the_key_is_in_no_error() -> None:
 def test_a_venue_without_a_wallet_says_so() -> None:
     with pytest.raises(NoWallet):
         rest("http://127.0.0.1:9").capital_config()
+
+
+# ------------------------------------------------------------------ a time that the venue refuses
+BAD_TIME = error(-1021, "Timestamp for this request is outside of the recvWindow.")
+
+
+def test_a_read_is_signed_once_more_with_the_time_asked_anew_and_then_given_up(venue: Venue) -> None:
+    venue.on("GET", "/api/v3/time", (200, {"serverTime": 4_102_444_800_000}))
+    venue.on("GET", "/api/v3/order", BAD_TIME)
+    with pytest.raises(Rejected) as refusal:
+        rest(REST).order("BTCUSDT", "x")
+    first, second = (
+        int(asked["timestamp"]) for _method, path, asked in venue.asked if path == "/api/v3/order"
+    )
+    assert refusal.value.code == -1021
+    assert (first < 2 * 10**12, second >= 4_102_444_800_000) == (True, True)
+
+
+def test_a_placement_is_never_signed_again(venue: Venue) -> None:
+    venue.on("POST", "/api/v3/order", BAD_TIME)
+    with pytest.raises(Rejected) as refusal:
+        rest(REST).place(ORDER)
+    assert refusal.value.code == -1021
+    assert [asked["timestamp"] for method, _path, asked in venue.asked if method == "POST"] == ["1"], (
+        "as recorded"
+    )
