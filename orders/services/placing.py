@@ -166,6 +166,7 @@ def relay(venue_order_id: int) -> None:
         reject(venue_order_id, TOO_LATE)
         return
     VenueOrder.objects.filter(pk=venue_order_id).update(sent_at=timezone.now())
+    failpoints.hit("order.sending")
     try:
         report = gate.call(
             venue_order.venue_account,
