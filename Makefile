@@ -4,7 +4,7 @@ SETUP = @$(or $(PYTHON),$(error Causeway needs Python 3.11, 3.12 or 3.13)) excha
 IN = .venv/bin/python -m
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test test-browser check bench bench-ledger bench-fanout soak-ledger prove prove-market bench-books bench-wide clean
+.PHONY: run test test-browser check bench bench-ledger bench-fanout soak-ledger prove prove-market prove-streams bench-books bench-wide clean
 
 run: ; $(SETUP) run
 	@$(IN) exchange.local run
@@ -46,5 +46,9 @@ prove: ; $(SETUP) test
 # 400 busy markets lose their books at once: how soon they are LIVE again, and what it costs.
 prove-market: ; $(SETUP) test
 	@$(IN) tests.prove_market
+
+# Three simulated hours of listen keys at sixty times the speed, then 61 minutes without a worker: about five minutes.
+prove-streams: ; $(SETUP) test
+	@$(IN) tests.prove_streams
 
 clean: ; rm -rf .venv .venv-peers node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -14,8 +14,6 @@ from orders.models import Status
 
 # Reports of orders whose rows were not looked at yet; those of nobody's orders push each other out.
 MOST_EARLY = 10_000
-# Of these the venue has told nobody anything yet.
-UNTOLD = frozenset({Status.PENDING, Status.REJECTED})
 
 
 @dataclass
@@ -24,17 +22,18 @@ class Told:
 
     quantity: Decimal = Decimal(0)
     is_closed: bool = False
-    is_any: bool = False
     behind_since: float | None = None
 
     def hear(self, quantity: Decimal, status: str) -> None:
-        self.quantity, self.is_any = max(self.quantity, quantity), True
+        self.quantity = max(self.quantity, quantity)
         self.is_closed = self.is_closed or rules.is_closed(status)
 
     def is_behind(self, quantity: Decimal, status: str) -> bool:
-        if status in UNTOLD:
+        """Trades and ends count. That an order rests is not always told (the later ones of a list), and what the
+        venue refused never is."""
+        if status == Status.REJECTED:
             return False
-        return not self.is_any or quantity > self.quantity or (rules.is_closed(status) and not self.is_closed)
+        return quantity > self.quantity or (rules.is_closed(status) and not self.is_closed)
 
 
 class Watch:
@@ -59,9 +58,7 @@ class Watch:
         for number, name, status, quantity in queries.venue_order_states(
             self._account.pk, ids=ids, after=self._after
         ):
-            told = self._told(number, name)
-            if status not in UNTOLD:
-                told.hear(quantity, status)
+            self._told(number, name).hear(quantity, status)
 
     def hear(self, report: Report) -> None:
         name = report.client_order_id

@@ -97,6 +97,14 @@ def test_a_venue_of_ones_own_is_named_by_its_four_addresses(load: Load, venue: s
     assert {name: found[name] for name in LOOPBACK} == LOOPBACK
 
 
+def test_listen_keys_are_looked_at_ten_times_for_each_renewal(load: Load) -> None:
+    looks = [
+        load(LISTEN_KEY_RENEW_SECONDS=seconds)["CELERY_BEAT_SCHEDULE"]["renew listen keys"]["schedule"]
+        for seconds in ("1800", "30", "5")
+    ]
+    assert looks == [180, 3, 1]
+
+
 def refused(load: Load, capsys: pytest.CaptureFixture[str], **given: str) -> str:
     """The sentence that stopped the start."""
     with pytest.raises(SystemExit) as end:
@@ -109,6 +117,8 @@ def refused(load: Load, capsys: pytest.CaptureFixture[str], **given: str) -> str
 
 
 ODD = {
+    "BINANCE_USER_STREAM": ["ws-api", "listenkey", "LISTEN_KEY", "both"],
+    "LISTEN_KEY_RENEW_SECONDS": ["0", "3600", "-1", "30m"],
     "DATABASE_URL": [
         "postgresql://h:port/x", "postgresql://h:99999/x", "postgresql://h:0/x", "postgresql://[bad/x",
         "postgresql://h/", "postgresql://h/x?sslmod=on", "postgresql://a b/x", "sqlite:///x", "",

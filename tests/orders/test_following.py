@@ -5,13 +5,14 @@ from datetime import timedelta
 
 import pytest
 from django.db.models import F
-from django.test import override_settings
+from django.test import Client, override_settings
 
 from exchange.gate.models import VenueAccount
 from exchange.gate.tasks import renew_listen_keys
 from exchange.office.models import Notice
+from orders import services
 from orders.management.commands import executions
-from orders.models import Fill
+from orders.models import Fill, Order
 from tests.exchange.paper.people import wait_for
 from tests.factories import balance, make_user
 from tests.orders.streaming import Scene, scene
@@ -84,15 +85,34 @@ def test_a_shutdown_that_is_announced_loses_nothing(either: Scene) -> None:
     assert either.now().stream_reason == ""
 
 
+def test_a_successor_hears_what_no_question_would_have_found(either: Scene) -> None:
+    """The venue announces its end and answers no question; everything is heard all the same."""
+    with either.following():
+        followed(either)
+        since, orders = either.now().stream_changed_at, [either.place() for _order in range(4)]
+        for door in ("query", "open orders", "trades"):
+            either.fault(on=door, do="503 before", count=100)
+        either.fault(do="shutdown")
+        while either.now().stream_changed_at == since:
+            if orders:
+                either.fill(orders.pop())
+        for order in orders:
+            either.fill(order)
+        wait_for(lambda: not Order.objects.exclude(status="FILLED").exists(), 20)
+    assert Fill.objects.count() == 4
+    assert either.now().stream_reason == ""
+
+
 def test_a_stream_that_says_nothing_of_orders_that_moved_is_given_up_and_told_to_staff(
     either: Scene,
 ) -> None:
     make_user("carol", is_staff=True)
     with either.following():
         followed(either)
-        either.fault(do="events", how="drop", count=3)
+        either.fault(do="events", how="drop", count=2, x="TRADE")
         order = either.place()
         either.fill(order)
+        services.reconcile(venue_order_id=order.venue_orders.get().pk)  # the sweep asks, and hears of it
         wait_for(lambda: bool(told_to("carol")), 20)
         wait_for(lambda: either.is_filled(order) and either.is_followed, 20)
     assert told_to("carol") == ["primary: no event told of 1 orders that moved"]
@@ -197,3 +217,12 @@ def test_whoever_subscribes_on_the_websocket_api_keeps_no_listen_key_alive(keyed
         renew_listen_keys()
     assert keyed.now().listen_key == ""
     assert keyed.venue.listen_keys.counts["PUT"] == 0
+
+
+def test_staff_see_how_a_stream_is_and_never_its_key(keyed: Scene, client: Client) -> None:
+    VenueAccount.objects.update(listen_key="a key that opens everything", stream_reason=GONE)
+    client.force_login(make_user("carol", is_staff=True, is_superuser=True))
+    row = client.get(f"/admin/gate/venueaccount/{keyed.account.pk}/change/").content.decode()
+    assert "a key that opens everything" not in row
+    assert GONE in row
+    assert GONE in client.get("/admin/gate/venueaccount/").content.decode()

@@ -47,7 +47,10 @@ class Command(BaseCommand):
             "--sor", action="store_true", help="a second market of bitcoin, and smart order routing over both"
         )
         parser.add_argument(
-            "--listen-keys", action="store_true", help="serve listen keys, which the exchange has no more"
+            "--listen-keys",
+            action="store_true",
+            default=settings.BINANCE_USER_STREAM == "listen_key",
+            help="serve listen keys, which the exchange has no more; default: when BINANCE_USER_STREAM wants them",
         )
         parser.add_argument("--pace", type=float, default=1.0, help="seconds between confirmations")
 
