@@ -19,13 +19,15 @@ class Cause:
 
 
 def cause_of(reference: str, user_id: int) -> Cause | None:
-    """The order, deposit, withdrawal or decision that the reference names; None when it names nothing to be read."""
+    """What brought a transfer about, by its reference; None when that names nothing to be read."""
     what, _colon, number = own_reference(reference, user_id).partition(":")
     if not number.isdecimal():
         return None
     words = {"id": number}
     if what == "ORDER":
         return Cause(_("order %(id)s") % words, reverse("order", args=[number]))
+    if what == "LIST":
+        return Cause(_("order list %(id)s") % words, reverse("order_list", args=[number]))
     if what == "DEPOSIT":
         return Cause(_("deposit %(id)s") % words, reverse("deposit_detail", args=[number]))
     if what == "WITHDRAWAL":

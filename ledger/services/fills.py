@@ -48,6 +48,20 @@ class FillPosting:
     fee: Decimal
     commission: Decimal
     commission_asset: str
+    # The list whose one hold pays for whichever of its orders trades; None for an order with a hold of its own.
+    list_id: int | None = None
+
+    @property
+    def hold(self) -> tuple[Hold.Cause, int]:
+        if self.list_id is None:
+            return Hold.Cause.ORDER, self.order_id
+        return Hold.Cause.LIST, self.list_id
+
+    @property
+    def reference(self) -> str:
+        """A transfer names the cause whose hold it changes."""
+        cause, number = self.hold
+        return f"{cause}:{number}"
 
     @property
     def paid(self) -> tuple[str, Decimal]:
@@ -66,14 +80,14 @@ def post_fill(fill: FillPosting, *, is_last: bool = False) -> Posted:
     """
     asset, cost = fill.paid
     payer = customer(fill.user_id, asset)
-    changes: list[HoldChange] = [ConsumeHold(payer, Hold.Cause.ORDER, fill.order_id, cost)]
+    changes: list[HoldChange] = [ConsumeHold(payer, *fill.hold, cost)]
     if is_last:
-        changes.append(ReleaseHold(payer, Hold.Cause.ORDER, fill.order_id))
+        changes.append(ReleaseHold(payer, *fill.hold))
     posted = post(
         scope="fill",
         key=fill.key,
         kind=Transfer.Kind.FILL,
-        reference=f"ORDER:{fill.order_id}",
+        reference=fill.reference,
         lines=[
             held(fill.user_id, asset, -cost),
             system(Account.Type.VENUE, asset, cost, fill.venue_account_id),
@@ -90,16 +104,14 @@ def post_fill(fill: FillPosting, *, is_last: bool = False) -> Posted:
 
 
 def _is_rounding(fill: FillPosting, transfer_id: int) -> bool:
-    """True while all that the order's hold did not cover is at most one unit of the venue's for each of its trades.
+    """True while all that the hold did not cover is at most one unit of the venue's for each trade it pays for.
 
     A hold is price times quantity, rounded up, so an order at its limit costs no more than that unless the venue
     rounds up; each trade is rounded once. Only trades up to this one count, or one told of again would be judged
     by what came later.
     """
     asset, _cost = fill.paid
-    trades = Transfer.objects.filter(
-        kind=Transfer.Kind.FILL, reference=f"ORDER:{fill.order_id}", pk__lte=transfer_id
-    )
+    trades = Transfer.objects.filter(kind=Transfer.Kind.FILL, reference=fill.reference, pk__lte=transfer_id)
     taken = Entry.objects.filter(transfer__in=trades, asset_id=asset, amount__lt=0)
     elsewhere = Q(account__type=Account.Type.SLIPPAGE) | Q(
         account__owner_id=fill.user_id, bucket=Entry.Bucket.AVAILABLE

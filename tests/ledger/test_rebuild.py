@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from accounts.models import User
 from ledger import services as ledger
 from ledger.models import Hold
-from tests.factories import fund, make_user
+from tests.factories import fund, make_user, venue_account
 from tests.ledger.chain import damage, live, remember, restore
 
 
@@ -109,4 +109,29 @@ def test_holds_of_a_crossed_trade_are_told_apart(told: None) -> None:
         quantity=Decimal("0.5"),
         quote_quantity=Decimal(4),
     )
+    assert rebuild(check=True) == (0, "")
+
+
+def test_the_hold_of_a_list_is_told_by_the_trades_of_both_its_orders(told: None) -> None:
+    bob = User.objects.get(email="bob@example.com")
+    ledger.hold(user_id=bob.pk, asset="USDT", amount=Decimal(5), cause=Hold.Cause.LIST, cause_id=1)
+    for order in (8, 9):
+        ledger.post_fill(
+            ledger.FillPosting(
+                key=f"1:BTCUSDT:{order}",
+                user_id=bob.pk,
+                venue_account_id=venue_account().pk,
+                order_id=order,
+                list_id=1,
+                side="BUY",
+                base="BTC",
+                quote="USDT",
+                quantity=Decimal("0.1"),
+                quote_quantity=Decimal(2),
+                fee=Decimal(0),
+                commission=Decimal(0),
+                commission_asset="",
+            )
+        )
+    assert Hold.objects.get(cause="LIST").remaining == 1
     assert rebuild(check=True) == (0, "")
