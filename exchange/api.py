@@ -62,7 +62,9 @@ def _first(detail: Any, field: str | None = None) -> tuple[str | None, Any]:
     """The first complaint of a tree of them, with the field it belongs to."""
     if isinstance(detail, dict):
         name = next(iter(detail))
-        return _first(detail[name], None if name == "non_field_errors" else str(name))
+        if name == "non_field_errors":
+            return _first(detail[name], field)
+        return _first(detail[name], f"{field}.{name}" if field else str(name))
     if isinstance(detail, list):
         return _first(detail[0], field)
     return field, detail

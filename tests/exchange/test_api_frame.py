@@ -38,7 +38,7 @@ def parse(text: str | bytes) -> object:
         (exceptions.NotAuthenticated(), 401, "not_authenticated", None),
         (exceptions.MethodNotAllowed("PUT"), 405, "method_not_allowed", None),
         (exceptions.ValidationError({"price": ["Too long."]}), 400, "invalid", "price"),
-        (exceptions.ValidationError({"ticket": {"price": ["Too long."]}}), 400, "invalid", "price"),
+        (exceptions.ValidationError({"ticket": {"price": ["Too long."]}}), 400, "invalid", "ticket.price"),
         (exceptions.ValidationError(["Whole."]), 400, "invalid", None),
     ],
 )
