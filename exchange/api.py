@@ -139,6 +139,16 @@ class MoneyField(serializers.Field):
         return amount
 
 
+class StrictSerializer(serializers.Serializer):
+    """Refuses a name it does not know: what was misspelt would else be left out in silence."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict):
+            for name in set(data) - set(self.fields):
+                raise serializers.ValidationError({name: _lazy("There is no such field.")})
+        return super().to_internal_value(data)
+
+
 class Pages(LimitOffsetPagination):
     """`?limit=&offset=`"""
 

@@ -14,11 +14,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import CanTrade
-from exchange.api import MoneyField
+from exchange.api import MoneyField, StrictSerializer
 from markets import queries as markets
 from markets.errors import UnknownMarket
 from orders import queries, schedule, services
-from orders.models import FINAL, FeeRule, Fill, Order, Side, Status, TimeInForce, Type
+from orders.models import FINAL, FeeRule, Fill, Leg, Order, OrderList, Side, Status, TimeInForce, Type
 
 SYMBOL, SIDE = OpenApiParameter("symbol", str), OpenApiParameter("side", str, enum=Side.values)
 KEY = OpenApiParameter(
@@ -29,14 +29,14 @@ KEY = OpenApiParameter(
 )
 
 
-class TicketIn(serializers.Serializer[Any]):
-    symbol = serializers.CharField(max_length=64)
+class OrderIn(serializers.Serializer[Any]):
+    """What an order says alone and in a list alike."""
+
     side = serializers.ChoiceField(choices=Side.choices)
     type = serializers.ChoiceField(choices=Type.choices)
     time_in_force = serializers.ChoiceField(choices=TimeInForce.choices, required=False, allow_blank=True)
     price = MoneyField(required=False, allow_null=True)
     quantity = MoneyField(required=False, allow_null=True)
-    quote_quantity = MoneyField(required=False, allow_null=True)
     stop_price = MoneyField(required=False, allow_null=True)
     trailing_delta = serializers.IntegerField(
         required=False, allow_null=True, help_text="Basis points from the best price since, a whole number."
@@ -44,8 +44,31 @@ class TicketIn(serializers.Serializer[Any]):
     iceberg_quantity = MoneyField(
         required=False, allow_null=True, help_text="How much of it the book shows at a time."
     )
+
+
+class TicketIn(OrderIn):
+    symbol = serializers.CharField(max_length=64)
+    quote_quantity = MoneyField(required=False, allow_null=True)
     client_order_id = serializers.CharField(
         max_length=64, required=False, help_text="Yours, unique for ever: a repeat gives the first order."
+    )
+
+
+class LegIn(StrictSerializer, OrderIn):
+    """One order of a list."""
+
+
+class ListIn(StrictSerializer):
+    """OCO: above and below, of one side and amount. OTO: working, and pending. OTOCO: working, above and below."""
+
+    kind = serializers.ChoiceField(choices=OrderList.Kind.choices)
+    symbol = serializers.CharField(max_length=64)
+    working = LegIn(required=False, help_text="LIMIT or LIMIT_MAKER; the others wait until it is filled.")
+    pending = LegIn(required=False)
+    above = LegIn(required=False)
+    below = LegIn(required=False)
+    client_order_id = serializers.CharField(
+        max_length=64, required=False, help_text="Yours, unique for ever: a repeat gives the first list."
     )
 
 
@@ -63,11 +86,23 @@ class OrderOut(serializers.ModelSerializer[Order]):
     class Meta:
         model = Order
         fields = [
-            "id", "client_order_id", "symbol", "side", "type", "time_in_force", "status", "reason_code", "reason",
+            "id", "client_order_id", "order_list", "leg", "symbol", "side", "type", "time_in_force",
+            "status", "reason_code", "reason",
             "price", "quantity", "quote_quantity", "stop_price", "trailing_delta", "iceberg_quantity",
             "cumulative_quantity", "cumulative_quote", "fee_bps", "maker_fee_bps",
             "cancel_requested_at", "created_at", "updated_at", "finished_at",
         ]  # fmt: skip
+
+
+class OrderListOut(serializers.ModelSerializer[OrderList]):
+    client_order_id = serializers.CharField(source="nonce")
+    symbol = serializers.CharField(source="market_id")
+    status = serializers.ChoiceField(choices=["EXECUTING", "ALL_DONE", "REJECT"], read_only=True)
+    orders = OrderOut(many=True)
+
+    class Meta:
+        model = OrderList
+        fields = ["id", "client_order_id", "kind", "symbol", "status", "created_at", "orders"]
 
 
 class FillOut(serializers.ModelSerializer[Fill]):
@@ -149,6 +184,21 @@ def ticket_of(request: Request) -> services.Ticket:
     found = dict(form.validated_data)
     key = found.pop("client_order_id", "") or request.headers.get("Idempotency-Key", "")
     return services.Ticket(**{"time_in_force": "", **found}, nonce=key or uuid.uuid4().hex)
+
+
+def list_ticket_of(request: Request) -> services.ListTicket:
+    """The request's orders by what they are in the list; its nonce is found as an order's is."""
+    form = ListIn(data=request.data)
+    form.is_valid(raise_exception=True)
+    found = dict(form.validated_data)
+    key = found.get("client_order_id", "") or request.headers.get("Idempotency-Key", "")
+    nonce, symbol = key or uuid.uuid4().hex, found["symbol"]
+    legs = {
+        leg: services.Ticket(**{"time_in_force": "", **found[leg.lower()]}, symbol=symbol, nonce=nonce)
+        for leg in Leg
+        if leg.lower() in found
+    }
+    return services.ListTicket(kind=found["kind"], symbol=symbol, nonce=nonce, legs=legs)
 
 
 def code_of(order: Order) -> int:
@@ -236,3 +286,37 @@ class Fees(APIView):
     @extend_schema(responses=FeesOut, description="The schedule; a market's own fee is told with the market.")
     def get(self, request: Request) -> Response:
         return Response(FeesOut(schedule.schedule(request.user)).data)  # type: ignore[arg-type]
+
+
+class OrderLists(ListAPIView[OrderList]):
+    permission_classes = [IsAuthenticated, CanTrade]
+    serializer_class = OrderListOut
+    queryset = OrderList.objects.none()
+
+    def get_queryset(self) -> QuerySet[OrderList]:
+        found = queries.order_lists_of(self.request.user)  # type: ignore[arg-type]
+        symbol = self.request.query_params.get("symbol")
+        return found.filter(market_id=symbol) if symbol else found
+
+    @extend_schema(request=ListIn, responses={201: OrderListOut, 202: OrderListOut}, parameters=[KEY])
+    def post(self, request: Request) -> Response:
+        found = services.place_order_list(user=request.user, ticket=list_ticket_of(request))  # type: ignore[arg-type]
+        is_silent = any(order.status == Status.PENDING for order in found.orders.all())
+        code = status.HTTP_202_ACCEPTED if is_silent else status.HTTP_201_CREATED
+        return Response(OrderListOut(found).data, status=code)
+
+
+class OrderListRow(APIView):
+    permission_classes = [IsAuthenticated, CanTrade]
+
+    @extend_schema(responses=OrderListOut)
+    def get(self, request: Request, list_id: int) -> Response:
+        return Response(OrderListOut(queries.order_list_of(request.user, list_id)).data)  # type: ignore[arg-type]
+
+    @extend_schema(
+        responses=OrderListOut,
+        description="Asks for the end of all its orders; the answer is their state afterwards.",
+    )
+    def delete(self, request: Request, list_id: int) -> Response:
+        found = services.cancel_order_list(user=request.user, list_id=list_id)  # type: ignore[arg-type]
+        return Response(OrderListOut(found).data)

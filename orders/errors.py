@@ -54,6 +54,20 @@ class WouldTrigger(DomainError):
         super().__init__(self.above if is_above else self.below, field="stop_price", last=plain(last))
 
 
+class PricesCross(DomainError):
+    code = "prices_cross"
+    above = _("The prices of the upper order must be above the last price, %(last)s.")
+    below = _("The prices of the lower order must be below the last price, %(last)s.")
+
+    def __init__(self, *, is_above: bool, last: Decimal, field: str) -> None:
+        super().__init__(self.above if is_above else self.below, field=field, last=plain(last))
+
+
+class UnknownOrderList(NotFound):
+    code = "unknown_order_list"
+    message = _("There is no such list of orders.")
+
+
 class NonceReused(Conflict):
     code = "nonce_reused"
     message = _("This order id was already used for a different order.")
@@ -93,6 +107,7 @@ UNAVAILABLE = Told(
     "unavailable", _("Trading is temporarily unavailable; nothing was placed. Please try again later."), True
 )
 TOO_LATE = Told("too_late", _("The order could not be sent in time; nothing was placed. Please try again."))
+FIRST_ENDED = Told("first_ended", _("The first order ended without being filled completely."))
 NEVER_ARRIVED = Told("never_arrived", _("The order did not reach the market; nothing was executed."))
 
 _BY_TEXT = {
@@ -104,6 +119,13 @@ _BY_TEXT = {
     ),
     "Stop price would trigger immediately.": Told(
         "would_trigger", _("The last price has passed the stop price already; nothing was placed.")
+    ),
+    "The relationship of the prices for the orders is not correct.": Told(
+        "prices_cross", _("The last price has passed one of the two orders already; nothing was placed.")
+    ),
+    **dict.fromkeys(
+        ("OCO orders are not supported for this symbol", "OTO orders are not supported for this symbol."),
+        Told("not_offered", _("This market does not offer lists of orders.")),
     ),
     "IcebergQty exceeds QTY.": Told("bad_amount", _("The visible part is more than the whole.")),
     "Market is closed.": Told("market_closed", _("This market takes no new orders at the moment.")),
@@ -176,4 +198,5 @@ REASONS: dict[str, Text] = {
     "UNFILLED_FOK_ORDER_EXPIRED": _("It could not trade in full at once."),
     "EXECUTION_RULE_PRICE_RANGE_EXCEEDED": _("The market moved outside its price range."),
     "EXCHANGE_CANCELED": _("The venue canceled it."),
+    "OCO_TRIGGER": _("The other order of its list began to trade, so this one ended."),
 }

@@ -1,4 +1,4 @@
-"""Orders: what the customer wants (Order), what was sent for it (VenueOrder), what came of it (Fill)."""
+"""What the customer wants (Order, OrderList), what was sent for it (VenueOrder), what came of it (Fill)."""
 
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
@@ -37,6 +37,7 @@ class TimeInForce(models.TextChoices):
 
 
 class Status(models.TextChoices):
+    WAITING = "WAITING", _("waiting for the first order")
     PENDING = "PENDING", _("being placed")
     OPEN = "OPEN", _("open")
     PARTIALLY_FILLED = "PARTIALLY_FILLED", _("partly filled")
@@ -94,12 +95,66 @@ class TradedVolume(models.Model):
         return f"{self.user_id}: {plain(self.volume)}"
 
 
-class Order(models.Model):
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
+class OrderList(models.Model):
+    """Orders that were given together: one ends or begins by what becomes of another."""
+
+    class Kind(models.TextChoices):
+        OCO = "OCO", _("one cancels the other")
+        OTO = "OTO", _("one triggers the other")
+        OTOCO = "OTOCO", _("one triggers two, of which one cancels the other")
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="order_lists")
     nonce = models.CharField(
         max_length=64, help_text=_("The customer's own id: unique for ever, a repeat is harmless.")
     )
     request_hash = models.CharField(max_length=64)
+    kind = models.CharField(max_length=5, choices=Kind)
+    market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+")
+    client_order_id = models.CharField(
+        max_length=36, blank=True, help_text=_("By which the venue knows the two that cancel each other.")
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["user", "nonce"], name="one_order_list_a_nonce")]
+        indexes = [models.Index(fields=["user", "-id"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} #{self.pk}"
+
+    @property
+    def status(self) -> str:
+        """In the venue's words: EXECUTING while any of its orders has not ended, REJECT when none was taken."""
+        found = {order.status for order in self.orders.all()}
+        if not found <= set(FINAL):
+            return "EXECUTING"
+        return "REJECT" if found == {Status.REJECTED} else "ALL_DONE"
+
+
+class Leg(models.TextChoices):
+    """What an order is in its list; ABOVE and BELOW are the two of which one cancels the other."""
+
+    WORKING = "WORKING", _("first")
+    PENDING = "PENDING", _("follows")
+    ABOVE = "ABOVE", _("above")
+    BELOW = "BELOW", _("below")
+
+
+PAIR = (Leg.ABOVE, Leg.BELOW)
+
+
+class Order(models.Model):
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
+    nonce = models.CharField(
+        max_length=70, help_text=_("The customer's own id: unique for ever, a repeat is harmless.")
+    )
+    request_hash = models.CharField(max_length=64)
+    # An order is found by its list by the constraint below.
+    order_list = models.ForeignKey(
+        OrderList, models.PROTECT, null=True, related_name="orders", db_index=False
+    )
+    leg = models.CharField(max_length=7, choices=Leg, blank=True)
     market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+")
     side = models.CharField(max_length=4, choices=Side)
     type = models.CharField(max_length=20, choices=Type)
@@ -142,6 +197,19 @@ class Order(models.Model):
                 condition=~Q(type__in=["STOP_LOSS", "TAKE_PROFIT"]) | Q(side="SELL"),
                 name="bought_only_up_to_a_limit",
             ),
+            models.CheckConstraint(
+                condition=Q(order_list__isnull=True, leg="") | Q(order_list__isnull=False) & ~Q(leg=""),
+                name="leg_is_of_a_list",
+            ),
+            models.UniqueConstraint(
+                fields=["order_list", "leg"],
+                condition=Q(order_list__isnull=False),
+                name="one_order_a_leg",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="WAITING") | Q(order_list__isnull=False) & ~Q(leg="WORKING"),
+                name="only_a_later_leg_waits",
+            ),
         ]
         indexes = [
             models.Index(fields=["user", "-id"]),
@@ -150,6 +218,7 @@ class Order(models.Model):
                 condition=Q(status__in=["PENDING", "OPEN", "PARTIALLY_FILLED"]),
                 name="order_unfinished",
             ),
+            models.Index(fields=["order_list"], condition=Q(status="WAITING"), name="order_waiting"),
         ]
 
     def __str__(self) -> str:
@@ -158,6 +227,15 @@ class Order(models.Model):
     @property
     def is_final(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def is_paired(self) -> bool:
+        """One of two of which only one trades: both are paid from the list's one hold."""
+        return self.leg in PAIR
+
+    @property
+    def paid_asset_id(self) -> str:
+        return self.market.quote_id if self.side == Side.BUY else self.market.base_id
 
 
 class VenueOrder(models.Model):

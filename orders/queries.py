@@ -5,13 +5,25 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from django.db.models import Case, F, Max, Min, Q, QuerySet, Sum, When
+from django.db.models import Case, Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Sum, When
 
 from markets import queries as markets
 from markets.models import Market
 from orders import rules
-from orders.errors import UnknownOrder
-from orders.models import FINAL, FeeRule, Fill, Order, Side, Status, TradedVolume, VenueOrder
+from orders.errors import UnknownOrder, UnknownOrderList
+from orders.models import (
+    FINAL,
+    PAIR,
+    FeeRule,
+    Fill,
+    Leg,
+    Order,
+    OrderList,
+    Side,
+    Status,
+    TradedVolume,
+    VenueOrder,
+)
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -37,6 +49,28 @@ def order_of(user: "User", order_id: int) -> Order:
     if found is None:
         raise UnknownOrder()
     return found
+
+
+def order_lists_of(user: "User") -> QuerySet[OrderList]:
+    """The customer's lists with their orders, newest first."""
+    orders = Order.objects.select_related("market", "market__base", "market__quote").order_by("id")
+    found = OrderList.objects.filter(user=user).select_related("market", "market__base", "market__quote")
+    return found.prefetch_related(Prefetch("orders", orders)).order_by("-id")
+
+
+def order_list_of(user: "User", list_id: int) -> OrderList:
+    """Raises UnknownOrderList, for somebody else's too."""
+    found = order_lists_of(user).filter(pk=list_id).first()
+    if found is None:
+        raise UnknownOrderList()
+    return found
+
+
+def lists_to_follow() -> QuerySet[OrderList]:
+    """Lists whose first order has ended while others still wait for it."""
+    waiting = Order.objects.filter(status=Status.WAITING, order_list=OuterRef("pk"))
+    ended = Order.objects.filter(leg=Leg.WORKING, finished_at__isnull=False, order_list=OuterRef("pk"))
+    return OrderList.objects.filter(Exists(waiting), Exists(ended)).order_by("id")
 
 
 def fills_of(user: "User") -> QuerySet[Fill]:
@@ -195,9 +229,21 @@ def has_unnumbered_order(venue_account_id: int, symbol: str) -> bool:
 
 def holding_orders() -> Iterator[tuple[int, int, str]]:
     """Order, customer and asset of every order that something must be held for, by number; read bit by bit."""
-    asset = Case(When(side=Side.BUY, then=F("market__quote_id")), default=F("market__base_id"))
-    unfinished = Order.objects.filter(finished_at__isnull=True).exclude(status__in=FINAL).order_by("id")
-    return unfinished.values_list("id", "user_id", asset).iterator()
+    found = _holding().exclude(leg__in=PAIR).order_by("id")
+    return found.values_list("id", "user_id", _PAID_ASSET).iterator()
+
+
+def holding_lists() -> Iterator[tuple[int, int, str]]:
+    """The same of every list that holds for two orders of which one cancels the other, by the list's number."""
+    found = _holding().filter(leg__in=PAIR).order_by("order_list_id").distinct()
+    return found.values_list("order_list_id", "user_id", _PAID_ASSET).iterator()
+
+
+_PAID_ASSET = Case(When(side=Side.BUY, then=F("market__quote_id")), default=F("market__base_id"))
+
+
+def _holding() -> QuerySet[Order]:
+    return Order.objects.filter(finished_at__isnull=True).exclude(status__in=(*FINAL, Status.WAITING))
 
 
 def find(text: str, number: int | None = None) -> QuerySet[Order]:

@@ -11,6 +11,7 @@ from exchange.money import ceil_to_step, floor_to_step, multiply, round_down, ro
 OPENING = frozenset({"PENDING", "OPEN", "PARTIALLY_FILLED"})
 CLOSED = frozenset({"FILLED", "CANCELED", "REJECTED", "EXPIRED"})
 _RANK = {
+    "WAITING": -1,
     "PENDING": 0,
     "OPEN": 1,
     "PARTIALLY_FILLED": 2,

@@ -11,6 +11,11 @@ def resolve_pending_orders() -> None:
 
 
 @shared_task
+def follow_lists() -> None:
+    services.follow_lists()
+
+
+@shared_task
 def reconcile_open_orders() -> None:
     services.reconcile_open()
 

@@ -11,6 +11,7 @@ urlpatterns = [
     path("orders/cancel/", views.cancel_all, name="orders_cancel"),
     path("orders/<int:order_id>/", views.order_detail, name="order"),
     path("orders/<int:order_id>/cancel/", views.cancel, name="order_cancel"),
+    path("orders/lists/<int:list_id>/", views.order_list_detail, name="order_list"),
     path("fills/", views.fill_list, name="fills"),
     path("fees/", views.fees, name="fees"),
 ]

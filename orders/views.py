@@ -130,6 +130,12 @@ def order_detail(request: CustomerRequest, order_id: int) -> HttpResponse:
 
 
 @login_required
+@require_GET
+def order_list_detail(request: CustomerRequest, list_id: int) -> HttpResponse:
+    return render(request, "orders/list_detail.html", {"list": queries.order_list_of(request.user, list_id)})
+
+
+@login_required
 @require_POST
 def cancel(request: CustomerRequest, order_id: int) -> HttpResponse:
     try:

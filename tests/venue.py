@@ -39,6 +39,35 @@ def order_body(asked: Body, **changes: Any) -> Body:
     }
 
 
+def leg_body(asked: Body, prefix: str, number: int, **changes: Any) -> Body:
+    """One of the orders in the answer to a new list, which sends what concerns it under the prefix."""
+    own = {name.removeprefix(prefix): value for name, value in asked.items() if name.startswith(prefix)}
+    named = {f"{name[0].lower()}{name[1:]}": value for name, value in own.items()}
+    named |= {
+        "newClientOrderId": named["clientOrderId"],
+        "quantity": asked["quantity"],
+        "side": asked["side"],
+    }
+    return order_body({"symbol": asked["symbol"], **named}, orderId=number, orderListId=77, **changes)
+
+
+def list_body(asked: Body, reports: list[Body], status: str = "EXECUTING") -> Body:
+    """The answer to a new list, and to the cancel of one of its orders."""
+    return {
+        "orderListId": 77,
+        "contingencyType": "OCO",
+        "listStatusType": "EXEC_STARTED" if status == "EXECUTING" else status,
+        "listOrderStatus": status,
+        "listClientOrderId": asked.get("listClientOrderId", "list"),
+        "transactionTime": 1_700_000_000_000,
+        "symbol": asked["symbol"],
+        "orders": [
+            {key: report[key] for key in ("symbol", "orderId", "clientOrderId")} for report in reports
+        ],
+        "orderReports": reports,
+    }
+
+
 def fill_body(
     trade_id: int, price: str, quantity: str, commission: str = "0.00000000", asset: str = "BTC"
 ) -> Body:
@@ -107,6 +136,15 @@ class Venue:
     def places(self, **changes: Any) -> None:
         """New orders are taken and rest, unless the changes say otherwise."""
         self.on("POST", "/api/v3/order", lambda asked: (200, order_body(asked, **changes)))
+
+    def places_pairs(self, **changes: Any) -> None:
+        """Two orders that cancel each other are taken, numbered 4711 and 4712, and rest."""
+
+        def answer(asked: Body) -> tuple[int, Body]:
+            legs = [leg_body(asked, *leg, **changes) for leg in (("above", 4711), ("below", 4712))]
+            return 200, list_body(asked, legs)
+
+        self.on("POST", "/api/v3/orderList/oco", answer)
 
     def knows(self, **changes: Any) -> None:
         """Asking for an order finds it."""

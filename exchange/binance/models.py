@@ -301,6 +301,12 @@ class Report:
         )
 
     @classmethod
+    def each_of(cls, body: Wire) -> "tuple[Report, ...]":
+        """Of every order in an answer about a list; of the one order that any other answer is about."""
+        rows = body["orderReports"] if "orderListId" in body and "orderReports" in body else [body]
+        return tuple(cls.from_answer(row) for row in rows)
+
+    @classmethod
     def from_event(cls, event: Wire) -> "Report":
         """An executionReport; on cancels the order's own id is in `C`."""
         fills = (TradeFill.from_event(event),) if event["x"] == "TRADE" else ()
@@ -364,6 +370,15 @@ class PlaceOrder:
     stop_price: Decimal | None = None
     trailing_delta: int | None = None
     iceberg_quantity: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class PlacePair:
+    """Two orders of one side and quantity, of which one cancels the other (OCO); each is sent as it would be alone."""
+
+    client_order_id: str
+    above: PlaceOrder
+    below: PlaceOrder
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from exchange.binance.models import (
     Kline,
     MyTrade,
     PlaceOrder,
+    PlacePair,
     PublicTrade,
     Report,
     VenueBalance,
@@ -112,29 +113,27 @@ class Rest:
     # ------------------------------------------------------------------ orders
     def place(self, order: PlaceOrder) -> Report:
         """Sent once, with the timestamp it carries; weight 1, one order of the account's limit."""
-        optional = {
-            "timeInForce": order.time_in_force,
-            "price": _plain(order.price),
-            "quantity": _plain(order.quantity),
-            "quoteOrderQty": _plain(order.quote_quantity),
-            "stopPrice": _plain(order.stop_price),
-            "trailingDelta": str(order.trailing_delta or ""),
-            "icebergQty": _plain(order.iceberg_quantity),
-        }
-        pairs: Pairs = [("symbol", order.symbol), ("side", order.side), ("type", order.type)]
-        pairs += [(name, value) for name, value in optional.items() if value]
-        pairs += [
-            ("newClientOrderId", order.client_order_id),
-            ("newOrderRespType", "FULL"),
-            ("recvWindow", str(order.recv_window_ms)),
-            ("timestamp", str(order.timestamp_ms)),
-        ]
+        pairs: Pairs = [("symbol", order.symbol), ("side", order.side), *_shape(order), *_amounts(order)]
+        pairs += [("newClientOrderId", order.client_order_id), *_as_stored(order)]
         return Report.from_answer(self._send("POST", self._base + "/api/v3/order", pairs))
 
-    def cancel(self, symbol: str, client_order_id: str) -> Report:
-        """Weight 1; raises Rejected -2011 when the venue knows no such open order."""
+    def place_pair(self, pair: PlacePair) -> tuple[Report, ...]:
+        """Both orders or none (OCO), sent once, with the timestamp they carry; weight 1, two orders of the limit."""
+        pairs: Pairs = [("symbol", pair.above.symbol), ("side", pair.above.side)]
+        pairs += [("quantity", _plain(pair.above.quantity)), ("listClientOrderId", pair.client_order_id)]
+        for name, order in (("above", pair.above), ("below", pair.below)):
+            leg = [*_shape(order), ("clientOrderId", order.client_order_id)]
+            pairs += [(f"{name}{field[0].upper()}{field[1:]}", text) for field, text in leg]
+        pairs += _as_stored(pair.above)
+        return Report.each_of(self._send("POST", self._base + "/api/v3/orderList/oco", pairs))
+
+    def cancel(self, symbol: str, client_order_id: str) -> tuple[Report, ...]:
+        """The order, and those of its list that ended with it; weight 1.
+
+        Raises Rejected -2011 when the venue knows no such open order.
+        """
         pairs = [("symbol", symbol), ("origClientOrderId", client_order_id)]
-        return Report.from_answer(self._send("DELETE", self._base + "/api/v3/order", self._stamped(pairs)))
+        return Report.each_of(self._send("DELETE", self._base + "/api/v3/order", self._stamped(pairs)))
 
     def order(self, symbol: str, client_order_id: str) -> Report:
         """Weight 4; raises Rejected -2013 when the venue knows no such order (yet)."""
@@ -318,6 +317,32 @@ class Rest:
 def _plain(amount: Decimal | None) -> str:
     """Plain decimals, never an exponent; empty when there is no amount."""
     return "" if amount is None else format(amount.normalize(), "f")
+
+
+def _shape(order: PlaceOrder) -> Pairs:
+    """What an order says of itself alone and in a list alike."""
+    named = {
+        "type": order.type,
+        "timeInForce": order.time_in_force,
+        "price": _plain(order.price),
+        "stopPrice": _plain(order.stop_price),
+        "trailingDelta": str(order.trailing_delta or ""),
+        "icebergQty": _plain(order.iceberg_quantity),
+    }
+    return [(name, text) for name, text in named.items() if text]
+
+
+def _amounts(order: PlaceOrder) -> Pairs:
+    named = (("quantity", _plain(order.quantity)), ("quoteOrderQty", _plain(order.quote_quantity)))
+    return [(name, text) for name, text in named if text]
+
+
+def _as_stored(order: PlaceOrder) -> Pairs:
+    return [
+        ("newOrderRespType", "FULL"),
+        ("recvWindow", str(order.recv_window_ms)),
+        ("timestamp", str(order.timestamp_ms)),
+    ]
 
 
 def _times(start_ms: int | None, end_ms: int | None) -> Pairs:

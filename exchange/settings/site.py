@@ -222,4 +222,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    # Each of them is a `kind` there.
+    "ENUM_NAME_OVERRIDES": {
+        "ListKindEnum": "orders.models.OrderList.Kind",
+        "TransferKindEnum": "ledger.models.Transfer.Kind",
+        "DocumentKindEnum": "accounts.models.KycDocument.Kind",
+    },
 }

@@ -31,6 +31,7 @@ def every(task: str, seconds: int) -> dict[str, object]:
 CELERY_BEAT_SCHEDULE = {
     "send notices": every("exchange.office.tasks.send_notices", SWEEP_SECONDS),
     "resolve pending orders": every("orders.tasks.resolve_pending_orders", SWEEP_SECONDS),
+    "follow lists": every("orders.tasks.follow_lists", SWEEP_SECONDS),
     "reconcile open orders": every("orders.tasks.reconcile_open_orders", 3 * POLL_SECONDS),
     "carry out approvals": every("ledger.tasks.carry_out_approvals", SWEEP_SECONDS),
     "poll deposits": every("ledger.tasks.poll_deposits", POLL_SECONDS),

@@ -1,17 +1,21 @@
 """Placing, canceling and following orders. The only writer of orders."""
 
-from orders.services.canceling import cancel_order, cancel_orders
+from orders.services.canceling import cancel_order, cancel_order_list, cancel_orders
 from orders.services.comparing import compare_trades
 from orders.services.fees import begin_fee_rule, count_volumes, end_fee_rule
+from orders.services.following import apply_report, follow_lists
+from orders.services.listing import place_order_list
+from orders.services.listtickets import ListTicket
 from orders.services.placing import place_order
 from orders.services.previewing import Preview, preview
 from orders.services.reconciling import reconcile, reconcile_open, resolve_pending
-from orders.services.reports import apply_report, apply_trades
+from orders.services.reports import apply_trades
 from orders.services.resuming import resume
 from orders.services.tickets import Plan, Ticket
 from orders.services.watching import Watch
 
 __all__ = [
+    "ListTicket",
     "Plan",
     "Preview",
     "Ticket",
@@ -20,11 +24,14 @@ __all__ = [
     "apply_trades",
     "begin_fee_rule",
     "cancel_order",
+    "cancel_order_list",
     "cancel_orders",
     "compare_trades",
     "count_volumes",
     "end_fee_rule",
+    "follow_lists",
     "place_order",
+    "place_order_list",
     "preview",
     "reconcile",
     "reconcile_open",

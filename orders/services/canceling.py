@@ -3,6 +3,7 @@
 from functools import partial
 
 import structlog
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -12,7 +13,8 @@ from exchange.gate import services as gate
 from markets.rules import GONE, Act, allows
 from orders import queries
 from orders.errors import MarketGone, OrderIsClosed, TryCancelAgain
-from orders.models import FINAL, Order, VenueOrder
+from orders.models import FINAL, Order, OrderList, VenueOrder
+from orders.services.following import follow_soon
 from orders.services.reconciling import reconcile
 from orders.services.reports import apply_report
 
@@ -22,20 +24,33 @@ log = structlog.get_logger()
 def cancel_order(*, user: User, order_id: int) -> Order:
     """The venue is asked to cancel; the order's state afterwards is what the venue says it is.
 
-    Raises UnknownOrder, OrderIsClosed, MarketGone, and TryCancelAgain when the venue could not be asked.
+    With an order of a list all of the list end. Raises UnknownOrder, OrderIsClosed, MarketGone, and TryCancelAgain
+    when the venue could not be asked.
     """
     order = queries.order_of(user, order_id)
     if not allows(order.market.status, Act.CANCEL):
         raise OrderIsClosed() if order.is_final else MarketGone()
-    venue_order = _ask(order.pk)
+    asked = _ask(order.pk, order.order_list_id)
     try:
-        gate.cancels().carry(partial(_cancel, order, venue_order))
+        gate.cancels().carry(partial(_cancel_all, asked))
     except NotSent as error:
         raise TryCancelAgain() from error
     except Unknown as error:
         log.warning("order.cancel_unknown", order=order.pk, reason=error.reason)
+    if order.order_list_id is not None:
+        follow_soon(order.order_list_id)
     order.refresh_from_db()
     return order
+
+
+def cancel_order_list(*, user: User, list_id: int) -> OrderList:
+    """The end of all its orders is asked for. Raises UnknownOrderList, and what cancel_order does."""
+    order_list = queries.order_list_of(user, list_id)
+    unfinished = [order for order in order_list.orders.all() if not order.is_final]
+    if not unfinished:
+        raise OrderIsClosed()
+    cancel_order(user=user, order_id=unfinished[0].pk)
+    return queries.order_list_of(user, list_id)
 
 
 def cancel_orders(*, user: User, symbol: str = "", side: str = "") -> int:
@@ -43,13 +58,20 @@ def cancel_orders(*, user: User, symbol: str = "", side: str = "") -> int:
 
     All are on record at once. What the venue cannot be asked for now is carried out by the sweep.
     """
-    asked = _ask_all(user, symbol, side)
+    count, asked, lists = _ask_all(user, symbol, side)
     if asked:
         try:
             gate.cancels().carry(partial(_cancel_each, asked))
         except (NotSent, Unknown) as error:
             log.info("orders.cancel_slow", user=user.pk, orders=len(asked), reason=error.reason)
-    return len(asked)
+    for list_id in lists:
+        follow_soon(list_id)
+    return count
+
+
+def _cancel_all(venue_orders: list[VenueOrder]) -> None:
+    for venue_order in venue_orders:
+        _cancel(venue_order.order, venue_order)
 
 
 def _cancel_each(venue_orders: list[VenueOrder]) -> None:
@@ -61,8 +83,10 @@ def _cancel_each(venue_orders: list[VenueOrder]) -> None:
 
 
 def _cancel(order: Order, venue_order: VenueOrder) -> None:
+    if order.is_paired and Order.objects.get(pk=order.pk).is_final:
+        return  # the venue ended it with the other one
     try:
-        report = gate.call(
+        reports = gate.call(
             venue_order.venue_account,
             gate.Kind.CANCEL,
             order.user_id,
@@ -72,7 +96,8 @@ def _cancel(order: Order, venue_order: VenueOrder) -> None:
         log.info("order.cancel_rejected", order=order.pk, code=error.code)
         _look(venue_order)
     else:
-        apply_report(venue_account=venue_order.venue_account, report=report, source="cancel")
+        for report in reports:
+            apply_report(venue_account=venue_order.venue_account, report=report, source="cancel")
 
 
 def _look(venue_order: VenueOrder) -> None:
@@ -84,25 +109,35 @@ def _look(venue_order: VenueOrder) -> None:
 
 
 @transaction_with_retry
-def _ask(order_id: int) -> VenueOrder:
-    """The wish is on record, so that the sweep carries it out if this process cannot."""
-    order = Order.objects.select_for_update(of=("self",)).get(pk=order_id)
-    if order.is_final:
+def _ask(order_id: int, list_id: int | None) -> list[VenueOrder]:
+    """The wish is on record, so that the sweep carries it out if this process cannot; gives what is at the venue."""
+    named = Q(pk=order_id) if list_id is None else Q(order_list=list_id)
+    orders = list(Order.objects.select_for_update(of=("self",)).filter(named).order_by("id"))
+    if any(order.pk == order_id and order.is_final for order in orders):
         raise OrderIsClosed()
-    order.cancel_requested_at = order.cancel_requested_at or timezone.now()
-    order.save(update_fields=["cancel_requested_at", "updated_at"])
-    return order.venue_orders.select_related("venue_account").latest("id")
+    return _wish([order.pk for order in orders if not order.is_final])
 
 
 @transaction_with_retry
-def _ask_all(user: User, symbol: str, side: str) -> list[VenueOrder]:
-    """The wish is on record for each, the newest venue orders are given; those of markets that are gone stay."""
+def _ask_all(user: User, symbol: str, side: str) -> tuple[int, list[VenueOrder], list[int]]:
+    """The wish is on record for each and for what is in a list with it; those of markets that are gone stay.
+
+    Gives how many they are, the newest venue orders, and the lists.
+    """
     found = Order.objects.filter(user=user).exclude(status__in=FINAL).exclude(market__status=GONE)
+    wanted = found
     if symbol:
-        found = found.filter(market_id=symbol)
+        wanted = wanted.filter(market_id=symbol)
     if side:
-        found = found.filter(side=side)
-    ids = list(found.select_for_update(of=("self",)).order_by("id").values_list("id", flat=True))
+        wanted = wanted.filter(side=side)
+    lists = list(wanted.exclude(order_list=None).values_list("order_list", flat=True).distinct())
+    both = found.filter(Q(pk__in=wanted.values("pk")) | Q(order_list__in=lists))
+    ids = list(both.select_for_update(of=("self",)).order_by("id").values_list("id", flat=True))
+    return len(ids), _wish(ids), lists
+
+
+def _wish(ids: list[int]) -> list[VenueOrder]:
+    """Of the locked orders those that wait for another one have nothing at the venue."""
     now = timezone.now()
     Order.objects.filter(pk__in=ids, cancel_requested_at=None).update(cancel_requested_at=now, updated_at=now)
     newest = VenueOrder.objects.filter(order__in=ids).order_by("order_id", "-id").distinct("order_id")

@@ -37,6 +37,7 @@ def described(order: Order) -> dict[str, object]:
     return {
         "id": order.pk,
         "client_order_id": order.nonce,
+        "order_list": order.order_list_id,
         "symbol": order.market_id,
         "side": order.side,
         "order_type": order.type,

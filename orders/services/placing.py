@@ -1,6 +1,7 @@
 """Placing an order: one transaction records and holds, plain code after it relays, once."""
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
@@ -14,17 +15,18 @@ from accounts import services as accounts
 from accounts.models import User
 from exchange import failpoints
 from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
-from exchange.binance.models import PlaceOrder
+from exchange.binance.models import PlaceOrder, PlacePair, Report
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
 from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
-from orders import queries, rules
+from orders import queries
 from orders.errors import BUSY, TOO_LATE, UNAVAILABLE, NonceReused, VenueUnreachable, told
 from orders.models import Order, Status, VenueOrder
 from orders.services import events
 from orders.services.ending import reject
+from orders.services.recording import new_order, new_venue_order
 from orders.services.reports import apply_report
 from orders.services.tickets import Plan, Ticket, plan_of
 
@@ -45,17 +47,17 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     market = markets.market(ticket.symbol)
     ledger.require_asset_open(market.base_id, market.quote_id)
     plan = plan_of(market, ticket)
-    _know_the_time()
+    know_the_time()
     order, venue_order = _record(user, market, ticket, plan)
     if venue_order is None:
         return _answered(order)
     failpoints.hit("order.held")
-    _relay_and_wait(venue_order.pk)
+    relay_and_wait([venue_order.pk])
     order.refresh_from_db()
     return order
 
 
-def _know_the_time() -> None:
+def know_the_time() -> None:
     try:
         gate.measure_clock()
     except VenueError as error:
@@ -68,43 +70,10 @@ def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Ord
     rate = queries.rate_of(user, market)
     try:
         with transaction.atomic():
-            order = Order.objects.create(
-                user=user,
-                nonce=ticket.nonce,
-                request_hash=ticket.request_hash,
-                market=market,
-                side=ticket.side,
-                type=ticket.type,
-                time_in_force=ticket.time_in_force,
-                price=ticket.price,
-                quantity=ticket.quantity,
-                quote_quantity=ticket.quote_quantity,
-                stop_price=ticket.stop_price,
-                trailing_delta=ticket.trailing_delta,
-                iceberg_quantity=ticket.iceberg_quantity,
-                protection_price=plan.protection_price,
-                fee_bps=rate.taker_bps,
-                maker_fee_bps=rate.maker_bps,
-                fee_rule_id=rate.rule_id,
-            )
+            order = new_order(user, market, ticket, plan, rate)
     except IntegrityError:
         return _same(Order.objects.get(user=user, nonce=ticket.nonce), ticket), None
-    venue_order = VenueOrder.objects.create(
-        order=order,
-        venue_account=gate.primary_account(),
-        client_order_id=rules.new_client_order_id(),
-        type=plan.type,
-        time_in_force=plan.time_in_force,
-        price=plan.price,
-        quantity=plan.quantity,
-        quote_quantity=plan.quote_quantity,
-        stop_price=ticket.stop_price,
-        trailing_delta=ticket.trailing_delta,
-        iceberg_quantity=ticket.iceberg_quantity,
-        timestamp_ms=gate.clock().now_ms(),
-        recv_window_ms=settings.RECV_WINDOW_MS,
-        send_by=timezone.now() + timedelta(milliseconds=settings.ORDER_SEND_BY_MS),
-    )
+    venue_order = new_venue_order(order, plan)
     ledger.hold(
         user_id=user.pk,
         asset=plan.hold_asset,
@@ -137,54 +106,71 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=settings.RELAY_THREADS, thread_name_prefix="relay")
 
 
-def _relay_and_wait(venue_order_id: int) -> None:
+def relay_and_wait(venue_order_ids: Sequence[int]) -> None:
     """The answer is awaited for a moment; a slower one is applied all the same, after the request has been answered."""
     if settings.RELAY_THREADS == 0:
-        relay(venue_order_id)
+        relay(venue_order_ids)
         return
     try:
-        gate.answer_within_a_moment(_threads().submit(_relay_in_thread, venue_order_id))
+        gate.answer_within_a_moment(_threads().submit(_relay_in_thread, venue_order_ids))
     except Unknown as error:
-        log.info("order.slow", venue_order=venue_order_id, reason=error.reason)
+        log.info("order.slow", venue_orders=venue_order_ids, reason=error.reason)
 
 
-def _relay_in_thread(venue_order_id: int) -> None:
+def relay_soon(venue_order_ids: Sequence[int]) -> None:
+    """The answer is not awaited."""
+    if settings.RELAY_THREADS == 0:
+        relay(venue_order_ids)
+    else:
+        _threads().submit(_relay_in_thread, venue_order_ids)
+
+
+def _relay_in_thread(venue_order_ids: Sequence[int]) -> None:
     close_old_connections()
     try:
-        relay(venue_order_id)
-    except Exception:  # the row stays PENDING and the sweep asks the venue
-        log.exception("order.relay_failed", venue_order=venue_order_id)
+        relay(venue_order_ids)
+    except Exception:  # the rows stay PENDING and the sweep asks the venue
+        log.exception("order.relay_failed", venue_orders=venue_order_ids)
     finally:
         close_old_connections()
 
 
-def relay(venue_order_id: int) -> None:
-    """Sends the venue order, once, unless its time is over; every outcome but silence ends in the books."""
-    venue_order = VenueOrder.objects.select_related("venue_account", "order").get(pk=venue_order_id)
-    order = venue_order.order
-    if timezone.now() > venue_order.send_by:
-        reject(venue_order_id, TOO_LATE)
+def relay(venue_order_ids: Sequence[int]) -> None:
+    """Sends the venue order, or the two that cancel each other, once, unless their time is over.
+
+    Every outcome but silence ends in the books.
+    """
+    found = VenueOrder.objects.filter(pk__in=venue_order_ids).order_by("id")
+    sent = list(found.select_related("venue_account", "order", "order__order_list"))
+    account, order = sent[0].venue_account, sent[0].order
+    if timezone.now() > sent[0].send_by:
+        reject(venue_order_ids, TOO_LATE)
         return
-    VenueOrder.objects.filter(pk=venue_order_id).update(sent_at=timezone.now())
+    found.update(sent_at=timezone.now())
     failpoints.hit("order.sending")
     try:
-        report = gate.call(
-            venue_order.venue_account,
-            gate.Kind.PLACE,
-            order.user_id,
-            lambda rest: rest.place(_request(venue_order, order.market_id)),
-        )
+        reports = _send(sent)
     except Rejected as error:
         log.warning("order.rejected", order=order.pk, code=error.code)
-        reject(venue_order_id, told(error.code, error.message))
+        reject(venue_order_ids, told(error.code, error.message))
     except NotSent as error:
         log.warning("order.not_sent", order=order.pk, reason=error.reason)
-        reject(venue_order_id, BUSY if error.reason == "busy" else UNAVAILABLE)
+        reject(venue_order_ids, BUSY if error.reason == "busy" else UNAVAILABLE)
     except Unknown as error:
         log.warning("order.unknown", order=order.pk, reason=error.reason)
     else:
         failpoints.hit("order.sent")
-        apply_report(venue_account=venue_order.venue_account, report=report, source="answer")
+        for report in reports:
+            apply_report(venue_account=account, report=report, source="answer")
+
+
+def _send(sent: Sequence[VenueOrder]) -> tuple[Report, ...]:
+    account, order = sent[0].venue_account, sent[0].order
+    requests = [_request(venue_order, order.market_id) for venue_order in sent]
+    if order.order_list is None or len(requests) == 1:
+        return gate.call(account, gate.Kind.PLACE, order.user_id, lambda rest: (rest.place(requests[0]),))
+    pair = PlacePair(order.order_list.client_order_id, *requests)
+    return gate.call(account, gate.Kind.PLACE, order.user_id, lambda rest: rest.place_pair(pair))
 
 
 def _request(venue_order: VenueOrder, symbol: str) -> PlaceOrder:

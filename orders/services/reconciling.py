@@ -11,7 +11,6 @@ from django.db.models import F
 from django.utils import timezone
 
 from exchange.binance.errors import CANCEL_REJECTED, NO_SUCH_ORDER, Rejected, VenueError
-from exchange.binance.models import Report
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from orders import queries, rules
@@ -71,7 +70,7 @@ def _not_found(venue_order: VenueOrder) -> None:
         venue_order.venue_account, gate.Kind.QUERY, None, lambda rest: rest.open_orders(symbol)
     )
     if not any(report.client_order_id == venue_order.client_order_id for report in still_open):
-        reject(venue_order.pk, NEVER_ARRIVED)
+        reject([venue_order.pk], NEVER_ARRIVED)
 
 
 def _carry_out_cancel(venue_order_id: int) -> None:
@@ -80,9 +79,8 @@ def _carry_out_cancel(venue_order_id: int) -> None:
     if order.cancel_requested_at is None or order.is_final:
         return
     venue_order = VenueOrder.objects.select_related("venue_account").get(pk=venue_order_id)
-
     try:
-        report: Report = gate.call(
+        reports = gate.call(
             venue_order.venue_account,
             gate.Kind.CANCEL,
             order.user_id,
@@ -92,7 +90,8 @@ def _carry_out_cancel(venue_order_id: int) -> None:
         if error.code != CANCEL_REJECTED:
             raise
         return  # it ended meanwhile: the next look finds out how
-    apply_report(venue_account=venue_order.venue_account, report=report, source="cancel")
+    for report in reports:
+        apply_report(venue_account=venue_order.venue_account, report=report, source="cancel")
 
 
 def resolve_pending() -> int:

@@ -22,7 +22,7 @@ from orders import rules
 from orders.errors import REASONS
 from orders.models import Fill, Order, VenueOrder
 from orders.services import events
-from orders.services.ending import finish, locked
+from orders.services.ending import ends_hold, finish, locked
 
 log = structlog.get_logger()
 
@@ -65,8 +65,9 @@ def _apply(venue_order_id: int, report: Report, fills: Iterable[TradeFill]) -> b
     order, venue_order = locked(venue_order_id)
     booked, changed = _quantity_of(venue_order), False
     for fill in fills:
-        # With the trade that fills the order goes back what the hold did not need.
-        is_last = report.status == "FILLED" and booked + fill.quantity >= report.cumulative_quantity > 0
+        # With the trade that fills the order goes back what the hold did not need, unless it still covers another.
+        is_whole = report.status == "FILLED" and booked + fill.quantity >= report.cumulative_quantity > 0
+        is_last = is_whole and ends_hold(order)
         if _book(order, venue_order, fill, is_last=is_last):
             booked, changed = booked + fill.quantity, True
     _move(venue_order, report)
@@ -139,6 +140,7 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
             fee=fee,
             commission=fill.commission,
             commission_asset=commission_asset,
+            list_id=order.order_list_id if order.is_paired else None,
         ),
         is_last=is_last,
     )

@@ -68,14 +68,18 @@ class Plan:
 
 def check_ticket(ticket: Ticket) -> None:
     """Refuses a ticket that is no order, naming the field."""
-    if not _NONCE.fullmatch(ticket.nonce):
-        raise BadTicket(
-            _("Use 1 to 64 letters, digits, dots, dashes or underscores."), field="client_order_id"
-        )
+    check_nonce(ticket.nonce)
     check_shape(ticket)
 
 
-def _require_offered(market: Market, ticket: Ticket) -> None:
+def check_nonce(nonce: str) -> None:
+    if not _NONCE.fullmatch(nonce):
+        raise BadTicket(
+            _("Use 1 to 64 letters, digits, dots, dashes or underscores."), field="client_order_id"
+        )
+
+
+def require_offered(market: Market, ticket: Ticket) -> None:
     """The venue says of each market which types it takes there."""
     is_offered = not market.order_types or ticket.type in market.order_types
     if not is_offered or (ticket.trailing_delta is not None and "TRAILING_STOP" not in market.abilities):
@@ -89,7 +93,7 @@ def plan_of(market: Market, ticket: Ticket) -> Plan:
     if not market.is_trading:
         raise MarketClosed()
     check_ticket(ticket)
-    _require_offered(market, ticket)
+    require_offered(market, ticket)
     book = markets.published_book(market.symbol)
     if ticket.type != Type.MARKET:
         return _waiting_plan(market, ticket, book)
@@ -127,14 +131,20 @@ def _require_to_wait(market: Market, ticket: Ticket) -> None:
     """A stop that the last price has passed already would trigger at once, which the venue refuses."""
     if ticket.stop_price is None:
         return
-    last = markets.ticker(market.symbol)
-    now_ms = time.time_ns() // 1_000_000
-    if last is None or not last.is_fresh(now_ms, settings.BOOK_STALE_SECONDS):
+    price = last_price(market)
+    if price is None:
         return
-    price = Decimal(last.last)
     is_above = filters.waits_above(ticket.type, ticket.side)
     if ticket.stop_price <= price if is_above else ticket.stop_price >= price:
         raise WouldTrigger(is_above=is_above, last=price)
+
+
+def last_price(market: Market) -> Decimal | None:
+    """What the market last traded at; None while nobody knows."""
+    last = markets.ticker(market.symbol)
+    now_ms = time.time_ns() // 1_000_000
+    is_known = last is not None and last.is_fresh(now_ms, settings.BOOK_STALE_SECONDS)
+    return Decimal(last.last) if last is not None and is_known else None
 
 
 def _market_plan(market: Market, ticket: Ticket, book: markets.PublishedBook) -> Plan:

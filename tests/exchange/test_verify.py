@@ -24,7 +24,7 @@ from exchange.office.models import AuditRecord
 from ledger import services as ledger
 from ledger.models import Hold, Network, Seal, Transfer, Withdrawal
 from markets.models import Asset
-from orders.models import Order
+from orders.models import Order, OrderList
 from tests.factories import fund, make_user, venue_account
 from tests.ledger.chain import damage, live, remember, restore, seal_everything, wait_for_horizon
 
@@ -282,6 +282,39 @@ def test_an_unfinished_order_has_a_hold(sealed: None) -> None:
         maker_fee_bps=10,
     )
     assert verify() == (1, "order 2 of customer 1 is not finished, and no BTC is held for it")
+
+
+def test_two_orders_of_a_list_have_one_hold_until_both_have_ended(sealed: None) -> None:
+    known = Order.objects.get()
+    pair = OrderList.objects.create(user=known.user, nonce="2", market=known.market, kind="OCO")
+    fields = {
+        "user": known.user,
+        "market": known.market,
+        "side": "SELL",
+        "quantity": 1,
+        "fee_bps": 10,
+        "maker_fee_bps": 10,
+    }
+    for leg in ("ABOVE", "BELOW"):
+        Order.objects.create(**fields, nonce=leg, order_list=pair, leg=leg, type="TAKE_PROFIT")
+    assert verify() == (1, "order list 1 of customer 1 is not finished, and no BTC is held for it")
+    fund(known.user, "BTC", "1")
+    ledger.hold(user_id=known.user_id, asset="BTC", amount=Decimal(1), cause=Hold.Cause.LIST, cause_id=1)
+    assert verify() == (0, "")
+    Order.objects.filter(leg="ABOVE").update(status="FILLED", finished_at=timezone.now())
+    assert verify() == (0, "")
+    Order.objects.filter(leg="BELOW").update(status="EXPIRED", finished_at=timezone.now())
+    assert verify() == (1, "BTC of customer 1 is held for order list 1, which needs nothing")
+
+
+def test_an_order_that_waits_for_another_needs_no_hold(sealed: None) -> None:
+    known = Order.objects.get()
+    found = OrderList.objects.create(user=known.user, nonce="2", market=known.market, kind="OTO")
+    Order.objects.create(
+        user=known.user, nonce="3", market=known.market, side="SELL", type="MARKET", quantity=1,
+        fee_bps=10, maker_fee_bps=10, order_list=found, leg="PENDING", status="WAITING",
+    )  # fmt: skip
+    assert verify() == (0, "")
 
 
 def test_no_entry_is_finer_than_its_asset(sealed: None) -> None:

@@ -1,0 +1,168 @@
+"""What waits for the first order of its list: begun when that is filled, ended when it ended otherwise, once."""
+
+from decimal import Decimal
+
+import structlog
+from django.db import transaction
+from django.db.models import Sum
+from django.utils.translation import gettext as _
+
+from accounts import services as accounts
+from exchange import failpoints
+from exchange.binance.errors import VenueError
+from exchange.binance.models import Report
+from exchange.database import transaction_with_retry
+from exchange.errors import DomainError, Unavailable
+from exchange.gate.models import VenueAccount
+from exchange.money import floor_to_step, plain
+from ledger import services as ledger
+from markets.rules import step_size
+from orders import queries, rules
+from orders.errors import FIRST_ENDED
+from orders.models import Leg, Order, OrderList, Side, Status
+from orders.services import events, reports
+from orders.services.ending import finish
+from orders.services.listtickets import plan_pair
+from orders.services.placing import know_the_time, relay, relay_soon
+from orders.services.recording import hold_for, new_venue_order
+from orders.services.tickets import Plan, Ticket, plan_of
+
+log = structlog.get_logger()
+BATCH = 50
+
+
+def apply_report(*, venue_account: VenueAccount, report: Report, source: str) -> None:
+    """Everything the report says is in the books, and what waited for the order begins or ends."""
+    reports.apply_report(venue_account=venue_account, report=report, source=source)
+    if not rules.is_closed(report.status):
+        return
+    for list_id in (
+        queries.lists_to_follow()
+        .filter(orders__venue_orders__client_order_id=report.client_order_id)
+        .values_list("pk", flat=True)
+    ):
+        follow_soon(list_id)
+
+
+def follow_soon(list_id: int) -> None:
+    """What waits in the list begins or ends, if its first order has ended; what cannot be done now the sweep does."""
+    if not queries.lists_to_follow().filter(pk=list_id).exists():
+        return
+    try:
+        sent = _follow(list_id)
+    except (VenueError, DomainError) as error:
+        log.info("list.waits", order_list=list_id, reason=str(error)[:120])
+        return
+    if sent:
+        relay_soon(sent)
+
+
+def follow_lists() -> int:
+    """Whatever waits for an order that has ended is begun or ended; gives how many lists were looked at."""
+    found = list(queries.lists_to_follow().values_list("pk", flat=True)[:BATCH])
+    for list_id in found:
+        try:
+            if sent := _follow(list_id):
+                relay(sent)
+        except (VenueError, DomainError) as error:
+            log.info("list.waits", order_list=list_id, reason=str(error)[:120])
+        except Exception:  # one odd list never stops the next
+            log.exception("list.follow_failed", order_list=list_id)
+    return len(found)
+
+
+def _follow(list_id: int) -> list[int]:
+    """The venue orders to be sent, recorded with their hold."""
+    failpoints.hit("list.following")
+    know_the_time()
+    sent = _begin_or_end(list_id)
+    failpoints.hit("list.begun")
+    return sent
+
+
+@transaction_with_retry
+def _begin_or_end(list_id: int) -> list[int]:
+    order_list = OrderList.objects.select_for_update().get(pk=list_id)
+    orders = {Leg(order.leg): order for order in _locked_orders(order_list)}
+    working = orders.pop(Leg.WORKING)
+    waiting = {leg: order for leg, order in orders.items() if order.status == Status.WAITING}
+    if not waiting or working.finished_at is None:
+        return []
+    is_filled = working.status == Status.FILLED
+    if is_filled and not any(order.cancel_requested_at for order in waiting.values()):
+        return _begin(order_list, working, waiting)
+    why = ("", "") if is_filled else (FIRST_ENDED.code, str(FIRST_ENDED.sentence))
+    for order in waiting.values():
+        finish(order, Status.CANCELED, *why)
+    return []
+
+
+def _locked_orders(order_list: OrderList) -> list[Order]:
+    found = Order.objects.select_for_update(of=("self",)).filter(order_list=order_list).order_by("id")
+    return list(found.select_related("market", "market__base", "market__quote", "user"))
+
+
+def _begin(order_list: OrderList, working: Order, waiting: dict[Leg, Order]) -> list[int]:
+    """Held for and recorded, or refused with the reason; what only cannot be done now is raised and waits on."""
+    for order in waiting.values():
+        _fit(order, working)
+    try:
+        with transaction.atomic():
+            accounts.require_can_trade(working.user)
+            plans = _plans(waiting)
+            hold_for(order_list, waiting, plans)
+    except Unavailable:
+        raise
+    except DomainError as refusal:
+        for order in waiting.values():
+            finish(order, Status.REJECTED, refusal.code, str(refusal))
+        return []
+    sent = []
+    for leg, order in waiting.items():
+        order.status, order.protection_price = Status.PENDING, plans[leg].protection_price
+        order.save()
+        sent.append(new_venue_order(order, plans[leg]).pk)
+        events.tell(order, order.paid_asset_id)
+    return sent
+
+
+def _plans(waiting: dict[Leg, Order]) -> dict[Leg, Plan]:
+    market = next(iter(waiting.values())).market
+    ledger.require_asset_open(market.base_id, market.quote_id)
+    tickets = {leg: _ticket_of(order) for leg, order in waiting.items()}
+    if Leg.ABOVE in waiting:
+        return plan_pair(market, tickets)
+    return {leg: plan_of(market, ticket) for leg, ticket in tickets.items()}
+
+
+def _fit(order: Order, working: Order) -> None:
+    """Who sells what the first order bought sells no more than came of it: the fee was taken from that."""
+    if (working.side, order.side) != (Side.BUY, Side.SELL):
+        return
+    asset = order.market.base_id
+    bought = working.fills.aggregate(all=Sum("quantity"))["all"] or Decimal(0)
+    fees = working.fills.filter(fee_asset=asset).aggregate(all=Sum("fee"))["all"] or Decimal(0)
+    most = floor_to_step(bought - fees, step_size(order.market.filters))
+    assert order.quantity is not None, "what waits is given by amount"
+    if most < order.quantity:
+        words = {"asked": plain(order.quantity), "came": plain(most), "asset": asset}
+        order.reason_code = "reduced"
+        order.reason = _("%(came)s %(asset)s instead of %(asked)s: so much came of the first order.") % words
+        order.quantity = most
+    if order.iceberg_quantity is not None:
+        order.iceberg_quantity = min(order.iceberg_quantity, order.quantity)
+
+
+def _ticket_of(order: Order) -> Ticket:
+    return Ticket(
+        symbol=order.market_id,
+        side=order.side,
+        type=order.type,
+        nonce="later",
+        time_in_force=order.time_in_force,
+        price=order.price,
+        quantity=order.quantity,
+        stop_price=order.stop_price,
+        trailing_delta=order.trailing_delta,
+        iceberg_quantity=order.iceberg_quantity,
+    )

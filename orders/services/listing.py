@@ -1,0 +1,111 @@
+"""Placing orders that belong together: recorded, and held for, all or none."""
+
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts import services as accounts
+from accounts.models import User
+from exchange import failpoints
+from exchange.database import transaction_with_retry
+from ledger import services as ledger
+from markets import queries as markets
+from markets.models import Market
+from orders import queries, rules
+from orders.errors import NonceReused
+from orders.models import Leg, Order, OrderList, Status
+from orders.services import events
+from orders.services.following import follow_soon
+from orders.services.listtickets import LEGS, ListTicket, first_legs, plans_of
+from orders.services.placing import LOOK_SECONDS, know_the_time, relay_and_wait
+from orders.services.recording import hold_for, new_order, new_venue_order
+from orders.services.tickets import Plan
+
+# A list and its first order have the customer's own id, so that no other order can have it; the others one after it.
+SECOND = "/"
+
+
+def place_order_list(*, user: User, ticket: ListTicket) -> OrderList:
+    """The list is recorded, what it can cost is held, and what begins at once is relayed.
+
+    A repeat of the nonce gives the first list, whatever became of it; another body under it NonceReused. Raises
+    what tickets, accounts and the ledger refuse, and VenueUnreachable; nothing is held then.
+    """
+    if first := OrderList.objects.filter(user=user, nonce=ticket.nonce).first():
+        return _answered(_same(first, ticket))
+    accounts.require_can_trade(user)
+    market = markets.market(ticket.symbol)
+    ledger.require_asset_open(market.base_id, market.quote_id)
+    plans = plans_of(market, ticket)
+    know_the_time()
+    order_list, sent = _record(user, market, ticket, plans)
+    if not sent:
+        return _answered(order_list)
+    failpoints.hit("order.held")
+    relay_and_wait(sent)
+    follow_soon(order_list.pk)
+    return queries.order_list_of(user, order_list.pk)
+
+
+@transaction_with_retry
+def _record(
+    user: User, market: Market, ticket: ListTicket, plans: dict[Leg, Plan]
+) -> tuple[OrderList, list[int]]:
+    """Nonce, orders, what will be sent with its signed timestamp, and the hold: all or nothing."""
+    try:
+        with transaction.atomic():
+            order_list = OrderList.objects.create(
+                user=user,
+                nonce=ticket.nonce,
+                request_hash=ticket.request_hash,
+                kind=ticket.kind,
+                market=market,
+                client_order_id=rules.new_client_order_id() if ticket.kind != OrderList.Kind.OTO else "",
+            )
+            orders = _orders(order_list, ticket, plans)
+    except IntegrityError:
+        first = OrderList.objects.filter(user=user, nonce=ticket.nonce).first()
+        if first is None:
+            raise NonceReused(field="client_order_id") from None
+        return _same(first, ticket), []
+    sent = [new_venue_order(orders[leg], plans[leg]).pk for leg in first_legs(ticket.kind)]
+    hold_for(order_list, orders, plans)
+    for order in orders.values():
+        events.tell(order, order.paid_asset_id)
+    return order_list, sent
+
+
+def _orders(order_list: OrderList, ticket: ListTicket, plans: dict[Leg, Plan]) -> dict[Leg, Order]:
+    found, rate = {}, queries.rate_of(order_list.user, order_list.market)
+    for number, leg in enumerate(LEGS[ticket.kind], 1):
+        plan = plans.get(leg)
+        found[leg] = new_order(
+            order_list.user,
+            order_list.market,
+            ticket.legs[leg],
+            plan,
+            rate,
+            nonce=ticket.nonce if number == 1 else f"{ticket.nonce}{SECOND}{number}",
+            request_hash=ticket.request_hash,
+            order_list=order_list,
+            leg=leg,
+            status=Status.PENDING if plan else Status.WAITING,
+        )
+    return found
+
+
+def _answered(order_list: OrderList) -> OrderList:
+    """As it is when its first request is answered: a repeat gives the same answer, and waits no longer."""
+    until = order_list.created_at + timedelta(milliseconds=settings.ORDER_WAIT_MS)
+    while order_list.orders.filter(status=Status.PENDING).exists() and timezone.now() < until:
+        time.sleep(LOOK_SECONDS)
+    return queries.order_list_of(order_list.user, order_list.pk)
+
+
+def _same(first: OrderList, ticket: ListTicket) -> OrderList:
+    if first.request_hash != ticket.request_hash:
+        raise NonceReused(field="client_order_id")
+    return first
