@@ -234,6 +234,13 @@ class Order(models.Model):
         return self.leg in PAIR
 
     @property
+    def is_later(self) -> bool:
+        """It waits, or has waited, for the first order of its list."""
+        if self.order_list is None or self.leg == Leg.WORKING:
+            return False
+        return self.order_list.kind != OrderList.Kind.OCO
+
+    @property
     def paid_asset_id(self) -> str:
         return self.market.quote_id if self.side == Side.BUY else self.market.base_id
 

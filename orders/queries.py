@@ -73,6 +73,15 @@ def lists_to_follow() -> QuerySet[OrderList]:
     return OrderList.objects.filter(Exists(waiting), Exists(ended)).order_by("id")
 
 
+def unsent_later_orders(now: datetime) -> QuerySet[VenueOrder]:
+    """What began after another order, never left the house, and is too old to leave it now or not wanted any more."""
+    later = Q(order__order_list__isnull=False) & ~Q(order__leg=Leg.WORKING)
+    later &= ~Q(order__order_list__kind=OrderList.Kind.OCO)
+    found = VenueOrder.objects.filter(later, order__status=Status.PENDING, status=Status.PENDING)
+    is_over = Q(send_by__lt=now) | Q(order__cancel_requested_at__isnull=False)
+    return found.filter(is_over, sent_at__isnull=True).order_by("id")
+
+
 def fills_of(user: "User") -> QuerySet[Fill]:
     """The customer's trades, newest first."""
     found = Fill.objects.filter(order__user=user)
@@ -132,7 +141,8 @@ def unsettled_venue_orders(now: datetime, patience: timedelta) -> QuerySet[Venue
 
 def unreleased_venue_orders(now: datetime, patience: timedelta) -> QuerySet[VenueOrder]:
     """Venue orders that ended at the venue while a trade of theirs is still missing here."""
-    return VenueOrder.objects.filter(status__in=FINAL, order__finished_at__isnull=True).filter(
+    ended = [status for status in FINAL if status != Status.REJECTED]
+    return VenueOrder.objects.filter(status__in=ended, order__finished_at__isnull=True).filter(
         Q(checked_at__isnull=True) | Q(checked_at__lt=now - patience)
     )
 

@@ -137,8 +137,9 @@ def _ask_all(user: User, symbol: str, side: str) -> tuple[int, list[VenueOrder],
 
 
 def _wish(ids: list[int]) -> list[VenueOrder]:
-    """Of the locked orders those that wait for another one have nothing at the venue."""
+    """Of the locked orders those that wait for another one, or have not left since, have nothing at the venue."""
     now = timezone.now()
     Order.objects.filter(pk__in=ids, cancel_requested_at=None).update(cancel_requested_at=now, updated_at=now)
     newest = VenueOrder.objects.filter(order__in=ids).order_by("order_id", "-id").distinct("order_id")
-    return list(newest.select_related("venue_account", "order", "order__market"))
+    found = newest.select_related("venue_account", "order__market", "order__order_list")
+    return [sent for sent in found if sent.sent_at is not None or not sent.order.is_later]

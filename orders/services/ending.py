@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from exchange.database import transaction_with_retry
+from exchange.office import services as office
 from ledger import services as ledger
 from orders.errors import Told
-from orders.models import PAIR, Order, OrderList, Status, VenueOrder
+from orders.models import PAIR, Leg, Order, OrderList, Status, VenueOrder
 from orders.services import events
 
 
@@ -31,7 +33,28 @@ def finish(order: Order, status: str, code: str = "", sentence: str = "") -> Non
     order.save()
     if ends_hold(order):
         _release(order)
+    if status == Status.REJECTED and order.is_later and order.leg != Leg.BELOW:
+        _tell_who_does_not_look(order)
     events.tell(order, order.paid_asset_id)
+
+
+def _tell_who_does_not_look(order: Order) -> None:
+    """What was given long ago begins now, and cannot: the customer hears of it, of two orders once."""
+    office.notify(
+        order.user,
+        "order.not_begun",
+        _("An order that waited could not begin"),
+        _(
+            "Your first order %(first)s in %(market)s was filled, and order %(order)s that waited for it was not"
+            " placed: %(reason)s Nothing is held for it."
+        ),
+        {
+            "first": order.order_list.orders.get(leg=Leg.WORKING).pk if order.order_list else "",
+            "order": order.pk,
+            "market": order.market_id,
+            "reason": order.reason,
+        },
+    )
 
 
 def ends_hold(order: Order) -> bool:

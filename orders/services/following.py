@@ -5,6 +5,7 @@ from decimal import Decimal
 import structlog
 from django.db import transaction
 from django.db.models import Sum
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import services as accounts
@@ -19,12 +20,12 @@ from ledger import services as ledger
 from markets.rules import step_size
 from orders import queries, rules
 from orders.errors import FIRST_ENDED
-from orders.models import Leg, Order, OrderList, Side, Status
+from orders.models import Leg, Order, OrderList, Side, Status, VenueOrder
 from orders.services import events, reports
 from orders.services.ending import finish
 from orders.services.listtickets import plan_pair
 from orders.services.placing import know_the_time, relay, relay_soon
-from orders.services.recording import hold_for, new_venue_order
+from orders.services.recording import again, hold_for, new_venue_order
 from orders.services.tickets import Plan, Ticket, plan_of
 
 log = structlog.get_logger()
@@ -46,7 +47,8 @@ def apply_report(*, venue_account: VenueAccount, report: Report, source: str) ->
 
 def follow_soon(list_id: int) -> None:
     """What waits in the list begins or ends, if its first order has ended; what cannot be done now the sweep does."""
-    if not queries.lists_to_follow().filter(pk=list_id).exists():
+    unsent = queries.unsent_later_orders(timezone.now()).filter(order__order_list=list_id)
+    if not (queries.lists_to_follow().filter(pk=list_id).exists() or unsent.exists()):
         return
     try:
         sent = _follow(list_id)
@@ -58,8 +60,10 @@ def follow_soon(list_id: int) -> None:
 
 
 def follow_lists() -> int:
-    """Whatever waits for an order that has ended is begun or ended; gives how many lists were looked at."""
-    found = list(queries.lists_to_follow().values_list("pk", flat=True)[:BATCH])
+    """Whatever waits for an order that has ended is begun or ended, and what never left is sent anew; gives how many
+    lists were looked at."""
+    unsent = queries.unsent_later_orders(timezone.now()).values_list("order__order_list", flat=True)
+    found = dict.fromkeys([*queries.lists_to_follow().values_list("pk", flat=True)[:BATCH], *unsent[:BATCH]])
     for list_id in found:
         try:
             if sent := _follow(list_id):
@@ -86,7 +90,9 @@ def _begin_or_end(list_id: int) -> list[int]:
     orders = {Leg(order.leg): order for order in _locked_orders(order_list)}
     working = orders.pop(Leg.WORKING)
     waiting = {leg: order for leg, order in orders.items() if order.status == Status.WAITING}
-    if not waiting or working.finished_at is None:
+    if not waiting:
+        return _send_anew(order_list)
+    if working.finished_at is None:
         return []
     is_filled = working.status == Status.FILLED
     if is_filled and not any(order.cancel_requested_at for order in waiting.values()):
@@ -94,6 +100,19 @@ def _begin_or_end(list_id: int) -> list[int]:
     why = ("", "") if is_filled else (FIRST_ENDED.code, str(FIRST_ENDED.sentence))
     for order in waiting.values():
         finish(order, Status.CANCELED, *why)
+    return []
+
+
+def _send_anew(order_list: OrderList) -> list[int]:
+    """New venue orders for those that never left, unless their end was asked for; no sender can take the old ones any
+    more, for their rows are locked here."""
+    unsent = queries.unsent_later_orders(timezone.now()).filter(order__order_list=order_list)
+    found = list(unsent.select_related("order__market").select_for_update(of=("self",)))
+    VenueOrder.objects.filter(pk__in=[old.pk for old in found]).update(status=Status.REJECTED)
+    if not any(old.order.cancel_requested_at for old in found):
+        return [again(old).pk for old in found]
+    for old in found:
+        finish(old.order, Status.CANCELED)
     return []
 
 

@@ -22,7 +22,7 @@ from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
 from orders import queries
-from orders.errors import BUSY, TOO_LATE, UNAVAILABLE, NonceReused, VenueUnreachable, told
+from orders.errors import BUSY, TOO_LATE, UNAVAILABLE, NonceReused, Told, VenueUnreachable, told
 from orders.models import Order, Status, VenueOrder
 from orders.services import events
 from orders.services.ending import reject
@@ -140,13 +140,13 @@ def relay(venue_order_ids: Sequence[int]) -> None:
 
     Every outcome but silence ends in the books.
     """
-    found = VenueOrder.objects.filter(pk__in=venue_order_ids).order_by("id")
-    sent = list(found.select_related("venue_account", "order", "order__order_list"))
+    sent = _claimed(venue_order_ids)
+    if not sent:
+        return
     account, order = sent[0].venue_account, sent[0].order
     if timezone.now() > sent[0].send_by:
-        reject(venue_order_ids, TOO_LATE)
+        _give_up(sent, TOO_LATE)
         return
-    found.update(sent_at=timezone.now())
     failpoints.hit("order.sending")
     try:
         reports = _send(sent)
@@ -155,13 +155,33 @@ def relay(venue_order_ids: Sequence[int]) -> None:
         reject(venue_order_ids, told(error.code, error.message))
     except NotSent as error:
         log.warning("order.not_sent", order=order.pk, reason=error.reason)
-        reject(venue_order_ids, BUSY if error.reason == "busy" else UNAVAILABLE)
+        _give_up(sent, BUSY if error.reason == "busy" else UNAVAILABLE)
     except Unknown as error:
         log.warning("order.unknown", order=order.pk, reason=error.reason)
     else:
         failpoints.hit("order.sent")
         for report in reports:
             apply_report(venue_account=account, report=report, source="answer")
+
+
+def _claimed(venue_order_ids: Sequence[int]) -> list[VenueOrder]:
+    """Those that nobody else has sent or given up; from now on they count as sent."""
+    found = VenueOrder.objects.filter(pk__in=venue_order_ids)
+    unsent = found.filter(sent_at__isnull=True, status=Status.PENDING)
+    if unsent.update(sent_at=timezone.now()) != len(venue_order_ids):
+        log.warning("order.already_sent", venue_orders=venue_order_ids)
+        return []
+    return list(found.select_related("venue_account", "order", "order__order_list").order_by("id"))
+
+
+def _give_up(sent: Sequence[VenueOrder], reason: Told) -> None:
+    """Nothing has left the house. What a customer asked for just now is rejected, and may be asked for again; nobody
+    waits for an answer to what begins later: the sweep sends it anew."""
+    numbers = [venue_order.pk for venue_order in sent]
+    if sent[0].order.is_later:
+        VenueOrder.objects.filter(pk__in=numbers, status=Status.PENDING).update(sent_at=None)
+    else:
+        reject(numbers, reason)
 
 
 def _send(sent: Sequence[VenueOrder]) -> tuple[Report, ...]:

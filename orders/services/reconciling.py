@@ -29,7 +29,9 @@ FEW, MANY_MARKETS = 2, 13
 def reconcile(*, venue_order_id: int) -> None:
     """The venue is asked for the order and what it says is applied; "no such order" counts only once no request with
     its timestamp can be accepted any more."""
-    venue_order = VenueOrder.objects.select_related("venue_account", "order").get(pk=venue_order_id)
+    venue_order = VenueOrder.objects.select_related("venue_account", "order__order_list").get(
+        pk=venue_order_id
+    )
     _note_check(venue_order)
     symbol = venue_order.order.market_id
     try:
@@ -57,6 +59,8 @@ def _note_check(venue_order: VenueOrder) -> None:
 
 def _not_found(venue_order: VenueOrder) -> None:
     """-2013 is no proof at once: the query's source may lag, and a request on its way may still be accepted."""
+    if venue_order.sent_at is None and venue_order.order.is_later:
+        return  # it never left the house, and will be sent anew
     if venue_order.status != Status.PENDING:
         log.error(
             "order.lost_at_venue", order=venue_order.order_id, client_order_id=venue_order.client_order_id

@@ -1,6 +1,7 @@
 """The rows of an order and of what will be sent for it, as they are written with the hold."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -10,7 +11,7 @@ from exchange.gate import services as gate
 from ledger import services as ledger
 from markets.models import Market
 from orders import rules
-from orders.models import Leg, Order, OrderList, VenueOrder
+from orders.models import Leg, Order, OrderList, Status, VenueOrder
 from orders.services.listtickets import held_for_pair
 from orders.services.tickets import Plan, Ticket
 
@@ -48,7 +49,6 @@ def new_venue_order(order: Order, plan: Plan) -> VenueOrder:
     return VenueOrder.objects.create(
         order=order,
         venue_account=gate.primary_account(),
-        client_order_id=rules.new_client_order_id(),
         type=plan.type,
         time_in_force=plan.time_in_force,
         price=plan.price,
@@ -57,10 +57,26 @@ def new_venue_order(order: Order, plan: Plan) -> VenueOrder:
         stop_price=order.stop_price,
         trailing_delta=order.trailing_delta,
         iceberg_quantity=order.iceberg_quantity,
-        timestamp_ms=gate.clock().now_ms(),
-        recv_window_ms=settings.RECV_WINDOW_MS,
-        send_by=timezone.now() + timedelta(milliseconds=settings.ORDER_SEND_BY_MS),
+        **_named_and_timed(),
     )
+
+
+def again(unsent: VenueOrder) -> VenueOrder:
+    """The same to be sent under another name and time, in place of what never left and never will."""
+    unsent.pk, unsent._state.adding, unsent.status = None, True, Status.PENDING
+    for name, value in _named_and_timed().items():
+        setattr(unsent, name, value)
+    unsent.save(force_insert=True)
+    return unsent
+
+
+def _named_and_timed() -> dict[str, Any]:
+    return {
+        "client_order_id": rules.new_client_order_id(),
+        "timestamp_ms": gate.clock().now_ms(),
+        "recv_window_ms": settings.RECV_WINDOW_MS,
+        "send_by": timezone.now() + timedelta(milliseconds=settings.ORDER_SEND_BY_MS),
+    }
 
 
 def hold_for(order_list: OrderList, orders: dict[Leg, Order], plans: dict[Leg, Plan]) -> None:

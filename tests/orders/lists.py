@@ -23,6 +23,7 @@ BUY_STOP = {
     "quantity": "1",
 }  # fmt: skip
 BUY_LIMIT = {"side": "BUY", "type": "LIMIT_MAKER", "price": "38000", "quantity": "1"}
+SELL_ALL = {"side": "SELL", "type": "LIMIT", "time_in_force": "GTC", "price": "41000", "quantity": "1"}
 BUY = {"side": "BUY", "type": "LIMIT", "time_in_force": "GTC", "price": "39000", "quantity": "1"}
 
 

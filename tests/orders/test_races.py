@@ -9,14 +9,17 @@ from django.test import Client
 from accounts.models import User
 from ledger import queries as books
 from ledger.models import Hold, LedgerException, Transfer
+from markets.models import Market
 from orders.models import Fill, Order
+from orders.services import follow_lists, place_order_list
 from tests.factories import balance, fund, make_market, make_user, publish_book, venue_account
 from tests.ledger.test_accidents import ALWAYS, STATES, collide, strike
-from tests.orders import contests
-from tests.race import race
+from tests.orders import contests, lists
+from tests.race import at_once, race
 from tests.venue import Venue
 
 ROUNDS = 25
+PAIRS = 10
 
 
 @pytest.fixture
@@ -62,3 +65,31 @@ def test_an_order_whose_hold_collides_every_time_is_refused_with_a_sentence_and_
         assert "try again" in answer.json()["message"]
     assert not (Order.objects.exists() or Hold.objects.exists())
     assert balance(alice, "USDT") == (1000000, 0)
+
+
+def test_what_waits_for_an_order_begins_once_whoever_sees_its_last_trade(alice: User, venue: Venue) -> None:
+    venue.places(orderId=4713)
+    found = place_order_list(
+        user=alice, ticket=lists.ticket("OTO", working=lists.BUY, pending=lists.SELL_ALL)
+    )
+    trade = lists.traded(lists.leg(found, "WORKING"), 7, "1", "39000")
+    at_once(8, lambda number: lists.tell(trade) if number % 2 else follow_lists())
+    follow_lists()
+    assert lists.statuses(found) == ["FILLED", "OPEN"]
+    sides = [asked["side"] for method, path, asked in venue.asked if path == "/api/v3/order"]
+    assert sides == ["BUY", "SELL"]
+    assert lists.everything_holds()
+
+
+def test_two_orders_that_end_at_once_give_their_one_hold_back_once(alice: User, venue: Venue) -> None:
+    Market.objects.update(abilities=["OCO"])
+    fund(alice, "BTC", str(PAIRS))
+    venue.places_pairs()
+    for number in range(PAIRS):
+        found = lists.place_oco(alice, nonce=f"n{number}")
+        ends = [lists.event(order, "CANCELED", "CANCELED") for order in found.orders.all()]
+        at_once(2, lambda which, ends=ends: lists.tell(ends[which]))  # type: ignore[misc]
+    assert set(Order.objects.values_list("status", flat=True)) == {"CANCELED"}
+    assert Transfer.objects.filter(kind="RELEASE").count() == PAIRS
+    assert balance(alice, "BTC") == (PAIRS, 0)
+    assert books.first_broken_row() == ""
