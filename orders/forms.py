@@ -11,7 +11,7 @@ from exchange.pages import AmountField, NonceField
 from orders.models import Side, Status, TimeInForce, Type
 from orders.services.shapes import SHAPES, Shape
 
-STOP = "STOP"
+STOP, OCO = "STOP", "OCO"
 HUNDRED = Decimal(100)
 
 
@@ -20,7 +20,7 @@ class TicketForm(forms.Form):
 
     side = forms.ChoiceField(choices=Side, label=_("Side"), initial=Side.BUY)
     type = forms.ChoiceField(
-        choices=[(Type.LIMIT, _("Limit")), (Type.MARKET, _("Market")), (STOP, _("Stop"))],
+        choices=[(Type.LIMIT, _("Limit")), (Type.MARKET, _("Market")), (STOP, _("Stop")), (OCO, _("OCO"))],
         label=_("Type"),
         initial=Type.LIMIT,
     )
@@ -42,6 +42,7 @@ class TicketForm(forms.Form):
         label=_("Given as"),
     )
     stop_price = AmountField(required=False, label=_("Stop"))
+    stop_limit_price = AmountField(required=False, label=_("Stop limit"))
     trailing_delta = AmountField(required=False, label=_("Trailing"))
     price = AmountField(required=False, label=_("Price"))
     quantity = AmountField(required=False, label=_("Amount"))
@@ -65,6 +66,11 @@ class TicketForm(forms.Form):
     def clean(self) -> dict[str, object]:
         """Keeps the fields that the chosen type shows; the others may hold what was typed before."""
         found = super().clean() or {}
+        if found.get("type") == OCO:
+            # Who buys says how much the stop may cost at most; who sells may leave it to the market.
+            is_buy = found.get("side") == Side.BUY
+            self._require("price", "stop_price", "quantity", *(["stop_limit_price"] if is_buy else []))
+            return found
         found["type"] = self._type(found)
         shape = SHAPES.get(found["type"], Shape())
         shown = {

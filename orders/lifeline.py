@@ -23,7 +23,7 @@ class Step:
 
 def steps(order: Order) -> list[Step]:
     """Received, sent, answered, filled so many times, ended: what has happened, and what is waited for."""
-    told = [Step(_("Received, and the money set aside"), order.created_at)]
+    told = [Step(_received(order), order.created_at)]
     for sent in order.venue_orders.all():
         told += _at_the_venue(sent)
     told += _fills(order)
@@ -31,6 +31,14 @@ def steps(order: Order) -> list[Step]:
         told.append(Step(_("Cancelling was asked for"), order.cancel_requested_at))
     told.sort(key=lambda step: (step.at is None, step.at))
     return [*told, _end(order)]
+
+
+def _received(order: Order) -> str:
+    if order.is_later:
+        return _("Received, to wait for the first order of its list")
+    if order.is_paired:
+        return _("Received, and the money set aside once for both orders of its list")
+    return _("Received, and the money set aside")
 
 
 def _at_the_venue(sent: VenueOrder) -> Iterator[Step]:
@@ -52,18 +60,21 @@ def _fills(order: Order) -> Iterator[Step]:
 
 def _end(order: Order) -> Step:
     if not order.is_final:
-        waits = (
-            _("Waiting for the venue's answer")
-            if order.status == Status.PENDING
-            else _("In the book, waiting")
-        )
-        return Step(waits, None, is_open=True)
+        waits = {
+            Status.PENDING: _("Waiting for the venue's answer"),
+            Status.WAITING: _("Waiting until the first order of its list is filled"),
+        }
+        return Step(waits.get(Status(order.status), _("In the book, waiting")), None, is_open=True)
     ends = {
         Status.FILLED: _("Filled completely"),
         Status.CANCELED: _("Canceled; what was not used is available again"),
         Status.REJECTED: _("Not accepted; the money is available again"),
         Status.EXPIRED: _("Ended by its time in force; what was not used is available again"),
     }
+    if order.reason_code == "OCO_TRIGGER":
+        return Step(_("Ended, because the other order of its list began to trade"), order.finished_at)
+    if order.status == Status.CANCELED and not order.venue_orders.exists():
+        return Step(_("Canceled before its turn came; nothing was held for it"), order.finished_at)
     return Step(ends[Status(order.status)], order.finished_at)
 
 

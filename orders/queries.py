@@ -66,6 +66,13 @@ def order_list_of(user: "User", list_id: int) -> OrderList:
     return found
 
 
+def siblings(order: Order) -> list[Order]:
+    """The other orders of its list."""
+    if order.order_list_id is None:
+        return []
+    return list(Order.objects.filter(order_list=order.order_list_id).exclude(pk=order.pk).order_by("id"))
+
+
 def lists_to_follow() -> QuerySet[OrderList]:
     """Lists whose first order has ended while others still wait for it."""
     waiting = Order.objects.filter(status=Status.WAITING, order_list=OuterRef("pk"))

@@ -60,6 +60,7 @@ def offer(market: Market) -> dict[str, bool]:
     types = set(market.order_types) or set(Type.values)
     return {
         "has_stops": {Type.STOP_LOSS_LIMIT, Type.TAKE_PROFIT_LIMIT} <= types,
+        "has_pairs": "OCO" in market.abilities and {Type.LIMIT_MAKER, Type.STOP_LOSS_LIMIT} <= types,
         "can_rest": Type.LIMIT_MAKER in types,
         "can_hide": "ICEBERG" in market.abilities,
         "can_trail": "TRAILING_STOP" in market.abilities,
@@ -125,6 +126,8 @@ def texts() -> dict[str, str]:
         "chartFailed": _("The candles could not be loaded. Try another interval or reload the page."),
         "sending": _("Sending…"),
         "placed": _("Order {id} is placed."),
+        "listPlaced": _("List {id} of two orders is placed."),
+        "inList": _("list {id}"),
         "pending": _("Order {id} is recorded; the venue has not answered yet."),
         "filled": _("Order {id} is filled."),
         "rejected": _("Order {id} was not accepted: {reason}"),

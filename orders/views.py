@@ -22,9 +22,9 @@ from ledger import services as ledger
 from markets import queries as markets
 from markets import rules
 from markets.models import Market
-from orders import lifeline, queries, schedule, screen, services
-from orders.forms import OrderFilter, TicketForm
-from orders.models import FINAL, Order
+from orders import lifeline, pairs, queries, schedule, screen, services
+from orders.forms import OCO, OrderFilter, TicketForm
+from orders.models import FINAL, Order, OrderList
 
 PAGE_SIZE = 25
 
@@ -52,11 +52,11 @@ class Trade(View):
         form = TicketForm(request.POST)
         if form.is_valid():
             try:
-                order = services.place_order(user=request.user, ticket=ticket_of(symbol, form.cleaned_data))
+                place(request, symbol, form.cleaned_data)
             except DomainError as error:
+                error.field = pairs.shown_as(error.field, form.cleaned_data["side"])
                 refuse(form, error)
             else:
-                announce(request, order)
                 return redirect("trade", symbol=symbol)
         return show_trade(request, markets.market(symbol), form, status=400)
 
@@ -76,6 +76,15 @@ def show_trade(request: HttpRequest, market: Market, form: TicketForm, status: i
     return render(request, "orders/trade.html", {**screen.public_part(market), **own, **page}, status=status)
 
 
+def place(request: HttpRequest, symbol: str, found: dict[str, Any]) -> None:
+    assert request.user.is_authenticated
+    if found["type"] == OCO:
+        ticket = pairs.list_ticket_of(symbol, found)
+        announce_list(request, services.place_order_list(user=request.user, ticket=ticket))
+    else:
+        announce(request, services.place_order(user=request.user, ticket=ticket_of(symbol, found)))
+
+
 def ticket_of(symbol: str, found: dict[str, Any]) -> services.Ticket:
     names = (
         "side", "type", "time_in_force", "price", "quantity", "quote_quantity", "stop_price", "trailing_delta",
@@ -87,6 +96,11 @@ def ticket_of(symbol: str, found: dict[str, Any]) -> services.Ticket:
 def announce(request: HttpRequest, order: Order) -> None:
     words = {"id": order.pk, "status": order.get_status_display()}
     messages.success(request, _("Order %(id)s is recorded: %(status)s.") % words)
+
+
+def announce_list(request: HttpRequest, found: OrderList) -> None:
+    words = {"id": found.pk, "status": found.orders.all()[0].get_status_display()}
+    messages.success(request, _("List %(id)s of two orders is recorded: %(status)s.") % words)
 
 
 @login_required
@@ -117,9 +131,10 @@ def narrowed(orders: Any, wanted: dict[str, Any]) -> Any:
 def order_detail(request: CustomerRequest, order_id: int) -> HttpResponse:
     order = queries.order_of(request.user, order_id)
     places = decimals(rules.tick_size(order.market.filters)) + 2
-    entries = books.entries_of_cause(ledger.Cause.ORDER, order.pk, request.user.pk)
+    entries = books.entries_of_cause(*services.cause_of_hold(order), request.user.pk)
     context = {
         "order": order,
+        "siblings": queries.siblings(order),
         "page": Paginator(order.fills.order_by("-id"), PAGE_SIZE).get_page(request.GET.get("page")),
         "lifeline": lifeline.steps(order),
         "average": lifeline.average_price(order, places),
@@ -132,7 +147,13 @@ def order_detail(request: CustomerRequest, order_id: int) -> HttpResponse:
 @login_required
 @require_GET
 def order_list_detail(request: CustomerRequest, list_id: int) -> HttpResponse:
-    return render(request, "orders/list_detail.html", {"list": queries.order_list_of(request.user, list_id)})
+    entries = books.entries_of_cause(ledger.Cause.LIST, list_id, request.user.pk)
+    context = {
+        "list": queries.order_list_of(request.user, list_id),
+        "entries": entries.reverse()[:PAGE_SIZE],
+        "has_more_entries": entries.count() > PAGE_SIZE,
+    }
+    return render(request, "orders/list_detail.html", context)
 
 
 @login_required

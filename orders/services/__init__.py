@@ -2,6 +2,7 @@
 
 from orders.services.canceling import cancel_order, cancel_order_list, cancel_orders
 from orders.services.comparing import compare_trades
+from orders.services.ending import cause_of_hold
 from orders.services.fees import begin_fee_rule, count_volumes, end_fee_rule
 from orders.services.following import apply_report, follow_lists
 from orders.services.listing import place_order_list
@@ -26,6 +27,7 @@ __all__ = [
     "cancel_order",
     "cancel_order_list",
     "cancel_orders",
+    "cause_of_hold",
     "compare_trades",
     "count_volumes",
     "end_fee_rule",

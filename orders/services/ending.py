@@ -32,7 +32,8 @@ def finish(order: Order, status: str, code: str = "", sentence: str = "") -> Non
         order.reason_code, order.reason = code[:40], sentence[:300]
     order.save()
     if ends_hold(order):
-        _release(order)
+        cause, number = cause_of_hold(order)
+        ledger.release(cause=cause, cause_id=number)
     if status == Status.REJECTED and order.is_later and order.leg != Leg.BELOW:
         _tell_who_does_not_look(order)
     events.tell(order, order.paid_asset_id)
@@ -65,12 +66,12 @@ def ends_hold(order: Order) -> bool:
     return not pair.exclude(pk=order.pk).exists()
 
 
-def _release(order: Order) -> None:
+def cause_of_hold(order: Order) -> tuple[ledger.Cause, int]:
+    """What the order is paid from: a hold of its own, or its list's."""
     if order.is_paired:
         assert order.order_list_id is not None
-        ledger.release(cause=ledger.Cause.LIST, cause_id=order.order_list_id)
-    else:
-        ledger.release(cause=ledger.Cause.ORDER, cause_id=order.pk)
+        return ledger.Cause.LIST, order.order_list_id
+    return ledger.Cause.ORDER, order.pk
 
 
 def locked(venue_order_id: int) -> tuple[Order, VenueOrder]:

@@ -46,7 +46,7 @@ def buyer(alice: User, venue: Venue) -> User:
     return alice
 
 
-def place(user: User, working: dict[str, Any] = BUY, **later: dict[str, Any]) -> OrderList:
+def place(user: User, working: dict[str, Any] = BUY, **later: Any) -> OrderList:
     kind = "OTO" if "pending" in later else "OTOCO"
     return services.place_order_list(user=user, ticket=ticket(kind, working=working, **later))
 

@@ -73,11 +73,15 @@ export class Mine {
       quantity: amount(order.quantity ?? order.quote_quantity),
       filled: amount(order.cumulative_quantity),
       status: this.texts[`status${order.status}`] ?? order.status,
+      list: order.order_list ? this.texts.inList.replace("{id}", order.order_list) : "",
     });
+    const list = row.querySelector('[data-cell="list"]');
+    if (order.order_list) list.href = `/orders/lists/${order.order_list}/`;
+    else list.remove();
     row.dataset.order = order.id;
     row.querySelector('[data-cell="market"]').href = `/orders/${order.id}/`;
     row.querySelector('[data-cell="side"]').classList.add(`side-${order.side}`);
-    row.querySelector('[data-cell="status"]').classList.add(order.status === "PENDING" ? "status-busy" : "status-live");
+    if (order.status !== "WAITING") row.querySelector('[data-cell="status"]').classList.add(order.status === "PENDING" ? "status-busy" : "status-live");
     row.querySelector("[data-cancel]").dataset.cancel = order.id;
     row.querySelector("[data-cancel]").disabled = Boolean(order.cancel_requested_at);
     return row;

@@ -6,7 +6,13 @@ import { ApiError, call } from "./http.js";
 
 const PREVIEW_WAIT_MS = 250;
 const WARN_PERCENT = 1;
-const FIELDS = ["stop_price", "trailing_delta", "price", "quantity", "quote_quantity", "iceberg_quantity"];
+const FIELDS = ["stop_price", "stop_limit_price", "trailing_delta", "price", "quantity", "quote_quantity", "iceberg_quantity"];
+
+// How the form calls what a refusal says of the one order of a pair or of the other.
+const LEG_FIELDS = {
+  limit: { price: "price", quantity: "quantity" },
+  stop: { price: "stop_limit_price", stop_price: "stop_price", quantity: "quantity" },
+};
 
 /** Percent as basis points; what is no whole number of them stays, for the API to refuse. */
 function hundredths(percent) {
@@ -55,7 +61,8 @@ export class Ticket {
   }
   get isMarket() { return this.type === "MARKET"; }
   get isStop() { return this.value("type") === "STOP"; }
-  get hasPrice() { return this.type.includes("LIMIT"); }
+  get isPair() { return this.type === "OCO"; }
+  get hasPrice() { return this.isPair || this.type.includes("LIMIT"); }
   get isBuy() { return this.value("side") === "BUY"; }
   get isByTotal() { return this.isMarket && this.value("measure") === "quote_quantity"; }
 
@@ -97,7 +104,7 @@ export class Ticket {
       this.form.elements.measure.value = "quantity";
       this.set("quantity", floorTo(part(this.available.base), this.config.step).toFixed());
     } else if (!this.isMarket) {
-      const price = big(this.value("price")) ?? big(this.lastPrice);
+      const price = this.dearest() ?? big(this.lastPrice);
       if (!price || price.eq(0)) return;
       if (!this.value("price")) this.form.elements.price.value = this.lastPrice;
       this.set("quantity", floorTo(part(this.available.quote).div(price), this.config.step).toFixed());
@@ -108,9 +115,27 @@ export class Ticket {
     }
   }
 
+  /** What one unit costs at most, when that is known. */
+  dearest() {
+    const [price, stop] = [big(this.value("price")), this.isPair ? big(this.value("stop_limit_price")) : null];
+    return price && stop && stop.gt(price) ? stop : price;
+  }
+
+  /** Two orders of which one cancels the other: a limit that only makes, and a stop. */
+  pair() {
+    const plain = (name) => typed(this.value(name)) ?? this.value(name).trim();
+    const shared = { side: this.value("side"), quantity: plain("quantity") };
+    const limit = { ...shared, type: "LIMIT_MAKER", price: plain("price") };
+    const stop = { ...shared, type: "STOP_LOSS", stop_price: plain("stop_price") };
+    if (this.value("stop_limit_price")) Object.assign(stop, { type: "STOP_LOSS_LIMIT", time_in_force: "GTC", price: plain("stop_limit_price") });
+    const [above, below] = this.isBuy ? [stop, limit] : [limit, stop];
+    return { kind: "OCO", symbol: this.config.symbol, above, below };
+  }
+
   /** The order as the API takes it; what is not a number stays as it was typed, for the API to refuse. */
   order() {
     const plain = (name) => typed(this.value(name)) ?? this.value(name).trim();
+    if (this.isPair) return this.pair();
     const order = { symbol: this.config.symbol, side: this.value("side"), type: this.type };
     if (this.isByTotal) return { ...order, quote_quantity: plain("quote_quantity") };
     order.quantity = plain("quantity");
@@ -131,7 +156,8 @@ export class Ticket {
   }
 
   show(name, text, asset) {
-    hook(`estimate-${name}`, this.form).textContent = text === null ? "–" : `${text} ${asset}`;
+    const line = hook(`estimate-${name}`, this.form);
+    if (line) line.textContent = text === null ? "–" : `${text} ${asset}`;
   }
 
   estimateLimit() {
@@ -139,7 +165,7 @@ export class Ticket {
     const { base, quote, feeBps, makerFeeBps, baseScale, quoteScale } = this.config;
     const rate = this.type === "LIMIT_MAKER" ? makerFeeBps : feeBps;
     if (!price || !quantity) {
-      for (const name of ["total", "fee", "receive"]) this.show(name, null);
+      for (const name of ["total", "fee", "receive", "held"]) this.show(name, null);
       return;
     }
     const total = price.times(quantity);
@@ -148,7 +174,9 @@ export class Ticket {
     this.show("total", amount(total.toFixed()), quote);
     this.show("fee", amount(fee.toFixed()), asset);
     this.show("receive", amount(gross.minus(fee).toFixed()), asset);
-    if (!this.isStop) this.warnFar(price);
+    const held = this.isBuy ? this.dearest().times(quantity) : quantity;
+    this.show("held", amount(held.toFixed()), this.isBuy ? quote : base);
+    if (!this.isStop && !this.isPair) this.warnFar(price);
   }
 
   estimateMarket() {
@@ -220,15 +248,24 @@ export class Ticket {
   }
 
   refuse(error) {
-    const field = FIELDS.includes(error.field) ? this.form.elements[error.field] : null;
-    if (field?.offsetParent) this.complain(error.field, error.message);
+    const name = this.named(error.field);
+    const field = FIELDS.includes(name) ? this.form.elements[name] : null;
+    if (field?.offsetParent) this.complain(name, error.message);
     else this.complainAbove(error.message || this.texts.unknown);
+  }
+
+  /** The form's name for a field of one order of a pair. */
+  named(path) {
+    const [leg, name] = (path ?? "").split(".");
+    if (!name) return path;
+    return LEG_FIELDS[(leg === "above") === this.isBuy ? "stop" : "limit"][name];
   }
 
   /** The first number that is missing or not clear is named here, without asking anybody. */
   check() {
-    const wanted = [...(this.hasPrice ? ["price"] : []), this.isByTotal ? "quote_quantity" : "quantity"];
-    const given = ["stop_price", "trailing_delta", "iceberg_quantity"].filter((name) => this.shows(name) && this.value(name));
+    const stops = this.isPair ? ["stop_price", ...(this.isBuy ? ["stop_limit_price"] : [])] : [];
+    const wanted = [...stops, ...(this.hasPrice ? ["price"] : []), this.isByTotal ? "quote_quantity" : "quantity"];
+    const given = ["stop_price", "stop_limit_price", "trailing_delta", "iceberg_quantity"].filter((name) => this.shows(name) && this.value(name));
     const bad = [...wanted, ...given].find((name) => typed(this.value(name)) === null);
     if (!bad) return true;
     this.complain(bad, this.texts.notANumber);
@@ -237,7 +274,8 @@ export class Ticket {
   }
 
   shows(name) {
-    return name === "iceberg_quantity" ? this.hasPrice : this.isStop;
+    if (name === "stop_limit_price") return this.isPair;
+    return name === "iceberg_quantity" ? this.hasPrice && !this.isPair : this.isStop;
   }
 
   async send(event) {
@@ -251,7 +289,8 @@ export class Ticket {
     const sent = field.value;
     this.nonces.set(key, nonce);
     try {
-      const { body } = await call("POST", "/api/v1/orders/", { body: order, headers: { "Idempotency-Key": nonce } });
+      const path = order.kind ? "/api/v1/order-lists/" : "/api/v1/orders/";
+      const { body } = await call("POST", path, { body: order, headers: { "Idempotency-Key": nonce } });
       this.nonces.delete(key);
       this.onPlaced(body);
       // What was typed while the answer was on its way is the next order's.
@@ -294,7 +333,9 @@ function hookText(form, name) {
 }
 
 /** The sentence for an order's state after it was placed. */
-export function placedSentence(order, texts) {
+export function placedSentence(placed, texts) {
+  if (placed.kind && placed.status !== "REJECT" && !placed.orders.some((one) => one.status === "PENDING")) return format(texts.listPlaced, { id: placed.id });
+  const order = placed.kind ? placed.orders[0] : placed;
   const text = { FILLED: texts.filled, PENDING: texts.pending, REJECTED: texts.rejected, EXPIRED: texts.expired }[order.status];
   return format(text ?? texts.placed, { id: order.id, reason: order.reason ?? "" });
 }

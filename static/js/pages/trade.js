@@ -27,7 +27,7 @@ const clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-
 // ---------------------------------------------------------------- ticket and own rows
 const ticket = new Ticket(hook("ticket"), config, texts, {
   onPlaced: (order) => {
-    toast(placedSentence(order, texts), order.status === "REJECTED" ? "error" : "success");
+    toast(placedSentence(order, texts), ["REJECTED", "REJECT"].includes(order.status) ? "error" : "success");
     mine?.want("orders", "fills", "balances");
   },
   onUnknown: () => mine?.want("orders", "fills", "balances"),
