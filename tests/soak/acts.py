@@ -81,13 +81,16 @@ class Actor(Hand):
 
         event = self.may("hold", ask, (own.user, own.asset), own.remaining, cause=cause, cause_id=own.number)
         if event.answer == "done":
-            (self.orders if cause == "ORDER" else self.withdrawals).append(own)
+            (self.withdrawals if cause == "WITHDRAWAL" else self.orders).append(own)
         return [event]
 
     def place(self) -> list[Event]:
         market, side = self.dice.choice(MARKETS), self.dice.choice(["BUY", "SELL"])
         user, asset = self.dice.choice(self.customers), market[side == "BUY"]
-        return self.hold("ORDER", Own(self.cause_id, user, asset, self.wish(user, asset), side, market))
+        own = Own(self.cause_id, user, asset, self.wish(user, asset), side, market)
+        # Of a list either order may trade, each under its own number and from the list's one hold.
+        own.cause = self.dice.choice(["ORDER", "ORDER", "ORDER", "LIST"])
+        return self.hold(own.cause, own)
 
     def trade(self) -> list[Event]:
         order = self.pick(self.orders, is_open=True)
@@ -111,14 +114,15 @@ class Actor(Hand):
         is_last = self.dice.random() < 0.3
         posting = ledger.FillPosting(
             self.key, order.user, self.venue, order.number, order.side, base, quote, quantity, total, fee, commission,
-            asset,
+            asset, order.number if order.cause == "LIST" else None,
         )  # fmt: skip
         posted = self.post(lambda: ledger.post_fill(posting, is_last=is_last))
         order.remaining -= min(cost, order.remaining)
         if is_last:
             order.is_open, order.remaining = False, ZERO
         facts = {
-            "user": order.user, "order": order.number, "side": order.side, "base": base, "quote": quote,
+            "user": order.user, "cause": order.cause, "order": order.number, "side": order.side, "base": base,
+            "quote": quote,
             "quantity": plain(quantity), "quote_quantity": plain(total), "fee": plain(fee),
             "commission": plain(commission), "commission_asset": asset, "is_last": is_last,
         }  # fmt: skip
@@ -141,7 +145,7 @@ class Actor(Hand):
 
     def cancel(self) -> list[Event]:
         order = self.pick(self.orders)
-        return self.release("ORDER", order) if order else self.place()
+        return self.release(order.cause, order) if order else self.place()
 
     def release(self, cause: str, own: Own) -> list[Event]:
         amount = self.answered(lambda: ledger.release(cause=ledger.Cause(cause), cause_id=own.number))
@@ -149,8 +153,8 @@ class Actor(Hand):
         return [Event("release", "done", {"cause": cause, "cause_id": own.number}, {"amount": plain(amount)})]
 
     def cross(self) -> list[Event]:
-        bid = self.pick(self.orders, is_open=True, side="BUY")
-        ask = bid and self.pick(self.orders, is_open=True, side="SELL", market=bid.market)
+        bid = self.pick(self.orders, is_open=True, side="BUY", cause="ORDER")
+        ask = bid and self.pick(self.orders, is_open=True, side="SELL", market=bid.market, cause="ORDER")
         if not (bid and ask and bid.remaining and ask.remaining):
             return self.place()
         base, quote = bid.market
@@ -336,5 +340,5 @@ class Actor(Hand):
         return ledger.post(
             scope="wrong", key=self.key, kind=Transfer.Kind.FILL,
             lines=[held(order.user, order.asset, -much), system(Kind.FEES, order.asset, much)],
-            holds=[ConsumeHold(customer(order.user, order.asset), ledger.Cause.ORDER, order.number, much)],
+            holds=[ConsumeHold(customer(order.user, order.asset), ledger.Cause(order.cause), order.number, much)],
         )  # fmt: skip

@@ -126,7 +126,7 @@ class Auditor:
     def _fill(self, event: Event) -> None:
         """A trade at the venue: the hold pays first, then what is available, then the house."""
         self.transfers += 1
-        user, cause = event.facts["user"], ("ORDER", event.facts["order"])
+        user, cause = event.facts["user"], (event.facts["cause"], event.facts["order"])
         legs = [
             (event.facts["quote"], event.amount("quote_quantity")),
             (event.facts["base"], event.amount("quantity")),

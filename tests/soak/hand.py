@@ -34,7 +34,7 @@ class Surprise(Exception):
 
 @dataclass
 class Own:
-    """A hold of this hand: an order, or a withdrawal, which has no side."""
+    """A hold of this hand: an order, a list of orders, or a withdrawal, which has no side."""
 
     number: int
     user: int
@@ -43,6 +43,7 @@ class Own:
     side: str = ""
     market: tuple[str, str] = ("", "")
     is_open: bool = True
+    cause: str = "ORDER"
 
 
 @dataclass(frozen=True)
