@@ -11,7 +11,7 @@ from exchange.binance.errors import VenueError
 from exchange.gate import services as gate
 from exchange.office.decision import ReadOnly
 from orders import services
-from orders.models import FeeRule, Fill, Order, VenueOrder
+from orders.models import FeeRule, Fill, Order, OrderList, VenueOrder
 
 
 @admin.register(FeeRule)
@@ -62,6 +62,17 @@ class OrderAdmin(ReadOnly):
     list_filter = ("status", "side", "type")
     search_fields = ("user__email", "nonce", "venue_orders__client_order_id")
     list_select_related = ("user",)
+
+
+@admin.register(OrderList)
+class OrderListAdmin(ReadOnly):
+    list_display = ("id", "user", "kind", "market_id", "status", "client_order_id", "created_at")
+    list_filter = ("kind",)
+    search_fields = ("user__email", "nonce", "client_order_id")
+    list_select_related = ("user",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).prefetch_related("orders")
 
 
 @admin.register(VenueOrder)

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import services as accounts
 from accounts.models import User
 from exchange import failpoints
-from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
+from exchange.binance.errors import BAD_TIMESTAMP, NotSent, Rejected, Unknown, VenueError
 from exchange.binance.models import PlaceOrder, PlacePair, Report
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
@@ -152,7 +152,10 @@ def relay(venue_order_ids: Sequence[int]) -> None:
         reports = _send(sent)
     except Rejected as error:
         log.warning("order.rejected", order=order.pk, code=error.code)
-        reject(venue_order_ids, told(error.code, error.message))
+        if error.code == BAD_TIMESTAMP:
+            _give_up(sent, TOO_LATE)
+        else:
+            reject(venue_order_ids, told(error.code, error.message))
     except NotSent as error:
         log.warning("order.not_sent", order=order.pk, reason=error.reason)
         _give_up(sent, BUSY if error.reason == "busy" else UNAVAILABLE)
@@ -175,8 +178,8 @@ def _claimed(venue_order_ids: Sequence[int]) -> list[VenueOrder]:
 
 
 def _give_up(sent: Sequence[VenueOrder], reason: Told) -> None:
-    """Nothing has left the house. What a customer asked for just now is rejected, and may be asked for again; nobody
-    waits for an answer to what begins later: the sweep sends it anew."""
+    """Nothing has left the house, or it came too late. What was asked for just now is rejected, and may be asked for
+    again; for what begins later nobody waits: the sweep sends it anew."""
     numbers = [venue_order.pk for venue_order in sent]
     if sent[0].order.is_later:
         VenueOrder.objects.filter(pk__in=numbers, status=Status.PENDING).update(sent_at=None)

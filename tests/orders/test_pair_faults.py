@@ -7,12 +7,13 @@ from decimal import Decimal
 import pytest
 
 from accounts.models import User
+from exchange.gate import limits
 from ledger.models import Hold
 from markets.models import Market
 from orders import services
 from orders.models import OrderList
 from tests.factories import balance, fund, make_user
-from tests.orders.lists import leg, place_oco, statuses
+from tests.orders.lists import everything_holds, leg, place_oco, statuses, ticket
 from tests.orders.quiet import SYMBOL, Quiet, quiet
 
 D = Decimal
@@ -120,6 +121,32 @@ def test_a_purchase_holds_the_dearer_and_gives_back_what_the_cheaper_did_not_nee
     until(place, lambda: statuses(found) == ["EXPIRED", "FILLED"])
     assert nothing_is_left(place)
     assert balance(alice, "USDT") == (10000 - (place.last - 100) * D("0.01"), 0)
+
+
+@pytest.mark.parametrize("do", ["504 after", "reset after", "hide", "-1007 before", "429"])
+def test_a_pair_that_waited_has_one_outcome_too(alice: User, place: Quiet, do: str) -> None:
+    """What the venue did not carry out is given up when it is certain; what never left is sent anew."""
+    fund(alice, "USDT", "10000")
+    price = f"{place.last:f}"
+    buy = {"side": "BUY", "type": "LIMIT", "time_in_force": "GTC", "price": price, "quantity": "0.01"}
+    above = {"side": "SELL", "type": "LIMIT_MAKER", "price": f"{place.last + 100:f}", "quantity": "0.01"}
+    below = {"side": "SELL", "type": "STOP_LOSS", "stop_price": f"{place.last - 100:f}", "quantity": "0.01"}
+    wanted = ticket("OTOCO", working=buy, above=above, below=below)
+    found = services.place_order_list(user=alice, ticket=wanted)
+    place.trade("SELL", place.last, "0.01")
+    place.trader.door("fault", on="list", do=do, ms=300)
+    place.sweep()
+    if do == "-1007 before":
+        place.let_time_pass()
+        until(place, lambda: statuses(found) == ["FILLED", "REJECTED", "REJECTED"])
+    else:
+        limits._blocked_until = 0.0
+        until(place, lambda: statuses(found) == ["FILLED", "OPEN", "OPEN"])
+        place.trade("BUY", place.last + 100, "0.01")
+        until(place, lambda: statuses(found) == ["FILLED", "FILLED", "EXPIRED"])
+    assert len(place.executed()) == (1 if do == "-1007 before" else 2)
+    assert nothing_is_left(place) and everything_holds()
+    assert not (place.difference("BTC") or place.difference("USDT"))
 
 
 def test_markets_say_whether_they_offer_pairs(place: Quiet) -> None:

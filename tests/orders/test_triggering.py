@@ -122,6 +122,15 @@ def test_two_that_cancel_each_other_begin_in_one_call_with_one_hold(
     assert balance(buyer, "BTC") == (2, 0)
 
 
+def test_a_sale_at_the_market_is_sent_with_a_worst_price(buyer: User, venue: Venue) -> None:
+    wanted = {"side": "SELL", "type": "MARKET", "quantity": "1"}
+    found = place(buyer, pending=wanted)
+    fill(found)
+    asked = sent(venue)[1]
+    assert (asked["type"], asked["timeInForce"], asked["quantity"]) == ("LIMIT", "IOC", "0.999")
+    assert leg(found, "PENDING").protection_price == D(asked["price"])
+
+
 def test_an_order_filled_by_the_answer_itself_is_followed_at_once(buyer: User, venue: Venue) -> None:
     def answer(asked: dict[str, Any]) -> Any:
         if asked["side"] == "SELL":
@@ -279,13 +288,20 @@ def pass_time() -> None:
     VenueOrder.objects.filter(sent_at__isnull=True).update(send_by=timezone.now())
 
 
+AWAY = [
+    requests.exceptions.ConnectTimeout(),
+    error(-1021, "Timestamp for this request is outside of the recvWindow."),
+]
+
+
+@pytest.mark.parametrize("away", AWAY, ids=["no line", "late"])
 @pytest.mark.parametrize("later", [{"pending": STOP}, {"above": PROFIT, "below": STOP}])
 def test_what_never_left_is_sent_anew_under_another_name(
-    buyer: User, venue: Venue, later: dict[str, Any]
+    buyer: User, venue: Venue, later: dict[str, Any], away: Any
 ) -> None:
     found = place(buyer, **later)
     door = ORDER if "pending" in later else OCO
-    venue.on(*door, requests.exceptions.ConnectTimeout())
+    venue.on(*door, away)
     fill(found)
     assert set(statuses(found)[1:]) == {"PENDING"}
     services.follow_lists()
