@@ -254,7 +254,8 @@ class OrderRow(APIView):
         return Response(OrderOut(queries.order_of(request.user, order_id)).data)  # type: ignore[arg-type]
 
     @extend_schema(
-        responses=OrderOut, description="Asks for the order's end; the answer is its state afterwards."
+        responses=OrderOut,
+        description="Asks for the order's end, and with it for that of its list; the answer is its state afterwards.",
     )
     def delete(self, request: Request, order_id: int) -> Response:
         order = services.cancel_order(user=request.user, order_id=order_id)  # type: ignore[arg-type]

@@ -62,8 +62,10 @@ def follow_soon(list_id: int) -> None:
 def follow_lists() -> int:
     """Whatever waits for an order that has ended is begun or ended, and what never left is sent anew; gives how many
     lists were looked at."""
+    # In any order: those of a market that stands still wait on, and must not keep all others from their turn.
     unsent = queries.unsent_later_orders(timezone.now()).values_list("order__order_list", flat=True)
-    found = dict.fromkeys([*queries.lists_to_follow().values_list("pk", flat=True)[:BATCH], *unsent[:BATCH]])
+    ended = queries.lists_to_follow().values_list("pk", flat=True)
+    found = dict.fromkeys([*ended.order_by("?")[:BATCH], *unsent.order_by("?")[:BATCH]])
     for list_id in found:
         try:
             if sent := _follow(list_id):

@@ -93,3 +93,13 @@ def test_two_orders_that_end_at_once_give_their_one_hold_back_once(alice: User, 
     assert Transfer.objects.filter(kind="RELEASE").count() == PAIRS
     assert balance(alice, "BTC") == (PAIRS, 0)
     assert books.first_broken_row() == ""
+
+
+def test_one_id_of_a_list_at_once_is_one_list_and_one_call(alice: User, venue: Venue) -> None:
+    Market.objects.update(abilities=["OCO"])
+    fund(alice, "BTC", "5")
+    venue.places_pairs()
+    found = at_once(4, lambda _number: lists.place_oco(alice).pk)
+    assert (len(set(found)), Order.objects.count()) == (1, 2)
+    assert venue.count("POST", "/api/v3/orderList/oco") == 1
+    assert balance(alice, "BTC") == (4, 1)

@@ -1,6 +1,7 @@
 """What waits for another order: begun once when that is filled, with what came of it, and ended when it is not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from ledger import services as ledger
 from ledger.models import Hold
 from markets.models import Market
 from orders import services
-from orders.models import OrderList, VenueOrder
-from tests.factories import balance, publish_ticker
+from orders.models import Order, OrderList, VenueOrder
+from tests.factories import balance, make_market, publish_book, publish_ticker
 from tests.orders.lists import (
     BUY,
     PROFIT,
@@ -281,6 +282,31 @@ def test_a_market_that_stands_still_is_waited_for(oto: OrderList, venue: Venue) 
     Market.objects.update(status="TRADING")
     services.follow_lists()
     assert statuses(oto) == ["FILLED", "OPEN"]
+
+
+def test_a_market_that_stands_still_keeps_no_other_from_its_turn(
+    oto: OrderList, buyer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services.following, "BATCH", 1)
+    Market.objects.update(status="HALT")
+    fill(oto)
+    make_market("ETH", abilities=["OCO"])
+    publish_book("ETHUSDT")
+    wanted = services.ListTicket(
+        kind="OTO",
+        symbol="ETHUSDT",
+        nonce="other",
+        legs={
+            name: replace(one, symbol="ETHUSDT")
+            for name, one in ticket("OTO", working=BUY, pending=STOP).legs.items()
+        },
+    )
+    other = services.place_order_list(user=buyer, ticket=wanted)
+    Order.objects.filter(order_list=other, leg="WORKING").update(status="EXPIRED", finished_at=timezone.now())
+    ledger.release(cause=ledger.Cause.ORDER, cause_id=leg(other, "WORKING").pk)
+    for _sweep in range(100):
+        services.follow_lists()
+    assert statuses(other) == ["EXPIRED", "CANCELED"]
 
 
 # ------------------------------------------------------------------ the venue away, senders gone
