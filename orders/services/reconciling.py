@@ -11,6 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from exchange.binance.errors import CANCEL_REJECTED, NO_SUCH_ORDER, Rejected, VenueError
+from exchange.binance.models import Report
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from orders import queries, rules

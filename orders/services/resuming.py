@@ -15,8 +15,9 @@ from exchange.gate.models import VenueAccount
 from exchange.moments import milliseconds_of
 from orders import queries
 from orders.services.comparing import PAGE, is_booked
+from orders.services.following import apply_report
 from orders.services.reconciling import look_at
-from orders.services.reports import apply_report, apply_trades
+from orders.services.reports import apply_trades
 
 log = structlog.get_logger()
 # The line was open for a while before anybody noticed that it was dead, and trades are told a little later.
