@@ -21,9 +21,10 @@ from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
 from orders import queries, rules
-from orders.errors import BUSY, TOO_LATE, UNAVAILABLE, NonceReused, VenueUnreachable, told
+from orders.errors import TOO_LATE, NonceReused, VenueUnreachable
 from orders.models import Order, Status, VenueOrder
 from orders.services import events
+from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
 from orders.services.reports import apply_report
 from orders.services.tickets import Plan, Ticket, plan_of
@@ -173,12 +174,11 @@ def relay(venue_order_id: int) -> None:
             order.user_id,
             lambda rest: rest.place(_request(venue_order, order.market_id)),
         )
-    except Rejected as error:
-        log.warning("order.rejected", order=order.pk, code=error.code)
-        reject(venue_order_id, told(error.code, error.message))
-    except NotSent as error:
-        log.warning("order.not_sent", order=order.pk, reason=error.reason)
-        reject(venue_order_id, BUSY if error.reason == "busy" else UNAVAILABLE)
+    except (Rejected, NotSent) as error:
+        log.warning("order.rejected", order=order.pk, reason=str(error)[:120])
+        reason = reason_of(error, order_id=order.pk)
+        if is_certain(reason):
+            reject(venue_order_id, reason)
     except Unknown as error:
         log.warning("order.unknown", order=order.pk, reason=error.reason)
     else:

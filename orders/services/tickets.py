@@ -10,12 +10,20 @@ from decimal import Decimal
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from exchange.money import decimals, divide, floor_to_step, plain
+from exchange.money import decimals, divide, floor_to_step, plain, round_down
 from markets import queries as markets
 from markets import rules as filters
 from markets.models import Market
 from orders import rules
-from orders.errors import BadTicket, MarketClosed, NoLiquidity, NotOffered, PricesDelayed, WouldTrigger
+from orders.errors import (
+    BadTicket,
+    MarketClosed,
+    NoLiquidity,
+    NotOffered,
+    PricesDelayed,
+    TooPrecise,
+    WouldTrigger,
+)
 from orders.models import Side, Type
 from orders.services.shapes import check_shape
 
@@ -175,8 +183,9 @@ def _quantity_for(market: Market, ticket: Ticket, book: markets.PublishedBook, w
 
 
 def _check_scale(market: Market, total: Decimal | None) -> None:
-    if total is not None and decimals(total) > min(market.quote.scale, market.quote_precision):
-        raise BadTicket(_("Too many decimal places."), field="quote_quantity")
+    places = min(market.quote.scale, market.quote_precision)
+    if total is not None and decimals(total) > places:
+        raise TooPrecise(field="quote_quantity", nearest=round_down(total, places))
 
 
 def _plan(
