@@ -4,7 +4,6 @@ import uuid
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.generics import ListAPIView
@@ -14,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import CanTrade
-from exchange.api import MoneyField
+from exchange.api import MoneyField, Strict, WholeField
 from markets import queries as markets
 from markets.errors import UnknownMarket
 from orders import queries, schedule, services
@@ -29,7 +28,7 @@ KEY = OpenApiParameter(
 )
 
 
-class TicketIn(serializers.Serializer[Any]):
+class TicketIn(Strict):
     symbol = serializers.CharField(max_length=64)
     side = serializers.ChoiceField(choices=Side.choices)
     type = serializers.ChoiceField(choices=Type.choices)
@@ -38,7 +37,7 @@ class TicketIn(serializers.Serializer[Any]):
     quantity = MoneyField(required=False, allow_null=True)
     quote_quantity = MoneyField(required=False, allow_null=True)
     stop_price = MoneyField(required=False, allow_null=True)
-    trailing_delta = serializers.IntegerField(
+    trailing_delta = WholeField(
         required=False, allow_null=True, help_text="Basis points from the best price since, a whole number."
     )
     iceberg_quantity = MoneyField(
@@ -88,15 +87,9 @@ class FillOut(serializers.ModelSerializer[Fill]):
         ]  # fmt: skip
 
 
-class Narrowed(serializers.Serializer[Any]):
+class Narrowed(Strict):
     symbol = serializers.CharField(max_length=64, required=False)
     side = serializers.ChoiceField(choices=Side.choices, required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """A name that is none would cancel more than was meant."""
-        for name in set(self.initial_data) - set(self.fields):
-            raise serializers.ValidationError({name: _("There is no such parameter.")})
-        return attrs
 
     def validate_symbol(self, symbol: str) -> str:
         """Orders of a market that is listed no more can be canceled like any other."""
@@ -190,7 +183,7 @@ class Orders(ListAPIView[Order]):
         description="Asks for the end of all open orders, or of those of one market or side; tells how many they are.",
     )
     def delete(self, request: Request) -> Response:
-        form = Narrowed(data=request.query_params.dict())
+        form = Narrowed(data=request.query_params)
         form.is_valid(raise_exception=True)
         asked = services.cancel_orders(user=request.user, **form.validated_data)  # type: ignore[arg-type]
         return Response(Canceling({"asked": asked}).data, status=status.HTTP_202_ACCEPTED)
