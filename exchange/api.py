@@ -152,7 +152,7 @@ class WholeField(serializers.IntegerField):
         return int(super().to_internal_value(data))
 
 
-class Strict(serializers.Serializer[Any]):
+class StrictSerializer(serializers.Serializer[Any]):
     """Takes what it knows, each name once: what is passed over in silence would mean something else than was meant."""
 
     def to_internal_value(self, data: Any) -> Any:

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import CanTrade
-from exchange.api import MoneyField, Strict, WholeField
+from exchange.api import MoneyField, StrictSerializer, WholeField
 from markets import queries as markets
 from markets.errors import UnknownMarket
 from orders import queries, schedule, services
@@ -28,7 +28,7 @@ KEY = OpenApiParameter(
 )
 
 
-class TicketIn(Strict):
+class TicketIn(StrictSerializer):
     symbol = serializers.CharField(max_length=64)
     side = serializers.ChoiceField(choices=Side.choices)
     type = serializers.ChoiceField(choices=Type.choices)
@@ -48,6 +48,12 @@ class TicketIn(Strict):
     )
 
 
+class ReplacementIn(StrictSerializer):
+    price = MoneyField(required=False, help_text="Left out: as it is.")
+    quantity = MoneyField(required=False, help_text="Of the new order; left out: what has not traded.")
+    client_order_id = serializers.CharField(max_length=64, required=False)
+
+
 class OrderOut(serializers.ModelSerializer[Order]):
     client_order_id = serializers.CharField(source="nonce")
     symbol = serializers.CharField(source="market_id")
@@ -58,13 +64,14 @@ class OrderOut(serializers.ModelSerializer[Order]):
     iceberg_quantity = MoneyField()
     cumulative_quantity = MoneyField()
     cumulative_quote = MoneyField()
+    replaces = serializers.IntegerField(source="replaces_id", help_text="The order whose place it takes.")
 
     class Meta:
         model = Order
         fields = [
             "id", "client_order_id", "symbol", "side", "type", "time_in_force", "status", "reason_code", "reason",
             "price", "quantity", "quote_quantity", "stop_price", "trailing_delta", "iceberg_quantity",
-            "cumulative_quantity", "cumulative_quote", "fee_bps", "maker_fee_bps",
+            "cumulative_quantity", "cumulative_quote", "fee_bps", "maker_fee_bps", "replaces",
             "cancel_requested_at", "created_at", "updated_at", "finished_at",
         ]  # fmt: skip
 
@@ -87,7 +94,7 @@ class FillOut(serializers.ModelSerializer[Fill]):
         ]  # fmt: skip
 
 
-class Narrowed(Strict):
+class Narrowed(StrictSerializer):
     symbol = serializers.CharField(max_length=64, required=False)
     side = serializers.ChoiceField(choices=Side.choices, required=False)
 
@@ -140,8 +147,12 @@ def ticket_of(request: Request) -> services.Ticket:
     form = TicketIn(data=request.data)
     form.is_valid(raise_exception=True)
     found = dict(form.validated_data)
-    key = found.pop("client_order_id", "") or request.headers.get("Idempotency-Key", "")
-    return services.Ticket(**{"time_in_force": "", **found}, nonce=key or uuid.uuid4().hex)
+    nonce = nonce_of(request, found.pop("client_order_id", ""))
+    return services.Ticket(**{"time_in_force": "", **found}, nonce=nonce)
+
+
+def nonce_of(request: Request, said: str) -> str:
+    return said or request.headers.get("Idempotency-Key", "") or uuid.uuid4().hex
 
 
 def code_of(order: Order) -> int:
@@ -202,6 +213,24 @@ class OrderRow(APIView):
     def delete(self, request: Request, order_id: int) -> Response:
         order = services.cancel_order(user=request.user, order_id=order_id)  # type: ignore[arg-type]
         return Response(OrderOut(order).data)
+
+
+class Replace(APIView):
+    permission_classes = [IsAuthenticated, CanTrade]
+
+    @extend_schema(
+        request=ReplacementIn,
+        responses={201: OrderOut, 202: OrderOut},
+        parameters=[KEY],
+        description="A new order takes the place of the open one; it is REJECTED when that ended meanwhile.",
+    )
+    def post(self, request: Request, order_id: int) -> Response:
+        form = ReplacementIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        found = dict(form.validated_data)
+        nonce = nonce_of(request, found.pop("client_order_id", ""))
+        order = services.replace_order(user=request.user, order_id=order_id, nonce=nonce, **found)  # type: ignore[arg-type]
+        return Response(OrderOut(order).data, status=code_of(order))
 
 
 class Preview(APIView):

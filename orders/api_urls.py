@@ -8,6 +8,7 @@ urlpatterns = [
     path("orders/", api.Orders.as_view()),
     path("orders/preview/", api.Preview.as_view()),
     path("orders/<int:order_id>/", api.OrderRow.as_view()),
+    path("orders/<int:order_id>/replace/", api.Replace.as_view()),
     path("fills/", api.Fills.as_view()),
     path("fees/", api.Fees.as_view()),
 ]

@@ -78,6 +78,21 @@ class OrderIsClosed(Conflict):
     message = _("This order is already closed.")
 
 
+class ChangeUnderWay(Conflict):
+    code = "change_under_way"
+    message = _("This order is being placed, changed or canceled just now; look at it again in a moment.")
+
+
+class OrderMoved(Conflict):
+    code = "order_moved"
+    message = _("The order has moved on meanwhile; look at it again.")
+
+
+class NothingChanges(DomainError):
+    code = "no_change"
+    message = _("Nothing would change.")
+
+
 class VenueUnreachable(Unavailable):
     code = "venue_unreachable"
     message = _("The market cannot be reached at the moment; nothing was placed. Please try again.")
@@ -110,7 +125,7 @@ CHECKING = Told("checking", _("What became of the order is being checked; nothin
 TOO_LATE = Told("too_late", _("The order could not be sent in time; nothing was placed. Please try again."))
 NEVER_ARRIVED = Told("never_arrived", _("The order did not reach the market; nothing was executed."))
 _CLOSED = Told("market_closed", _("This market takes no new orders at the moment."))
-_ENDED = Told("order_is_closed", _("The order was filled or ended meanwhile."))
+ENDED = Told("order_is_closed", _("The order was filled or ended meanwhile; nothing was changed."))
 _EMPTY = Told("no_liquidity", _("There is nobody on the other side of the book right now."))
 _NO_MARKET = Told("unknown_market", _("This market is not known at the venue."))
 _NOT_OFFERED = Told("not_offered", _("This market does not offer that kind of order."))
@@ -143,16 +158,16 @@ _BY_TEXT = {
     "Order amend (quantity increase) is not supported": Told(
         "only_less", _("The amount of an order can only become smaller.")
     ),
-    "The requested action would change no state; rejecting": Told("no_change", _("Nothing would change.")),
+    "The requested action would change no state; rejecting": Told(
+        NothingChanges.code, NothingChanges.message
+    ),
     "Order cancel-replace is not supported for this symbol": Told(
         "not_offered", _("An order cannot be changed in this market; cancel it and place another.")
     ),
-    "Order was not canceled due to cancel restrictions": Told(
-        "order_moved", _("The order has moved on meanwhile; look at it again.")
-    ),
+    "Order was not canceled due to cancel restrictions": Told(OrderMoved.code, OrderMoved.message),
     "The relationship of the prices for the orders is not correct": _WRONG_SIDES,
     "Unsupported order combination": _ODD,
-    "Unknown order sent": _ENDED,
+    "Unknown order sent": ENDED,
     # The order with this id is open there: it is ours, for an id is used once.
     "Duplicate order sent": CHECKING,
     **dict.fromkeys(
@@ -229,7 +244,7 @@ _BY_CODE = {
     **dict.fromkeys((-1158, -1222, -1223), _NOT_OFFERED),
     -1160: Told("bad_combination", _("Only an order that is good till canceled can hide a part of itself.")),
     **dict.fromkeys((-1165, -1166, -1168, -1196, -1197, -1198, -1199), _WRONG_SIDES),
-    **dict.fromkeys((-2011, -2013, -2022, -2026), _ENDED),
+    **dict.fromkeys((-2011, -2013, -2022, -2026), ENDED),
     -2021: Told("replaced_in_part", _("The old order is canceled, and the new one could not be placed.")),
     -2038: Told("cannot_amend", _("The market did not change this order.")),
     -2043: Told("prices_delayed", _("The market has no reference price at the moment.")),

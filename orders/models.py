@@ -100,6 +100,12 @@ class Order(models.Model):
         max_length=64, help_text=_("The customer's own id: unique for ever, a repeat is harmless.")
     )
     request_hash = models.CharField(max_length=64)
+    replaces = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="replacements", help_text=_("Whose place it takes.")
+    )
+    extra_hold = amount_field(
+        null=True, help_text=_("Held besides, while the hold of the order it replaces is to become its own.")
+    )
     market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+")
     side = models.CharField(max_length=4, choices=Side)
     type = models.CharField(max_length=20, choices=Type)
@@ -142,6 +148,11 @@ class Order(models.Model):
                 condition=~Q(type__in=["STOP_LOSS", "TAKE_PROFIT"]) | Q(side="SELL"),
                 name="bought_only_up_to_a_limit",
             ),
+            models.CheckConstraint(
+                condition=Q(extra_hold__isnull=True)
+                | Q(extra_hold__gte=0, replaces__isnull=False, finished_at__isnull=True),
+                name="takes_a_hold_over_from_another",
+            ),
         ]
         indexes = [
             models.Index(fields=["user", "-id"]),
@@ -158,6 +169,10 @@ class Order(models.Model):
     @property
     def is_final(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def paid_asset_id(self) -> str:
+        return self.market.quote_id if self.side == Side.BUY else self.market.base_id
 
 
 class VenueOrder(models.Model):

@@ -158,9 +158,21 @@ def has_unnumbered_order(venue_account_id: int, symbol: str) -> bool:
 
 def holding_orders() -> Iterator[tuple[int, int, str]]:
     """Order, customer and asset of every order that something must be held for, by number; read bit by bit."""
-    asset = Case(When(side=Side.BUY, then=F("market__quote_id")), default=F("market__base_id"))
-    unfinished = Order.objects.filter(finished_at__isnull=True).exclude(status__in=FINAL).order_by("id")
-    return unfinished.values_list("id", "user_id", asset).iterator()
+    found = _holding().filter(extra_hold__isnull=True).order_by("id")
+    return found.values_list("id", "user_id", _PAID_ASSET).iterator()
+
+
+def holding_changes() -> Iterator[tuple[int, int, str]]:
+    """The same of every order for which more is held than for the one whose place it takes."""
+    found = _holding().filter(extra_hold__gt=0).order_by("id")
+    return found.values_list("id", "user_id", _PAID_ASSET).iterator()
+
+
+_PAID_ASSET = Case(When(side=Side.BUY, then=F("market__quote_id")), default=F("market__base_id"))
+
+
+def _holding() -> QuerySet[Order]:
+    return Order.objects.filter(finished_at__isnull=True).exclude(status__in=FINAL)
 
 
 def find(text: str, number: int | None = None) -> QuerySet[Order]:

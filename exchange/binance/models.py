@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from exchange.binance.errors import VenueError, of_code
+
 Wire = Mapping[str, Any]
 Levels = tuple[tuple[str, str], ...]
 
@@ -364,6 +366,30 @@ class PlaceOrder:
     stop_price: Decimal | None = None
     trailing_delta: int | None = None
     iceberg_quantity: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Halves:
+    """What became of each half of a cancel-replace; `placed` is None when the new order was not attempted."""
+
+    canceled: Report | VenueError
+    placed: Report | VenueError | None
+
+    @classmethod
+    def from_wire(cls, body: Wire) -> "Halves":
+        canceled = _half(body["cancelResult"], body["cancelResponse"])
+        placed = _half(body["newOrderResult"], body["newOrderResponse"])
+        assert canceled is not None, "a cancel is always attempted"
+        return cls(canceled, placed)
+
+
+def _half(result: str, body: Wire | None) -> Report | VenueError | None:
+    if result == "NOT_ATTEMPTED":
+        return None
+    if result == "SUCCESS" and body is not None:
+        return Report.from_answer(body)
+    found = body or {}
+    return of_code(int(found.get("code", 0)), str(found.get("msg", "")))
 
 
 @dataclass(frozen=True)

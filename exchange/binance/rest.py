@@ -12,6 +12,7 @@ from exchange.binance.models import (
     DayTicker,
     DepthSnapshot,
     ExchangeInfo,
+    Halves,
     Kline,
     MyTrade,
     PlaceOrder,
@@ -112,24 +113,23 @@ class Rest:
     # ------------------------------------------------------------------ orders
     def place(self, order: PlaceOrder) -> Report:
         """Sent once, with the timestamp it carries; weight 1, one order of the account's limit."""
-        optional = {
-            "timeInForce": order.time_in_force,
-            "price": _plain(order.price),
-            "quantity": _plain(order.quantity),
-            "quoteOrderQty": _plain(order.quote_quantity),
-            "stopPrice": _plain(order.stop_price),
-            "trailingDelta": str(order.trailing_delta or ""),
-            "icebergQty": _plain(order.iceberg_quantity),
-        }
-        pairs: Pairs = [("symbol", order.symbol), ("side", order.side), ("type", order.type)]
-        pairs += [(name, value) for name, value in optional.items() if value]
-        pairs += [
-            ("newClientOrderId", order.client_order_id),
-            ("newOrderRespType", "FULL"),
-            ("recvWindow", str(order.recv_window_ms)),
-            ("timestamp", str(order.timestamp_ms)),
-        ]
-        return Report.from_answer(self._send("POST", self._base + "/api/v3/order", pairs))
+        return Report.from_answer(self._send("POST", self._base + "/api/v3/order", _of_order(order)))
+
+    def cancel_replace(self, order: PlaceOrder, replaced: str, *, only_unfilled: bool) -> Halves:
+        """The order takes the place of the one with that client order id, or nothing of it is placed; weight 1.
+
+        Sent once. With `only_unfilled` an order that has traded is not canceled. Raises Rejected when the venue
+        refused it before either half.
+        """
+        pairs: Pairs = [("cancelReplaceMode", "STOP_ON_FAILURE"), ("cancelOrigClientOrderId", replaced)]
+        pairs += [("cancelRestrictions", "ONLY_NEW")] if only_unfilled else []
+        url = self._base + "/api/v3/order/cancelReplace"
+        try:
+            return Halves.from_wire(self._send("POST", url, [*pairs, *_of_order(order)]))
+        except Rejected as error:
+            if error.halves is None:
+                raise
+            return Halves.from_wire(error.halves)
 
     def cancel(self, symbol: str, client_order_id: str) -> Report:
         """Weight 1; raises Rejected -2011 when the venue knows no such open order."""
@@ -293,6 +293,28 @@ class Rest:
         assert self._key is not None, "a signed call needs a key"
         url = f"{url}?{signed_query(pairs, self._key)}"
         return self._transport.send(method, url, api_key=self._key.api_key, writes=writes)
+
+
+def _of_order(order: PlaceOrder) -> Pairs:
+    """A new order as it is sent."""
+    optional = {
+        "timeInForce": order.time_in_force,
+        "price": _plain(order.price),
+        "quantity": _plain(order.quantity),
+        "quoteOrderQty": _plain(order.quote_quantity),
+        "stopPrice": _plain(order.stop_price),
+        "trailingDelta": str(order.trailing_delta or ""),
+        "icebergQty": _plain(order.iceberg_quantity),
+    }
+    pairs: Pairs = [("symbol", order.symbol), ("side", order.side), ("type", order.type)]
+    pairs += [(name, value) for name, value in optional.items() if value]
+    return [
+        *pairs,
+        ("newClientOrderId", order.client_order_id),
+        ("newOrderRespType", "FULL"),
+        ("recvWindow", str(order.recv_window_ms)),
+        ("timestamp", str(order.timestamp_ms)),
+    ]
 
 
 def _plain(amount: Decimal | None) -> str:

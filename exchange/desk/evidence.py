@@ -36,7 +36,8 @@ def verdict(exported: Iterable[SealLine]) -> Verdict:
 def _broken(exported: Iterable[SealLine], now: datetime) -> Iterator[str]:
     yield from books.broken_laws()
     yield from books.broken_causes()
-    yield from stray_holds(books.held_for(Cause.ORDER), orders.holding_orders())
+    yield from stray_holds("order", books.held_for(Cause.ORDER), orders.holding_orders())
+    yield from stray_holds("the change of order", books.held_for(Cause.CHANGE), orders.holding_changes())
     yield from books.broken_links()
     yield from books.broken_snapshots()
     if broken := books.differing_export(exported):
@@ -45,21 +46,21 @@ def _broken(exported: Iterable[SealLine], now: datetime) -> Iterator[str]:
         yield broken
 
 
-def stray_holds(held: Iterator[Claim], wanted: Iterator[Claim]) -> Iterator[str]:
+def stray_holds(what: str, held: Iterator[Claim], wanted: Iterator[Claim]) -> Iterator[str]:
     """Where open holds and unfinished orders, both by the order's number, differ; in words."""
     hold, order = next(held, None), next(wanted, None)
     while hold or order:
         if order is None or (hold and hold[0] < order[0]):
             assert hold
-            yield f"{hold[2]} of customer {hold[1]} is held for order {hold[0]}, which needs nothing"
+            yield f"{hold[2]} of customer {hold[1]} is held for {what} {hold[0]}, which needs nothing"
             hold = next(held, None)
         elif hold is None or order[0] < hold[0]:
-            yield f"order {order[0]} of customer {order[1]} is not finished, and no {order[2]} is held for it"
+            yield f"{what} {order[0]} of customer {order[1]} is not finished, and no {order[2]} is held for it"
             order = next(wanted, None)
         else:
             if hold != order:
                 yield (
-                    f"for order {order[0]} {order[2]} of customer {order[1]} should be held, "
+                    f"for {what} {order[0]} {order[2]} of customer {order[1]} should be held, "
                     f"and {hold[2]} of customer {hold[1]} is"
                 )
             hold, order = next(held, None), next(wanted, None)

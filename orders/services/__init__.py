@@ -6,6 +6,7 @@ from orders.services.fees import begin_fee_rule, count_volumes, end_fee_rule
 from orders.services.placing import place_order
 from orders.services.previewing import Preview, preview
 from orders.services.reconciling import reconcile, reconcile_open, resolve_pending
+from orders.services.replacing import replace_order
 from orders.services.reports import apply_report, apply_trades
 from orders.services.tickets import Plan, Ticket
 
@@ -25,5 +26,6 @@ __all__ = [
     "preview",
     "reconcile",
     "reconcile_open",
+    "replace_order",
     "resolve_pending",
 ]

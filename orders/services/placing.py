@@ -1,6 +1,7 @@
 """Placing an order: one transaction records and holds, plain code after it relays, once."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
@@ -20,12 +21,12 @@ from exchange.gate import services as gate
 from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
-from orders import queries, rules
 from orders.errors import TOO_LATE, NonceReused, VenueUnreachable
 from orders.models import Order, Status, VenueOrder
 from orders.services import events
 from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
+from orders.services.recording import new_order, new_venue_order
 from orders.services.reports import apply_report
 from orders.services.tickets import Plan, Ticket, plan_of
 
@@ -41,22 +42,23 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     what tickets, accounts and the ledger refuse, and VenueUnreachable; nothing is held then.
     """
     if first := Order.objects.filter(user=user, nonce=ticket.nonce).first():
-        return _answered(_same(first, ticket))
+        return answered(same(first, ticket))
     accounts.require_can_trade(user)
     market = markets.market(ticket.symbol)
     ledger.require_asset_open(market.base_id, market.quote_id)
     plan = plan_of(market, ticket)
-    _know_the_time()
+    know_the_time()
     order, venue_order = _record(user, market, ticket, plan)
     if venue_order is None:
-        return _answered(order)
+        return answered(order)
     failpoints.hit("order.held")
-    _relay_and_wait(venue_order.pk)
+    relay_and_wait(venue_order.pk, relay)
     order.refresh_from_db()
     return order
 
 
-def _know_the_time() -> None:
+def know_the_time() -> None:
+    """The venue's time is known before anything is signed; VenueUnreachable otherwise."""
     try:
         gate.measure_clock()
     except VenueError as error:
@@ -66,46 +68,12 @@ def _know_the_time() -> None:
 @transaction_with_retry
 def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Order, VenueOrder | None]:
     """Nonce, order, what will be sent with its signed timestamp, and the hold: all or nothing."""
-    rate = queries.rate_of(user, market)
     try:
         with transaction.atomic():
-            order = Order.objects.create(
-                user=user,
-                nonce=ticket.nonce,
-                request_hash=ticket.request_hash,
-                market=market,
-                side=ticket.side,
-                type=ticket.type,
-                time_in_force=ticket.time_in_force,
-                price=ticket.price,
-                quantity=ticket.quantity,
-                quote_quantity=ticket.quote_quantity,
-                stop_price=ticket.stop_price,
-                trailing_delta=ticket.trailing_delta,
-                iceberg_quantity=ticket.iceberg_quantity,
-                protection_price=plan.protection_price,
-                fee_bps=rate.taker_bps,
-                maker_fee_bps=rate.maker_bps,
-                fee_rule_id=rate.rule_id,
-            )
+            order = new_order(user, market, ticket, plan)
     except IntegrityError:
-        return _same(Order.objects.get(user=user, nonce=ticket.nonce), ticket), None
-    venue_order = VenueOrder.objects.create(
-        order=order,
-        venue_account=gate.primary_account(),
-        client_order_id=rules.new_client_order_id(),
-        type=plan.type,
-        time_in_force=plan.time_in_force,
-        price=plan.price,
-        quantity=plan.quantity,
-        quote_quantity=plan.quote_quantity,
-        stop_price=ticket.stop_price,
-        trailing_delta=ticket.trailing_delta,
-        iceberg_quantity=ticket.iceberg_quantity,
-        timestamp_ms=gate.clock().now_ms(),
-        recv_window_ms=settings.RECV_WINDOW_MS,
-        send_by=timezone.now() + timedelta(milliseconds=settings.ORDER_SEND_BY_MS),
-    )
+        return same(Order.objects.get(user=user, nonce=ticket.nonce), ticket), None
+    venue_order = new_venue_order(order, plan)
     ledger.hold(
         user_id=user.pk,
         asset=plan.hold_asset,
@@ -117,7 +85,7 @@ def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Ord
     return order, venue_order
 
 
-def _answered(order: Order) -> Order:
+def answered(order: Order) -> Order:
     """The order as it is when its first request is answered: a repeat gives the same answer, and waits no longer."""
     until = order.created_at + timedelta(milliseconds=settings.ORDER_WAIT_MS)
     while order.status == Status.PENDING and timezone.now() < until:
@@ -126,7 +94,8 @@ def _answered(order: Order) -> Order:
     return order
 
 
-def _same(first: Order, ticket: Ticket) -> Order:
+def same(first: Order, ticket: Ticket) -> Order:
+    """The first order under the nonce; NonceReused when this one is another."""
     if first.request_hash != ticket.request_hash:
         raise NonceReused(field="client_order_id")
     return first
@@ -138,21 +107,21 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=settings.RELAY_THREADS, thread_name_prefix="relay")
 
 
-def _relay_and_wait(venue_order_id: int) -> None:
+def relay_and_wait(venue_order_id: int, send: Callable[[int], None]) -> None:
     """The answer is awaited for a moment; a slower one is applied all the same, after the request has been answered."""
     if settings.RELAY_THREADS == 0:
-        relay(venue_order_id)
+        send(venue_order_id)
         return
     try:
-        gate.answer_within_a_moment(_threads().submit(_relay_in_thread, venue_order_id))
+        gate.answer_within_a_moment(_threads().submit(_relay_in_thread, venue_order_id, send))
     except Unknown as error:
         log.info("order.slow", venue_order=venue_order_id, reason=error.reason)
 
 
-def _relay_in_thread(venue_order_id: int) -> None:
+def _relay_in_thread(venue_order_id: int, send: Callable[[int], None]) -> None:
     close_old_connections()
     try:
-        relay(venue_order_id)
+        send(venue_order_id)
     except Exception:  # the row stays PENDING and the sweep asks the venue
         log.exception("order.relay_failed", venue_order=venue_order_id)
     finally:
@@ -172,7 +141,7 @@ def relay(venue_order_id: int) -> None:
             venue_order.venue_account,
             gate.Kind.PLACE,
             order.user_id,
-            lambda rest: rest.place(_request(venue_order, order.market_id)),
+            lambda rest: rest.place(request_of(venue_order, order.market_id)),
         )
     except (Rejected, NotSent) as error:
         log.warning("order.rejected", order=order.pk, reason=str(error)[:120])
@@ -186,7 +155,8 @@ def relay(venue_order_id: int) -> None:
         apply_report(venue_account=venue_order.venue_account, report=report, source="answer")
 
 
-def _request(venue_order: VenueOrder, symbol: str) -> PlaceOrder:
+def request_of(venue_order: VenueOrder, symbol: str) -> PlaceOrder:
+    """What is sent, with the time that was stored with the hold."""
     return PlaceOrder(
         symbol=symbol,
         side=venue_order.order.side,

@@ -45,6 +45,7 @@ class Ticket:
     stop_price: Decimal | None = None
     trailing_delta: int | None = None
     iceberg_quantity: Decimal | None = None
+    replaces: int | None = None
 
     @property
     def request_hash(self) -> str:
@@ -55,6 +56,7 @@ class Ticket:
             "stop_price": self.stop_price,
             "trailing_delta": self.trailing_delta,
             "iceberg_quantity": self.iceberg_quantity,
+            "replaces": self.replaces,
         }
         body += [f"{name}={plain(Decimal(value))}" for name, value in more.items() if value is not None]
         return hashlib.sha256(json.dumps(body).encode()).hexdigest()
