@@ -54,6 +54,10 @@ class ReplacementIn(StrictSerializer):
     client_order_id = serializers.CharField(max_length=64, required=False)
 
 
+class AmendIn(StrictSerializer):
+    quantity = MoneyField(help_text="Of the whole order, what has been filled included; only less than now.")
+
+
 class OrderOut(serializers.ModelSerializer[Order]):
     client_order_id = serializers.CharField(source="nonce")
     symbol = serializers.CharField(source="market_id")
@@ -64,14 +68,15 @@ class OrderOut(serializers.ModelSerializer[Order]):
     iceberg_quantity = MoneyField()
     cumulative_quantity = MoneyField()
     cumulative_quote = MoneyField()
+    original_quantity = MoneyField()
     replaces = serializers.IntegerField(source="replaces_id", help_text="The order whose place it takes.")
 
     class Meta:
         model = Order
         fields = [
             "id", "client_order_id", "symbol", "side", "type", "time_in_force", "status", "reason_code", "reason",
-            "price", "quantity", "quote_quantity", "stop_price", "trailing_delta", "iceberg_quantity",
-            "cumulative_quantity", "cumulative_quote", "fee_bps", "maker_fee_bps", "replaces",
+            "price", "quantity", "original_quantity", "quote_quantity", "stop_price", "trailing_delta",
+            "iceberg_quantity", "cumulative_quantity", "cumulative_quote", "fee_bps", "maker_fee_bps", "replaces",
             "cancel_requested_at", "created_at", "updated_at", "finished_at",
         ]  # fmt: skip
 
@@ -206,6 +211,18 @@ class OrderRow(APIView):
     @extend_schema(responses=OrderOut)
     def get(self, request: Request, order_id: int) -> Response:
         return Response(OrderOut(queries.order_of(request.user, order_id)).data)  # type: ignore[arg-type]
+
+    @extend_schema(
+        request=AmendIn,
+        responses={200: OrderOut, 202: OrderOut},
+        description="Makes an open order smaller; it keeps its place. 202: the venue has not answered yet.",
+    )
+    def patch(self, request: Request, order_id: int) -> Response:
+        form = AmendIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        order = services.amend_order(user=request.user, order_id=order_id, **form.validated_data)  # type: ignore[arg-type]
+        is_done = order.quantity == form.validated_data["quantity"]
+        return Response(OrderOut(order).data, status=200 if is_done else 202)
 
     @extend_schema(
         responses=OrderOut, description="Asks for the order's end; the answer is its state afterwards."

@@ -93,6 +93,42 @@ class NothingChanges(DomainError):
     message = _("Nothing would change.")
 
 
+class OnlyLess(DomainError):
+    code = "only_less"
+    message = _("The amount of an order can only become smaller; it is %(nearest)s.")
+
+    def __init__(self, *, nearest: Decimal) -> None:
+        self.nearest = plain(nearest)
+        super().__init__(field="quantity", nearest=self.nearest)
+
+
+class AlreadyFilled(DomainError):
+    code = "already_filled"
+    message = _("%(filled)s has been filled already; cancel the order to keep it at that.")
+
+    def __init__(self, *, filled: Decimal, nearest: Decimal) -> None:
+        self.nearest = plain(nearest)
+        super().__init__(field="quantity", filled=plain(filled))
+
+
+class AmendedTooOften(Conflict):
+    code = "amended_too_often"
+    message = _("This order can no longer be changed.")
+
+
+class NotChanged(Conflict):
+    """The venue's refusal to change an order, in our words."""
+
+    def __init__(self, code: str, sentence: Text) -> None:
+        self.code = code
+        super().__init__(sentence)
+
+
+class TryChangeAgain(Unavailable):
+    code = "try_again"
+    message = _("The order could not be changed just now. Please try again.")
+
+
 class VenueUnreachable(Unavailable):
     code = "venue_unreachable"
     message = _("The market cannot be reached at the moment; nothing was placed. Please try again.")
@@ -156,7 +192,7 @@ _BY_TEXT = {
         "not_offered", _("The amount of an order cannot be reduced in this market.")
     ),
     "Order amend (quantity increase) is not supported": Told(
-        "only_less", _("The amount of an order can only become smaller.")
+        OnlyLess.code, _("The amount of an order can only become smaller.")
     ),
     "The requested action would change no state; rejecting": Told(
         NothingChanges.code, NothingChanges.message
@@ -222,7 +258,7 @@ _BY_FILTER = {
     "NOTIONAL": Told("notional", _("The order's value is outside this market's limits.")),
     "ICEBERG_PARTS": Told("iceberg_parts", _("The visible part is too small for so large an order.")),
     "TRAILING_DELTA": Told("trailing_delta", _("The trailing distance is outside this market's limits.")),
-    "MAX_NUM_ORDER_AMENDS": Told("amended_too_often", _("This order can no longer be changed.")),
+    "MAX_NUM_ORDER_AMENDS": Told(AmendedTooOften.code, AmendedTooOften.message),
 }
 # What the whole account of the house has open or owns; no customer can know.
 _HOUSE_FILTERS = ("MAX_NUM_", "EXCHANGE_MAX_", "MAX_POSITION", "MAX_ASSET")

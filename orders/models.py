@@ -112,6 +112,8 @@ class Order(models.Model):
     time_in_force = models.CharField(max_length=3, choices=TimeInForce, blank=True)
     price = amount_field(null=True)
     quantity = amount_field(null=True)
+    original_quantity = amount_field(null=True, help_text=_("Before it was made smaller."))
+    amends = models.PositiveSmallIntegerField(default=0)
     quote_quantity = amount_field(null=True)
     stop_price = amount_field(null=True)
     trailing_delta = models.PositiveIntegerField(

@@ -303,6 +303,19 @@ class Report:
         )
 
     @classmethod
+    def from_amend(cls, body: Wire) -> "Report":
+        """The answer to amending an order, which has names of its own for amounts; the order's id stays the same."""
+        found = body["amendedOrder"]
+        return cls.from_answer(
+            {
+                **found,
+                "transactTime": body["transactTime"],
+                "origQty": found["qty"],
+                "cummulativeQuoteQty": found["cumulativeQuoteQty"],
+            }
+        )
+
+    @classmethod
     def from_event(cls, event: Wire) -> "Report":
         """An executionReport; on cancels the order's own id is in `C`."""
         fills = (TradeFill.from_event(event),) if event["x"] == "TRADE" else ()

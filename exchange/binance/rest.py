@@ -136,6 +136,14 @@ class Rest:
         pairs = [("symbol", symbol), ("origClientOrderId", client_order_id)]
         return Report.from_answer(self._send("DELETE", self._base + "/api/v3/order", self._stamped(pairs)))
 
+    def amend(self, symbol: str, client_order_id: str, quantity: Decimal) -> Report:
+        """The order is smaller from now on, and keeps its place and its id. Weight 4; sent once."""
+        pairs = [("symbol", symbol), ("origClientOrderId", client_order_id), ("newQty", _plain(quantity))]
+        # Without this the venue would give it a new id, by which nobody here knows it.
+        pairs.append(("newClientOrderId", client_order_id))
+        url = self._base + "/api/v3/order/amend/keepPriority"
+        return Report.from_amend(self._send("PUT", url, self._stamped(pairs)))
+
     def order(self, symbol: str, client_order_id: str) -> Report:
         """Weight 4; raises Rejected -2013 when the venue knows no such order (yet)."""
         pairs = [("symbol", symbol), ("origClientOrderId", client_order_id)]

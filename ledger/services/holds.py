@@ -6,6 +6,7 @@ from uuid import uuid4
 
 from django.db import connection
 
+from exchange.money import plain
 from ledger.models import Hold, Transfer
 from ledger.services.posting import (
     ConsumeHold,
@@ -48,7 +49,7 @@ def release(*, cause: Hold.Cause, cause_id: int) -> Decimal:
 
 
 def reduce_hold(
-    *, user_id: int, asset: str, amount: Decimal, cause: Hold.Cause, cause_id: int, to: str
+    *, user_id: int, asset: str, amount: Decimal, cause: Hold.Cause, cause_id: int, to: Decimal
 ) -> None:
     """So much less is held for the cause, once for each size that it is reduced to; never more than it still holds."""
     found = lock_hold(cause, cause_id)
@@ -57,12 +58,12 @@ def reduce_hold(
         return
     post(
         scope="reduce",
-        key=f"{cause}:{cause_id}:{to}",
+        key=f"{cause}:{cause_id}:{plain(to)}",
         kind=Transfer.Kind.RELEASE,
         reference=f"{cause}:{cause_id}",
         lines=[held(user_id, asset, -amount), available(user_id, asset, amount)],
         holds=[ConsumeHold(customer(user_id, asset), cause, cause_id, amount)],
-        facts=[str(cause), cause_id, to],
+        facts=[str(cause), cause_id, plain(to)],
     )
 
 

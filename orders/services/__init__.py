@@ -1,5 +1,6 @@
 """Placing, canceling and following orders. The only writer of orders."""
 
+from orders.services.amending import amend_order
 from orders.services.canceling import cancel_order, cancel_orders
 from orders.services.comparing import compare_trades
 from orders.services.fees import begin_fee_rule, count_volumes, end_fee_rule
@@ -14,6 +15,7 @@ __all__ = [
     "Plan",
     "Preview",
     "Ticket",
+    "amend_order",
     "apply_report",
     "apply_trades",
     "begin_fee_rule",

@@ -23,6 +23,7 @@ from orders.errors import REASONS
 from orders.models import Fill, Order, Status, VenueOrder
 from orders.services import events
 from orders.services.ending import finish, locked, take_over
+from orders.services.shrinking import is_smaller, shrink
 
 log = structlog.get_logger()
 
@@ -65,6 +66,8 @@ def _apply(venue_order_id: int, report: Report, fills: Iterable[TradeFill]) -> b
     order, venue_order = locked(venue_order_id)
     if order.extra_hold is not None and report.status != Status.REJECTED:
         take_over(order)
+    if is_smaller(venue_order, report) and order.finished_at is None:
+        shrink(order, venue_order, report.quantity)
     booked, changed = _quantity_of(venue_order), False
     for fill in fills:
         # With the trade that fills the order goes back what the hold did not need.

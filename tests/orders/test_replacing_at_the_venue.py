@@ -100,3 +100,38 @@ def test_an_answer_that_is_lost_is_found_out(
     services.reconcile(venue_order_id=made_long_ago(new, 60).pk)
     assert (status(order), status(new)) == here
     assert (at_venue(paper), held(order.user)) == (there, holds)
+
+
+def amend(order: Order, quantity: str) -> Order:
+    return services.amend_order(user=order.user, order_id=order.pk, quantity=D(quantity))
+
+
+def sizes(paper: Caller) -> list[str]:
+    return [row["origQty"] for row in paper.signed("GET", "/api/v3/openOrders", symbol="BTCUSDT").json()]
+
+
+def test_an_order_made_smaller_is_the_same_order_there(paper: Caller, order: Order) -> None:
+    found = amend(order, "0.04")
+    assert (found.quantity, sizes(paper), held(order.user)) == (D("0.04"), ["0.04000000"], D(2800))
+    assert services.cancel_order(user=order.user, order_id=order.pk).status == "CANCELED"
+    assert (at_venue(paper), held(order.user)) == ([], D(0))
+
+
+@pytest.mark.parametrize(
+    ("fault", "size", "holds"), [("504 after", "0.04", D(2800)), ("503 before", "0.1", D(7000))]
+)
+def test_an_order_is_as_small_as_the_venue_says_when_its_answer_was_lost(
+    paper: Caller, order: Order, fault: str, size: str, holds: Decimal
+) -> None:
+    paper.door("fault", on="amend", do=fault)
+    amend(order, "0.04")
+    assert held(order.user) == D(7000)
+    services.reconcile(venue_order_id=order.venue_orders.get().pk)
+    order.refresh_from_db()
+    assert (order.quantity, held(order.user)) == (D(size), holds)
+
+
+def test_a_smaller_order_may_be_changed(paper: Caller, order: Order) -> None:
+    new = change(amend(order, "0.04"), price=D(71000))
+    assert (status(order), status(new), new.quantity) == ("CANCELED", "OPEN", D("0.04"))
+    assert held(order.user) == D(2840)
