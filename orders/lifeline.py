@@ -23,14 +23,23 @@ class Step:
 
 def steps(order: Order) -> list[Step]:
     """Received, sent, answered, filled so many times, ended: what has happened, and what is waited for."""
-    told = [Step(_("Received, and the money set aside"), order.created_at)]
+    told = [_received(order)]
     for sent in order.venue_orders.all():
         told += _at_the_venue(sent)
     told += _fills(order)
+    for other in order.replacements.all():
+        told.append(Step(_("To be changed by order %(id)s") % {"id": other.pk}, other.created_at))
     if order.cancel_requested_at:
         told.append(Step(_("Cancelling was asked for"), order.cancel_requested_at))
     told.sort(key=lambda step: (step.at is None, step.at))
     return [*told, _end(order)]
+
+
+def _received(order: Order) -> Step:
+    if order.replaces_id is None:
+        return Step(_("Received, and the money set aside"), order.created_at)
+    words = {"id": order.replaces_id}
+    return Step(_("Received, to take the place of order %(id)s") % words, order.created_at)
 
 
 def _at_the_venue(sent: VenueOrder) -> Iterator[Step]:
@@ -58,6 +67,9 @@ def _end(order: Order) -> Step:
             else _("In the book, waiting")
         )
         return Step(waits, None, is_open=True)
+    successor = order.replacements.exclude(status=Status.REJECTED).last()
+    if order.status == Status.CANCELED and successor is not None:
+        return Step(_("Canceled; order %(id)s has its place") % {"id": successor.pk}, order.finished_at)
     ends = {
         Status.FILLED: _("Filled completely"),
         Status.CANCELED: _("Canceled; what was not used is available again"),

@@ -1,5 +1,7 @@
 """Orders: what the customer wants (Order), what was sent for it (VenueOrder), what came of it (Fill)."""
 
+from decimal import Decimal
+
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -9,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from exchange.money import plain
 from markets.models import MOST_FEE_BPS
+from orders.rules import AMEND, CANCEL_REPLACE
 
 
 def amount_field(**options: object) -> models.DecimalField:
@@ -171,6 +174,23 @@ class Order(models.Model):
     @property
     def is_final(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def is_changeable(self) -> bool:
+        """It stands at the venue, nobody has canceled it, and its market lets orders be changed."""
+        if self.status not in (Status.OPEN, Status.PARTIALLY_FILLED) or self.cancel_requested_at:
+            return False
+        return self.quantity is not None and not {AMEND, CANCEL_REPLACE}.isdisjoint(self.market.abilities)
+
+    @property
+    def keeps_place(self) -> bool:
+        """It does when it is only made smaller."""
+        return AMEND in self.market.abilities
+
+    @property
+    def left(self) -> Decimal | None:
+        """How much of it has not traded; None when it is given by total."""
+        return None if self.quantity is None else self.quantity - self.cumulative_quantity
 
     @property
     def paid_asset_id(self) -> str:

@@ -2,6 +2,7 @@
 
 from orders.services.amending import amend_order
 from orders.services.canceling import cancel_order, cancel_orders
+from orders.services.changing import change_order
 from orders.services.comparing import compare_trades
 from orders.services.fees import begin_fee_rule, count_volumes, end_fee_rule
 from orders.services.placing import place_order
@@ -21,6 +22,7 @@ __all__ = [
     "begin_fee_rule",
     "cancel_order",
     "cancel_orders",
+    "change_order",
     "compare_trades",
     "count_volumes",
     "end_fee_rule",

@@ -33,7 +33,6 @@ from orders.services.reconciling import reconcile
 from orders.services.reports import apply_report
 
 log = structlog.get_logger()
-ABILITY = "AMEND"
 
 
 def amend_order(*, user: User, order_id: int, quantity: Decimal) -> Order:
@@ -61,7 +60,7 @@ def amend_order(*, user: User, order_id: int, quantity: Decimal) -> Order:
 
 def can_amend(order: Order) -> bool:
     """True where the market lets orders become smaller without losing their place."""
-    return ABILITY in order.market.abilities and order.quantity is not None
+    return order.keeps_place and order.quantity is not None
 
 
 def _require_open(order: Order) -> None:

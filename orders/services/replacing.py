@@ -31,6 +31,7 @@ from orders.errors import (
     OrderMoved,
 )
 from orders.models import FINAL, Order, Status, Type, VenueOrder
+from orders.rules import CANCEL_REPLACE
 from orders.services import events
 from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
@@ -41,7 +42,6 @@ from orders.services.reports import apply_report
 from orders.services.tickets import Plan, Ticket, plan_of
 
 log = structlog.get_logger()
-ABILITY = "CANCEL_REPLACE"
 
 
 def replace_order(
@@ -77,7 +77,7 @@ def _ticket(
     replaced: Order, nonce: str, price: Decimal | None, quantity: Decimal | None, first: Order | None = None
 ) -> Ticket:
     """What the new order says; of a repeat without a quantity, what the first one said then."""
-    left = first.quantity if first else (replaced.quantity or Decimal(0)) - replaced.cumulative_quantity
+    left = first.quantity if first else replaced.left
     return Ticket(
         symbol=replaced.market_id,
         side=replaced.side,
@@ -96,7 +96,7 @@ def _ticket(
 def _require_a_change(market: Market, replaced: Order, ticket: Ticket) -> None:
     if replaced.is_final:
         raise OrderIsClosed()
-    if ABILITY not in market.abilities or replaced.type == Type.MARKET:
+    if CANCEL_REPLACE not in market.abilities or replaced.type == Type.MARKET:
         raise NotOffered()
     if (ticket.price, ticket.quantity) == (replaced.price, replaced.quantity):
         raise NothingChanges()

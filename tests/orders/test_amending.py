@@ -1,4 +1,4 @@
-"""Making an open order smaller: it keeps its place, and what it no longer needs is given back once the venue says so."""
+"""Making an open order smaller: it keeps its place, and what it no longer needs is given back once it is certain."""
 
 from decimal import Decimal
 from typing import Any
