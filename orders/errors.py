@@ -44,6 +44,45 @@ class PricesDelayed(Unavailable):
     message = _("Prices are delayed at the moment; orders wait until they are live again.")
 
 
+class PricesUnsure(Unavailable):
+    code = "prices_unsure"
+    message = _(
+        "Prices are unsure at the moment: the book and the last trades differ too much. Orders wait until they agree."
+    )
+
+
+class FarFromPrice(DomainError):
+    code = "far_from_price"
+    above = _("That is far above the market, which is at %(market)s: at most %(nearest)s.")
+    below = _("That is far below the market, which is at %(market)s: at least %(nearest)s.")
+
+    def __init__(self, *, is_above: bool, market: Decimal, nearest: Decimal) -> None:
+        self.nearest = plain(nearest)
+        sentence = self.above if is_above else self.below
+        super().__init__(sentence, field="price", market=plain(market), nearest=self.nearest)
+
+
+class TooManyOpen(Conflict):
+    code = "too_many_open"
+    sentences = {
+        "every": _("You may have %(most)s open orders in this market; cancel one first."),
+        "stops": _("You may have %(most)s open stops in this market; cancel one first."),
+        "icebergs": _("You may have %(most)s orders that hide a part in this market; cancel one first."),
+    }
+
+    def __init__(self, *, kind: str, most: int) -> None:
+        super().__init__(self.sentences[kind], most=most)
+
+
+class OrderTooLarge(DomainError):
+    code = "order_too_large"
+    message = _("An order of yours may be worth %(most)s %(asset)s; nearest %(nearest)s.")
+
+    def __init__(self, *, field: str, most: Decimal, asset: str, nearest: Decimal) -> None:
+        self.nearest = plain(nearest)
+        super().__init__(field=field, most=plain(most), asset=asset, nearest=self.nearest)
+
+
 class NoLiquidity(DomainError):
     code = "no_liquidity"
     message = _("There is nobody on the other side of the book right now.")

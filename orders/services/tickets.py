@@ -25,6 +25,7 @@ from orders.errors import (
     WouldTrigger,
 )
 from orders.models import Side, Type
+from orders.services.sanity import last_price, prices_of, require_near, require_sure
 from orders.services.shapes import check_shape
 
 _NONCE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -106,6 +107,7 @@ def plan_of(market: Market, ticket: Ticket) -> Plan:
     now_ms = time.time_ns() // 1_000_000
     if book is None or not book.is_fresh(now_ms, settings.BOOK_STALE_SECONDS):
         raise PricesDelayed()
+    require_sure(prices_of(market, book))
     return _market_plan(market, ticket, book)
 
 
@@ -123,6 +125,7 @@ def _waiting_plan(market: Market, ticket: Ticket, book: markets.PublishedBook | 
         reference=book.middle if book else None,
     )
     _require_to_wait(market, ticket)
+    require_near(market, ticket, prices_of(market, book))
     return _plan(
         market,
         ticket,
@@ -134,14 +137,12 @@ def _waiting_plan(market: Market, ticket: Ticket, book: markets.PublishedBook | 
 
 
 def _require_to_wait(market: Market, ticket: Ticket) -> None:
-    """A stop that the last price has passed already would trigger at once, which the venue refuses."""
+    """A stop that the last price has passed already would trigger at once; without a last price nobody can tell."""
     if ticket.stop_price is None:
         return
-    last = markets.ticker(market.symbol)
-    now_ms = time.time_ns() // 1_000_000
-    if last is None or not last.is_fresh(now_ms, settings.BOOK_STALE_SECONDS):
-        return
-    price = Decimal(last.last)
+    price = last_price(market)
+    if price is None:
+        raise PricesDelayed()
     is_above = filters.waits_above(ticket.type, ticket.side)
     if ticket.stop_price <= price if is_above else ticket.stop_price >= price:
         raise WouldTrigger(is_above=is_above, last=price)

@@ -92,7 +92,7 @@ def test_answer_stream_and_question_give_back_once(
     venue.knows(origQty="0.4")
     for _time in range(times):
         tell(replaced(order, "0.4"))
-        tell(event(order, "NEW", "NEW"))  # an older one
+        tell(event(order, "NEW", "NEW", q="1.00000000"))  # an older one
         services.reconcile(venue_order_id=order.venue_orders.get().pk)
     assert quantities(order) == (D("0.4"), D(1))
     assert balance(alice, "USDT") == (84400, 15600)

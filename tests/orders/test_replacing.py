@@ -271,7 +271,7 @@ def test_the_stream_may_tell_the_new_order_before_the_old_ones_end(
 
 def spend_the_rest(alice: User, venue: Venue) -> None:
     venue.places(orderId=1)
-    place(alice, nonce="rest", price=D(61000), quantity=D(1))
+    place(alice, nonce="rest", price=D(30500), quantity=D(2))
     assert balance(alice, "USDT")[0] == 0
 
 
