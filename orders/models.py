@@ -166,6 +166,11 @@ class Order(models.Model):
                 condition=Q(status__in=["PENDING", "OPEN", "PARTIALLY_FILLED"]),
                 name="order_unfinished",
             ),
+            models.Index(
+                fields=["user", "market"],
+                condition=Q(status__in=["PENDING", "OPEN", "PARTIALLY_FILLED"]),
+                name="order_unfinished_of_customer",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -26,6 +26,7 @@ from orders.models import Order, Status, VenueOrder
 from orders.services import events
 from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
+from orders.services.limits import require_within_limits
 from orders.services.recording import new_order, new_venue_order
 from orders.services.reports import apply_report
 from orders.services.tickets import Plan, Ticket, plan_of
@@ -47,6 +48,7 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     market = markets.market(ticket.symbol)
     ledger.require_asset_open(market.base_id, market.quote_id)
     plan = plan_of(market, ticket)
+    require_within_limits(user, market, ticket, plan)
     know_the_time()
     order, venue_order = _record(user, market, ticket, plan)
     if venue_order is None:

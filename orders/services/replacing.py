@@ -35,6 +35,7 @@ from orders.rules import CANCEL_REPLACE
 from orders.services import events
 from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
+from orders.services.limits import require_value
 from orders.services.placing import answered, know_the_time, relay_and_wait, request_of, same
 from orders.services.reconciling import reconcile
 from orders.services.recording import new_order, new_venue_order
@@ -63,6 +64,7 @@ def replace_order(
     ticket = _ticket(replaced, nonce, price, quantity)
     _require_a_change(market, replaced, ticket)
     plan = plan_of(market, ticket)
+    require_value(user, market, ticket, plan)
     know_the_time()
     order, venue_order = _record(user, replaced, market, ticket, plan)
     if venue_order is None:
