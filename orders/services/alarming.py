@@ -16,19 +16,25 @@ log = structlog.get_logger()
 QUIET = timedelta(hours=1)
 # The venue asks to come back so soon at most: the customer may try again.
 PASSING_SECONDS = 120
+OUR_QUEUE = "busy"  # what the gate says of itself
 
 
 def reason_of(error: Rejected | NotSent, *, order_id: int) -> Told:
     """What the customer hears of it; when it is the house's own problem staff hear of it too, in the venue's words."""
-    found = told(error.code, error.message) if isinstance(error, Rejected) else _not_sent(error)
-    if found.is_ours:
+    found, is_ours = _told(error)
+    if is_ours:
         _alarm(str(error), order_id)
     return found
 
 
-def _not_sent(error: NotSent) -> Told:
+def _told(error: Rejected | NotSent) -> tuple[Told, bool]:
+    """And whether it is the house's problem; our own queue that is full for a moment is none."""
+    if isinstance(error, Rejected):
+        found = told(error.code, error.message)
+        return found, found.is_ours
+    is_full = error.reason == OUR_QUEUE
     is_passing = error.retry_after is not None and error.retry_after <= PASSING_SECONDS
-    return BUSY if error.reason == "busy" or is_passing else UNAVAILABLE
+    return BUSY if is_full or is_passing else UNAVAILABLE, not is_full
 
 
 def _alarm(words: str, order_id: int) -> None:
@@ -39,8 +45,8 @@ def _alarm(words: str, order_id: int) -> None:
         return
     office.tell_staff(
         kind,
-        _("The venue refuses orders because of us"),
-        _("Order %(order)s was not taken: %(words)s. Customers are told that it is not their fault."),
+        _("The venue refuses what we ask because of us"),
+        _("Of order %(order)s it said: %(words)s. Customers are told that it is not their fault."),
         {"order": order_id, "words": words[:200]},
     )
 

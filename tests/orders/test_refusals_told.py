@@ -207,6 +207,27 @@ def test_what_is_the_houses_problem_staff_hear_of_once_in_the_venues_words_and_c
     assert balance(alice, "USDT") == (100000, 0)
 
 
+@pytest.mark.parametrize("status", [429, 418])
+def test_a_limit_of_ours_is_told_to_staff_and_passes_for_customers(
+    alice: User, venue: Venue, status: int
+) -> None:
+    make_user("carol", is_staff=True)
+    venue.on("POST", "/api/v3/order", error(-1003, "Way too much request weight used.", status))
+    assert place(alice).reason_code == "busy"
+    assert Notice.objects.count() == 1
+    assert no_hold_is_left()
+
+
+def test_a_cancel_refused_because_of_us_is_told_to_staff(alice: User, venue: Venue) -> None:
+    make_user("carol", is_staff=True)
+    venue.places()
+    order = place(alice)
+    venue.on("DELETE", "/api/v3/order", error(-2015, "Invalid API-key, IP, or permissions for action.", 401))
+    venue.on("GET", "/api/v3/order", error(-2015, "Invalid API-key, IP, or permissions for action.", 401))
+    assert services.cancel_order(user=alice, order_id=order.pk).status == "OPEN"
+    assert "Invalid API-key" in Notice.objects.get().body
+
+
 def test_a_customers_own_mistake_is_no_alarm(alice: User, venue: Venue) -> None:
     make_user("carol", is_staff=True)
     venue.on("POST", "/api/v3/order", error(-1013, "Filter failure: NOTIONAL"))
