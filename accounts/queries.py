@@ -124,6 +124,12 @@ def withdrawal_limits(user: User) -> WithdrawalLimits:
     )
 
 
+def order_value_limit(user: User) -> Decimal:
+    """What one order of the customer's tier may be worth, in the reference asset."""
+    limits: list[Decimal] = settings.ORDER_VALUE_LIMITS
+    return limits[min(user.tier, len(limits) - 1)]
+
+
 def held_until(user: User) -> datetime | None:
     """Until then nothing is sent, because a password, address or second factor was changed; None when over."""
     if user.security_changed_at is None:

@@ -1,6 +1,8 @@
 """What every part of the API shares: one shape of error, strict JSON, pages, throttles."""
 
 import json
+import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import IO, Any
 
@@ -9,6 +11,7 @@ from allauth.account.adapter import get_adapter
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest
 from django.http.multipartparser import MultiPartParserError
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from drf_spectacular.utils import extend_schema_field
@@ -24,6 +27,7 @@ from exchange.money import parse, plain
 
 log = structlog.get_logger()
 LONGEST_NUMBER = 60
+_WHOLE = re.compile(r"[0-9]{1,18}")
 
 
 def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -139,13 +143,28 @@ class MoneyField(serializers.Field):
         return amount
 
 
-class StrictSerializer(serializers.Serializer):
-    """Refuses a name it does not know: what was misspelt would else be left out in silence."""
+@extend_schema_field({"type": "integer", "minimum": 0})
+class WholeField(serializers.IntegerField):
+    """A whole number, as JSON's own or as plain text; `int` alone would take signs, underscores and foreign digits."""
+
+    def to_internal_value(self, data: Any) -> int:
+        is_whole = isinstance(data, int) and not isinstance(data, bool) and data >= 0
+        if not is_whole and not (isinstance(data, str) and _WHOLE.fullmatch(data)):
+            self.fail("invalid")
+        return int(super().to_internal_value(data))
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Takes what it knows, each name once: what is passed over in silence would mean something else than was meant."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, dict):
-            for name in set(data) - set(self.fields):
-                raise serializers.ValidationError({name: _lazy("There is no such field.")})
+        for name in set(data) - set(self.fields) if isinstance(data, Mapping) else ():
+            raise serializers.ValidationError({str(name): [_("There is no such parameter.")]})
+        if isinstance(data, MultiValueDict):
+            for name, said in data.lists():
+                if len(said) > 1:
+                    raise serializers.ValidationError({str(name): [_("Say it once.")]})
+            data = data.dict()  # of a form, what is empty would count as not said
         return super().to_internal_value(data)
 
 

@@ -24,7 +24,7 @@ def cause_of(reference: str, user_id: int) -> Cause | None:
     if not number.isdecimal():
         return None
     words = {"id": number}
-    if what == "ORDER":
+    if what in ("ORDER", "CHANGE"):
         return Cause(_("order %(id)s") % words, reverse("order", args=[number]))
     if what == "LIST":
         return Cause(_("order list %(id)s") % words, reverse("order_list", args=[number]))

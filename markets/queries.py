@@ -265,6 +265,7 @@ def recent_trades(symbol: str, limit: int = 50) -> list[Trade]:
 
 # ------------------------------------------------------------------ candles
 HOURS = 24
+OLDEST_MINUTE = 5
 
 
 def require_interval(interval: str) -> None:
@@ -286,6 +287,13 @@ def stored_candles(
     if before is not None:
         found = found.filter(open_at__lt=before)
     return list(found.order_by("-open_at")[:limit])[::-1]
+
+
+def minute_close(symbol: str) -> Decimal | None:
+    """What the market stood at when the latest minute that is over ended; None when that is some minutes ago."""
+    since = timezone.now() - timedelta(minutes=OLDEST_MINUTE)
+    over = series(symbol, "1m").filter(is_closed=True, open_at__gte=since).order_by("-open_at")
+    return over.values_list("close", flat=True).first()
 
 
 def candles_from(symbol: str, interval: str, begin: datetime, limit: int) -> list[Candle]:

@@ -283,6 +283,11 @@ def min_notional(filters: Sequence[Filter]) -> Decimal:
     return max(_value(filters, "NOTIONAL", "minNotional"), _value(filters, "MIN_NOTIONAL", "minNotional"))
 
 
+def most_amends(filters: Sequence[Filter]) -> int:
+    """How often an order may be made smaller; zero when there is no rule."""
+    return int(_value(filters, "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends"))
+
+
 def scales(filters: Sequence[Filter], base_precision: int, quote_precision: int) -> tuple[int, int]:
     """Decimals that amounts of base and quote need: the finest fill is one step at one tick."""
     step, tick = step_size(filters), tick_size(filters)

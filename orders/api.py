@@ -4,7 +4,6 @@ import uuid
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.generics import ListAPIView
@@ -14,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import CanTrade
-from exchange.api import MoneyField, StrictSerializer
+from exchange.api import MoneyField, StrictSerializer, WholeField
 from markets import queries as markets
 from markets.errors import UnknownMarket
 from orders import queries, schedule, services
@@ -29,7 +28,7 @@ KEY = OpenApiParameter(
 )
 
 
-class OrderIn(serializers.Serializer[Any]):
+class OrderIn(StrictSerializer):
     """What an order says alone and in a list alike."""
 
     side = serializers.ChoiceField(choices=Side.choices)
@@ -38,7 +37,7 @@ class OrderIn(serializers.Serializer[Any]):
     price = MoneyField(required=False, allow_null=True)
     quantity = MoneyField(required=False, allow_null=True)
     stop_price = MoneyField(required=False, allow_null=True)
-    trailing_delta = serializers.IntegerField(
+    trailing_delta = WholeField(
         required=False, allow_null=True, help_text="Basis points from the best price since, a whole number."
     )
     iceberg_quantity = MoneyField(
@@ -54,7 +53,7 @@ class TicketIn(OrderIn):
     )
 
 
-class LegIn(StrictSerializer, OrderIn):
+class LegIn(OrderIn):
     """One order of a list."""
 
 
@@ -72,6 +71,16 @@ class ListIn(StrictSerializer):
     )
 
 
+class ReplacementIn(StrictSerializer):
+    price = MoneyField(required=False, help_text="Left out: as it is.")
+    quantity = MoneyField(required=False, help_text="Of the new order; left out: what has not traded.")
+    client_order_id = serializers.CharField(max_length=64, required=False)
+
+
+class AmendIn(StrictSerializer):
+    quantity = MoneyField(help_text="Of the whole order, what has been filled included; only less than now.")
+
+
 class OrderOut(serializers.ModelSerializer[Order]):
     client_order_id = serializers.CharField(source="nonce")
     symbol = serializers.CharField(source="market_id")
@@ -82,14 +91,16 @@ class OrderOut(serializers.ModelSerializer[Order]):
     iceberg_quantity = MoneyField()
     cumulative_quantity = MoneyField()
     cumulative_quote = MoneyField()
+    original_quantity = MoneyField()
+    replaces = serializers.IntegerField(source="replaces_id", help_text="The order whose place it takes.")
 
     class Meta:
         model = Order
         fields = [
-            "id", "client_order_id", "order_list", "leg", "symbol", "side", "type", "time_in_force",
+            "id", "client_order_id", "order_list", "leg", "replaces", "symbol", "side", "type", "time_in_force",
             "status", "reason_code", "reason",
-            "price", "quantity", "quote_quantity", "stop_price", "trailing_delta", "iceberg_quantity",
-            "cumulative_quantity", "cumulative_quote", "fee_bps", "maker_fee_bps",
+            "price", "quantity", "original_quantity", "quote_quantity", "stop_price", "trailing_delta",
+            "iceberg_quantity", "cumulative_quantity", "cumulative_quote", "fee_bps", "maker_fee_bps",
             "cancel_requested_at", "created_at", "updated_at", "finished_at",
         ]  # fmt: skip
 
@@ -123,15 +134,9 @@ class FillOut(serializers.ModelSerializer[Fill]):
         ]  # fmt: skip
 
 
-class Narrowed(serializers.Serializer[Any]):
+class Narrowed(StrictSerializer):
     symbol = serializers.CharField(max_length=64, required=False)
     side = serializers.ChoiceField(choices=Side.choices, required=False)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """A name that is none would cancel more than was meant."""
-        for name in set(self.initial_data) - set(self.fields):
-            raise serializers.ValidationError({name: _("There is no such parameter.")})
-        return attrs
 
     def validate_symbol(self, symbol: str) -> str:
         """Orders of a market that is listed no more can be canceled like any other."""
@@ -182,8 +187,12 @@ def ticket_of(request: Request) -> services.Ticket:
     form = TicketIn(data=request.data)
     form.is_valid(raise_exception=True)
     found = dict(form.validated_data)
-    key = found.pop("client_order_id", "") or request.headers.get("Idempotency-Key", "")
-    return services.Ticket(**{"time_in_force": "", **found}, nonce=key or uuid.uuid4().hex)
+    nonce = nonce_of(request, found.pop("client_order_id", ""))
+    return services.Ticket(**{"time_in_force": "", **found}, nonce=nonce)
+
+
+def nonce_of(request: Request, said: str) -> str:
+    return said or request.headers.get("Idempotency-Key", "") or uuid.uuid4().hex
 
 
 def list_ticket_of(request: Request) -> services.ListTicket:
@@ -240,7 +249,7 @@ class Orders(ListAPIView[Order]):
         description="Asks for the end of all open orders, or of those of one market or side; tells how many they are.",
     )
     def delete(self, request: Request) -> Response:
-        form = Narrowed(data=request.query_params.dict())
+        form = Narrowed(data=request.query_params)
         form.is_valid(raise_exception=True)
         asked = services.cancel_orders(user=request.user, **form.validated_data)  # type: ignore[arg-type]
         return Response(Canceling({"asked": asked}).data, status=status.HTTP_202_ACCEPTED)
@@ -254,12 +263,42 @@ class OrderRow(APIView):
         return Response(OrderOut(queries.order_of(request.user, order_id)).data)  # type: ignore[arg-type]
 
     @extend_schema(
+        request=AmendIn,
+        responses={200: OrderOut, 202: OrderOut},
+        description="Makes an open order smaller; it keeps its place. 202: the venue has not answered yet.",
+    )
+    def patch(self, request: Request, order_id: int) -> Response:
+        form = AmendIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        order = services.amend_order(user=request.user, order_id=order_id, **form.validated_data)  # type: ignore[arg-type]
+        is_done = order.quantity == form.validated_data["quantity"]
+        return Response(OrderOut(order).data, status=200 if is_done else 202)
+
+    @extend_schema(
         responses=OrderOut,
         description="Asks for the order's end, and with it for that of its list; the answer is its state afterwards.",
     )
     def delete(self, request: Request, order_id: int) -> Response:
         order = services.cancel_order(user=request.user, order_id=order_id)  # type: ignore[arg-type]
         return Response(OrderOut(order).data)
+
+
+class Replace(APIView):
+    permission_classes = [IsAuthenticated, CanTrade]
+
+    @extend_schema(
+        request=ReplacementIn,
+        responses={201: OrderOut, 202: OrderOut},
+        parameters=[KEY],
+        description="A new order takes the place of the open one; it is REJECTED when that ended meanwhile.",
+    )
+    def post(self, request: Request, order_id: int) -> Response:
+        form = ReplacementIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        found = dict(form.validated_data)
+        nonce = nonce_of(request, found.pop("client_order_id", ""))
+        order = services.replace_order(user=request.user, order_id=order_id, nonce=nonce, **found)  # type: ignore[arg-type]
+        return Response(OrderOut(order).data, status=code_of(order))
 
 
 class Preview(APIView):

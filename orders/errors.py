@@ -17,6 +17,15 @@ class BadTicket(DomainError):
     message = _("This order cannot be understood.")
 
 
+class TooPrecise(DomainError):
+    code = "too_precise"
+    message = _("Too many decimal places; nearest %(nearest)s.")
+
+    def __init__(self, *, field: str, nearest: Decimal) -> None:
+        self.nearest = plain(nearest)
+        super().__init__(field=field, nearest=self.nearest)
+
+
 class MarketClosed(Unavailable):
     code = "market_closed"
     status = 409
@@ -33,6 +42,45 @@ class MarketGone(Conflict):
 class PricesDelayed(Unavailable):
     code = "prices_delayed"
     message = _("Prices are delayed at the moment; orders wait until they are live again.")
+
+
+class PricesUnsure(Unavailable):
+    code = "prices_unsure"
+    message = _(
+        "Prices are unsure at the moment: the book and the last trades differ too much. Orders wait until they agree."
+    )
+
+
+class FarFromPrice(DomainError):
+    code = "far_from_price"
+    above = _("That is far above the market, which is at %(market)s: at most %(nearest)s.")
+    below = _("That is far below the market, which is at %(market)s: at least %(nearest)s.")
+
+    def __init__(self, *, is_above: bool, market: Decimal, nearest: Decimal) -> None:
+        self.nearest = plain(nearest)
+        sentence = self.above if is_above else self.below
+        super().__init__(sentence, field="price", market=plain(market), nearest=self.nearest)
+
+
+class TooManyOpen(Conflict):
+    code = "too_many_open"
+    sentences = {
+        "every": _("You may have %(most)s open orders in this market; cancel one first."),
+        "stops": _("You may have %(most)s open stops in this market; cancel one first."),
+        "icebergs": _("You may have %(most)s orders that hide a part in this market; cancel one first."),
+    }
+
+    def __init__(self, *, kind: str, most: int) -> None:
+        super().__init__(self.sentences[kind], most=most)
+
+
+class OrderTooLarge(DomainError):
+    code = "order_too_large"
+    message = _("An order of yours may be worth %(most)s %(asset)s; nearest %(nearest)s.")
+
+    def __init__(self, *, field: str, most: Decimal, asset: str, nearest: Decimal) -> None:
+        self.nearest = plain(nearest)
+        super().__init__(field=field, most=plain(most), asset=asset, nearest=self.nearest)
 
 
 class NoLiquidity(DomainError):
@@ -83,6 +131,62 @@ class OrderIsClosed(Conflict):
     message = _("This order is already closed.")
 
 
+class ChangeUnderWay(Conflict):
+    code = "change_under_way"
+    message = _("This order is being placed, changed or canceled just now; look at it again in a moment.")
+
+
+class InAList(Conflict):
+    code = "in_a_list"
+    message = _("An order of a list cannot be changed; cancel the list and place another.")
+
+
+class OrderMoved(Conflict):
+    code = "order_moved"
+    message = _("The order has moved on meanwhile; look at it again.")
+
+
+class NothingChanges(DomainError):
+    code = "no_change"
+    message = _("Nothing would change.")
+
+
+class OnlyLess(DomainError):
+    code = "only_less"
+    message = _("The amount of an order can only become smaller; it is %(nearest)s.")
+
+    def __init__(self, *, nearest: Decimal) -> None:
+        self.nearest = plain(nearest)
+        super().__init__(field="quantity", nearest=self.nearest)
+
+
+class AlreadyFilled(DomainError):
+    code = "already_filled"
+    message = _("%(filled)s has been filled already; cancel the order to keep it at that.")
+
+    def __init__(self, *, filled: Decimal, nearest: Decimal) -> None:
+        self.nearest = plain(nearest)
+        super().__init__(field="quantity", filled=plain(filled))
+
+
+class AmendedTooOften(Conflict):
+    code = "amended_too_often"
+    message = _("This order can no longer be changed.")
+
+
+class NotChanged(Conflict):
+    """The venue's refusal to change an order, in our words."""
+
+    def __init__(self, code: str, sentence: Text) -> None:
+        self.code = code
+        super().__init__(sentence)
+
+
+class TryChangeAgain(Unavailable):
+    code = "try_again"
+    message = _("The order could not be changed just now. Please try again.")
+
+
 class VenueUnreachable(Unavailable):
     code = "venue_unreachable"
     message = _("The market cannot be reached at the moment; nothing was placed. Please try again.")
@@ -106,88 +210,155 @@ BUSY = Told("busy", _("The exchange is busy right now; nothing was placed. Pleas
 UNAVAILABLE = Told(
     "unavailable", _("Trading is temporarily unavailable; nothing was placed. Please try again later."), True
 )
+MISTAKE = Told(
+    "our_mistake",
+    _("A mistake of ours kept this from being done; nothing was placed, and we have been told of it."),
+    True,
+)
+CHECKING = Told("checking", _("What became of the order is being checked; nothing is sent again."))
 TOO_LATE = Told("too_late", _("The order could not be sent in time; nothing was placed. Please try again."))
 FIRST_ENDED = Told("first_ended", _("The first order ended without being filled completely."))
 NEVER_ARRIVED = Told("never_arrived", _("The order did not reach the market; nothing was executed."))
+_CLOSED = Told("market_closed", _("This market takes no new orders at the moment."))
+ENDED = Told("order_is_closed", _("The order was filled or ended meanwhile; nothing was changed."))
+_EMPTY = Told("no_liquidity", _("There is nobody on the other side of the book right now."))
+_NO_MARKET = Told("unknown_market", _("This market is not known at the venue."))
+_NOT_OFFERED = Told("not_offered", _("This market does not offer that kind of order."))
+_ODD = Told("bad_combination", _("These settings of an order do not go together; nothing was placed."))
+_WRONG_SIDES = Told(
+    "wrong_sides", _("The prices of the pair must stand on both sides of the last price; nothing was placed.")
+)
+_TRIGGERS = Told("would_trigger", _("The last price has passed the stop price already; nothing was placed."))
+_GENERIC = Told("refused_by_venue", _("The market refused this order; nothing was placed."))
 
+# Word for word as the matching engine says it, but for its quotation marks and its last full stop.
 _BY_TEXT = {
-    "Order would immediately match and take.": Told(
+    "Order would immediately match and take": Told(
         "would_take", _("A post-only order may not trade at once; nothing was placed.")
     ),
-    "Order would trigger immediately.": Told(
-        "would_trigger", _("The last price has passed the stop price already; nothing was placed.")
-    ),
-    "Stop price would trigger immediately.": Told(
-        "would_trigger", _("The last price has passed the stop price already; nothing was placed.")
-    ),
-    "The relationship of the prices for the orders is not correct.": Told(
-        "prices_cross", _("The last price has passed one of the two orders already; nothing was placed.")
-    ),
-    **dict.fromkeys(
-        ("OCO orders are not supported for this symbol", "OTO orders are not supported for this symbol."),
-        Told("not_offered", _("This market does not offer lists of orders.")),
-    ),
-    "IcebergQty exceeds QTY.": Told("bad_amount", _("The visible part is more than the whole.")),
-    "Market is closed.": Told("market_closed", _("This market takes no new orders at the moment.")),
-    "Account has insufficient balance for requested action.": UNAVAILABLE,
-    "This action is disabled on this account.": UNAVAILABLE,
-    "This account may not place or cancel orders.": UNAVAILABLE,
-    "Rest API trading is not enabled.": UNAVAILABLE,
-    "Market orders are not supported for this symbol.": Told(
+    "Order would trigger immediately": _TRIGGERS,
+    "Stop price would trigger immediately": _TRIGGERS,
+    "IcebergQty exceeds QTY": Told("bad_amount", _("The visible part is more than the whole.")),
+    "Price * QTY is zero or less": Told("bad_amount", _("Price times amount is too small.")),
+    "Market is closed": _CLOSED,
+    "Market orders are not supported for this symbol": Told(
         "not_supported", _("This market takes no market orders.")
+    ),
+    "Quote order qty market orders are not support for this symbol": Told(
+        "not_offered", _("This market takes market orders by amount only, not by total.")
+    ),
+    "Order amend is not supported for this symbol": Told(
+        "not_offered", _("The amount of an order cannot be reduced in this market.")
+    ),
+    "Order amend (quantity increase) is not supported": Told(
+        OnlyLess.code, _("The amount of an order can only become smaller.")
+    ),
+    "The requested action would change no state; rejecting": Told(
+        NothingChanges.code, NothingChanges.message
+    ),
+    "Order cancel-replace is not supported for this symbol": Told(
+        "not_offered", _("An order cannot be changed in this market; cancel it and place another.")
+    ),
+    "Order was not canceled due to cancel restrictions": Told(OrderMoved.code, OrderMoved.message),
+    "The relationship of the prices for the orders is not correct": _WRONG_SIDES,
+    "Unsupported order combination": _ODD,
+    "Unknown order sent": ENDED,
+    # The order with this id is open there: it is ours, for an id is used once.
+    "Duplicate order sent": CHECKING,
+    **dict.fromkeys(
+        (
+            "Iceberg orders are not supported for this symbol",
+            "Stop loss orders are not supported for this symbol",
+            "Stop loss limit orders are not supported for this symbol",
+            "Take profit orders are not supported for this symbol",
+            "Take profit limit orders are not supported for this symbol",
+            "Trailing stop orders are not supported for this symbol",
+            "OCO orders are not supported for this symbol",
+            "OTO orders are not supported for this symbol",
+            "OPO orders are not supported for this symbol",
+            "Pegged orders are not supported for this symbol",
+            "Order amend (pending OPO order) is not supported",
+        ),
+        _NOT_OFFERED,
     ),
     **dict.fromkeys(
         (
-            "Iceberg orders are not supported for this symbol.",
-            "Stop loss orders are not supported for this symbol.",
-            "Stop loss limit orders are not supported for this symbol.",
-            "Take profit orders are not supported for this symbol.",
-            "Take profit limit orders are not supported for this symbol.",
-            "Trailing stop orders are not supported for this symbol.",
+            "Order book liquidity is less than LOT_SIZE filter minimum quantity",
+            "Order book liquidity is less than MARKET_LOT_SIZE filter minimum quantity",
+            "Order book liquidity is less than symbol minimum quantity",
         ),
-        Told("not_offered", _("This market does not offer that kind of order.")),
+        _EMPTY,
     ),
-    "Price * QTY is zero or less.": Told("bad_amount", _("Price times amount is too small.")),
-    "Order book liquidity is less than LOT_SIZE filter minimum quantity.": Told(
-        "no_liquidity", _("There is nobody on the other side of the book right now.")
+    # The house's account at the venue, not the customer's.
+    **dict.fromkeys(
+        (
+            "Account has insufficient balance for requested action",
+            "This action is disabled on this account",
+            "This account may not place or cancel orders",
+            "This symbol is not permitted for this account",
+            "This symbol is restricted for this account",
+            "Rest API trading is not enabled",
+            "WebSocket API trading is not enabled",
+            "FIX API trading is not enabled",
+        ),
+        UNAVAILABLE,
     ),
+    "Cancel order is invalid. Check origClOrdId and orderId": MISTAKE,
+    "This symbol does not allow the specified self-trade prevention mode": MISTAKE,
 }
+_FAR = Told("percent_price", _("The price is too far from the market."))
 _BY_FILTER = {
     "PRICE_FILTER": Told("price_filter", _("The price is outside the market's limits or off its tick size.")),
-    "PERCENT_PRICE": Told("percent_price", _("The price is too far from the market.")),
-    "PERCENT_PRICE_BY_SIDE": Told("percent_price", _("The price is too far from the market.")),
+    "PERCENT_PRICE": _FAR,
+    "PERCENT_PRICE_BY_SIDE": _FAR,
     "LOT_SIZE": Told("lot_size", _("The amount is outside the market's limits or off its step size.")),
     "MARKET_LOT_SIZE": Told("lot_size", _("The amount is outside the market's limits for market orders.")),
     "MIN_NOTIONAL": Told("min_notional", _("The order's value is too small for this market.")),
     "NOTIONAL": Told("notional", _("The order's value is outside this market's limits.")),
     "ICEBERG_PARTS": Told("iceberg_parts", _("The visible part is too small for so large an order.")),
     "TRAILING_DELTA": Told("trailing_delta", _("The trailing distance is outside this market's limits.")),
+    "MAX_NUM_ORDER_AMENDS": Told(AmendedTooOften.code, AmendedTooOften.message),
 }
+# What the whole account of the house has open or owns; no customer can know.
 _HOUSE_FILTERS = ("MAX_NUM_", "EXCHANGE_MAX_", "MAX_POSITION", "MAX_ASSET")
 _BY_CODE = {
+    **dict.fromkeys((-1000, -1001, -1006, -1007), CHECKING),
+    **dict.fromkeys((-1003, -1008, -1015, -1016, -1034), BUSY),
+    # A key, or a right of one.
+    **dict.fromkeys((-1002, -1022, -2014, -2015), UNAVAILABLE),
+    # A request, a reading or a subscription that we made wrongly.
+    **dict.fromkeys((*range(-1108, -1099), *range(-1119, -1113), -1120, -1125, -1127, -1128, -1130), MISTAKE),
+    **dict.fromkeys((-1134, -1135, -1136, -1139, -1145, -1151, -2035, -2036, -2039, -2042), MISTAKE),
+    -1014: _ODD,
+    -1020: _NOT_OFFERED,
     -1021: TOO_LATE,
     -1111: Told("too_precise", _("Too many decimal places.")),
-    -1112: Told("no_liquidity", _("There is nobody on the other side of the book right now.")),
-    -1121: Told("unknown_market", _("This market is not known at the venue.")),
-    -1220: Told("market_closed", _("This market takes no new orders at the moment.")),
-    -2016: Told("market_closed", _("This market takes no new orders at the moment.")),
-    -1002: UNAVAILABLE,
-    -1022: UNAVAILABLE,
-    -2014: UNAVAILABLE,
-    -2015: UNAVAILABLE,
+    -1112: _EMPTY,
+    **dict.fromkeys((-1121, -1122), _NO_MARKET),
+    **dict.fromkeys((-1220, -2016), _CLOSED),
+    **dict.fromkeys((-1158, -1222, -1223), _NOT_OFFERED),
+    -1160: Told("bad_combination", _("Only an order that is good till canceled can hide a part of itself.")),
+    **dict.fromkeys((-1165, -1166, -1168, -1196, -1197, -1198, -1199), _WRONG_SIDES),
+    **dict.fromkeys((-2011, -2013, -2022, -2026), ENDED),
+    -2021: Told("replaced_in_part", _("The old order is canceled, and the new one could not be placed.")),
+    -2038: Told("cannot_amend", _("The market did not change this order.")),
+    -2043: Told("prices_delayed", _("The market has no reference price at the moment.")),
 }
-_GENERIC = Told("refused_by_venue", _("The market refused this order; nothing was placed."))
 _FILTER_TEXT = "Filter failure: "
 
 
 def told(code: int, message: str) -> Told:
     """What a customer hears of a refusal by the venue."""
-    if message.startswith(_FILTER_TEXT):
-        name = message.removeprefix(_FILTER_TEXT)
-        if name.startswith(_HOUSE_FILTERS):
-            return UNAVAILABLE
-        return _BY_FILTER.get(name, _GENERIC)
-    return _BY_TEXT.get(message) or _BY_CODE.get(code, _GENERIC)
+    said = message.replace("`", "").strip().removesuffix(".")
+    if said.startswith(_FILTER_TEXT):
+        return _of_filter(said.removeprefix(_FILTER_TEXT))
+    return _BY_TEXT.get(said) or _BY_CODE.get(code, _GENERIC)
+
+
+def _of_filter(name: str) -> Told:
+    if name in _BY_FILTER:
+        return _BY_FILTER[name]
+    return UNAVAILABLE if name.startswith(_HOUSE_FILTERS) else _GENERIC
 
 
 # How the venue's own reasons for ending an order are told.
@@ -199,4 +370,10 @@ REASONS: dict[str, Text] = {
     "EXECUTION_RULE_PRICE_RANGE_EXCEEDED": _("The market moved outside its price range."),
     "EXCHANGE_CANCELED": _("The venue canceled it."),
     "OCO_TRIGGER": _("The other order of its list began to trade, so this one ended."),
+    "REJECTED": _("The market did not take it."),
+    "OTO_PHASE_ONE_EXPIRED": _("The order it waited for ended without being filled."),
+    "INSUFFICIENT_BALANCES": UNAVAILABLE.sentence,
+    "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY": _TRIGGERS.sentence,
+    "WOULD_MATCH_IMMEDIATELY": _BY_TEXT["Order would immediately match and take"].sentence,
+    "OCO_BAD_PRICES": _WRONG_SIDES.sentence,
 }

@@ -100,6 +100,14 @@ class TicketForm(forms.Form):
                 self.add_error(name, _("Enter a number."))
 
 
+class ChangeForm(forms.Form):
+    """What an open order should be from now on."""
+
+    price = AmountField(required=False, label=_("Price"))
+    quantity = AmountField(label=_("Amount still to be traded"))
+    nonce = NonceField()
+
+
 class OrderFilter(forms.Form):
     market = forms.CharField(required=False, max_length=64, label=_("Market"))
     side = forms.ChoiceField(required=False, choices=[("", _("Both sides")), *Side.choices], label=_("Side"))

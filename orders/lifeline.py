@@ -27,6 +27,8 @@ def steps(order: Order) -> list[Step]:
     for sent in order.venue_orders.all():
         told += _at_the_venue(sent)
     told += _fills(order)
+    for other in order.replacements.all():
+        told.append(Step(_("To be changed by order %(id)s") % {"id": other.pk}, other.created_at))
     if order.cancel_requested_at:
         told.append(Step(_("Cancelling was asked for"), order.cancel_requested_at))
     told.sort(key=lambda step: (step.at is None, step.at))
@@ -34,6 +36,8 @@ def steps(order: Order) -> list[Step]:
 
 
 def _received(order: Order) -> str:
+    if order.replaces_id is not None:
+        return _("Received, to take the place of order %(id)s") % {"id": order.replaces_id}
     if order.is_later:
         return _("Received, to wait for the first order of its list")
     if order.is_paired:
@@ -65,6 +69,9 @@ def _end(order: Order) -> Step:
             Status.WAITING: _("Waiting until the first order of its list is filled"),
         }
         return Step(waits.get(Status(order.status), _("In the book, waiting")), None, is_open=True)
+    successor = order.replacements.exclude(status=Status.REJECTED).last()
+    if order.status == Status.CANCELED and successor is not None:
+        return Step(_("Canceled; order %(id)s has its place") % {"id": successor.pk}, order.finished_at)
     ends = {
         Status.FILLED: _("Filled completely"),
         Status.CANCELED: _("Canceled; what was not used is available again"),

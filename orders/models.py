@@ -1,5 +1,7 @@
 """What the customer wants (Order, OrderList), what was sent for it (VenueOrder), what came of it (Fill)."""
 
+from decimal import Decimal
+
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -9,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from exchange.money import plain
 from markets.models import MOST_FEE_BPS
+from orders.rules import AMEND, CANCEL_REPLACE
 
 
 def amount_field(**options: object) -> models.DecimalField:
@@ -155,12 +158,20 @@ class Order(models.Model):
         OrderList, models.PROTECT, null=True, related_name="orders", db_index=False
     )
     leg = models.CharField(max_length=7, choices=Leg, blank=True)
+    replaces = models.ForeignKey(
+        "self", models.PROTECT, null=True, related_name="replacements", help_text=_("Whose place it takes.")
+    )
+    extra_hold = amount_field(
+        null=True, help_text=_("Held besides, while the hold of the order it replaces is to become its own.")
+    )
     market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+")
     side = models.CharField(max_length=4, choices=Side)
     type = models.CharField(max_length=20, choices=Type)
     time_in_force = models.CharField(max_length=3, choices=TimeInForce, blank=True)
     price = amount_field(null=True)
     quantity = amount_field(null=True)
+    original_quantity = amount_field(null=True, help_text=_("Before it was made smaller."))
+    amends = models.PositiveSmallIntegerField(default=0)
     quote_quantity = amount_field(null=True)
     stop_price = amount_field(null=True)
     trailing_delta = models.PositiveIntegerField(
@@ -210,6 +221,11 @@ class Order(models.Model):
                 condition=~Q(status="WAITING") | Q(order_list__isnull=False) & ~Q(leg="WORKING"),
                 name="only_a_later_leg_waits",
             ),
+            models.CheckConstraint(
+                condition=Q(extra_hold__isnull=True)
+                | Q(extra_hold__gte=0, replaces__isnull=False, finished_at__isnull=True),
+                name="takes_a_hold_over_from_another",
+            ),
         ]
         indexes = [
             models.Index(fields=["user", "-id"]),
@@ -219,6 +235,11 @@ class Order(models.Model):
                 name="order_unfinished",
             ),
             models.Index(fields=["order_list"], condition=Q(status="WAITING"), name="order_waiting"),
+            models.Index(
+                fields=["user", "market"],
+                condition=Q(status__in=["PENDING", "OPEN", "PARTIALLY_FILLED"]),
+                name="order_unfinished_of_customer",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -239,6 +260,25 @@ class Order(models.Model):
         if self.order_list is None or self.leg == Leg.WORKING:
             return False
         return self.order_list.kind != OrderList.Kind.OCO
+
+    @property
+    def is_changeable(self) -> bool:
+        """It stands at the venue alone, nobody has canceled it, and its market lets orders be changed."""
+        if self.status not in (Status.OPEN, Status.PARTIALLY_FILLED) or self.cancel_requested_at:
+            return False
+        if self.order_list_id is not None:
+            return False
+        return self.quantity is not None and not {AMEND, CANCEL_REPLACE}.isdisjoint(self.market.abilities)
+
+    @property
+    def keeps_place(self) -> bool:
+        """It does when it is only made smaller."""
+        return AMEND in self.market.abilities
+
+    @property
+    def left(self) -> Decimal | None:
+        """How much of it has not traded; None when it is given by total."""
+        return None if self.quantity is None else self.quantity - self.cumulative_quantity
 
     @property
     def paid_asset_id(self) -> str:

@@ -246,7 +246,7 @@ def has_unnumbered_order(venue_account_id: int, symbol: str) -> bool:
 
 def holding_orders() -> Iterator[tuple[int, int, str]]:
     """Order, customer and asset of every order that something must be held for, by number; read bit by bit."""
-    found = _holding().exclude(leg__in=PAIR).order_by("id")
+    found = _holding().exclude(leg__in=PAIR).filter(extra_hold__isnull=True).order_by("id")
     return found.values_list("id", "user_id", _PAID_ASSET).iterator()
 
 
@@ -254,6 +254,12 @@ def holding_lists() -> Iterator[tuple[int, int, str]]:
     """The same of every list that holds for two orders of which one cancels the other, by the list's number."""
     found = _holding().filter(leg__in=PAIR).order_by("order_list_id").distinct()
     return found.values_list("order_list_id", "user_id", _PAID_ASSET).iterator()
+
+
+def holding_changes() -> Iterator[tuple[int, int, str]]:
+    """The same of every order for which more is held than for the one whose place it takes."""
+    found = _holding().filter(extra_hold__gt=0).order_by("id")
+    return found.values_list("id", "user_id", _PAID_ASSET).iterator()
 
 
 _PAID_ASSET = Case(When(side=Side.BUY, then=F("market__quote_id")), default=F("market__base_id"))

@@ -20,6 +20,8 @@ _RANK = {
     "REJECTED": 3,
     "FILLED": 4,
 }
+# What a market may be able to do with an open order, by the words of its abilities.
+AMEND, CANCEL_REPLACE = "AMEND", "CANCEL_REPLACE"
 CLIENT_ID_PREFIX = "cw-"
 # Digits and consonants only: no word can come about that the venue's firewall takes for SQL.
 _ALPHABET = "".join(c for c in string.digits + string.ascii_lowercase if c not in "aeiouy")

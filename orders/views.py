@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,7 +16,7 @@ from django.views import View
 from django.views.decorators.http import require_GET, require_POST
 
 from exchange.errors import DomainError
-from exchange.money import decimals
+from exchange.money import decimals, plain
 from exchange.pages import CustomerRequest, refuse
 from ledger import queries as books
 from ledger import services as ledger
@@ -23,7 +24,7 @@ from markets import queries as markets
 from markets import rules
 from markets.models import Market
 from orders import lifeline, pairs, queries, schedule, screen, services
-from orders.forms import OCO, OrderFilter, TicketForm
+from orders.forms import OCO, ChangeForm, OrderFilter, TicketForm
 from orders.models import FINAL, Order, OrderList
 
 PAGE_SIZE = 25
@@ -138,10 +139,43 @@ def order_detail(request: CustomerRequest, order_id: int) -> HttpResponse:
         "page": Paginator(order.fills.order_by("-id"), PAGE_SIZE).get_page(request.GET.get("page")),
         "lifeline": lifeline.steps(order),
         "average": lifeline.average_price(order, places),
+        "replacements": order.replacements.order_by("id"),
         "entries": entries.reverse()[:PAGE_SIZE],
         "has_more_entries": entries.count() > PAGE_SIZE,
     }
     return render(request, "orders/detail.html", context)
+
+
+class Change(LoginRequiredMixin, View):
+    """Another price or amount for an open order."""
+
+    def get(self, request: CustomerRequest, order_id: int) -> HttpResponse:
+        order = queries.order_of(request.user, order_id)
+        if not order.is_changeable:
+            messages.error(request, _("This order cannot be changed now."))
+            return redirect("order", order_id=order_id)
+        initial = {
+            name: plain(value)
+            for name, value in (("price", order.price), ("quantity", order.left))
+            if value is not None
+        }
+        return show_change(request, order, ChangeForm(initial=initial))
+
+    def post(self, request: CustomerRequest, order_id: int) -> HttpResponse:
+        form = ChangeForm(request.POST)
+        if form.is_valid():
+            try:
+                order = services.change_order(user=request.user, order_id=order_id, **form.cleaned_data)
+            except DomainError as error:
+                refuse(form, error)
+            else:
+                announce(request, order)
+                return redirect("order", order_id=order.pk)
+        return show_change(request, queries.order_of(request.user, order_id), form, status=400)
+
+
+def show_change(request: CustomerRequest, order: Order, form: ChangeForm, status: int = 200) -> HttpResponse:
+    return render(request, "orders/change.html", {"order": order, "form": form}, status=status)
 
 
 @login_required

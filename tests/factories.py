@@ -71,12 +71,15 @@ def publish_book(
     state: str = "LIVE",
     age_ms: int = 0,
 ) -> None:
-    """The markets process says so."""
+    """The markets process says so, and that the last trade was between the two best prices."""
+    bids, asks = list(bids), list(asks)
     now = time.time_ns() // 1_000_000 - age_ms
     head = {"symbol": symbol, "epoch": 1, "u": 1, "event_ms": now, "published_ms": now, "state": state}
     body = json.dumps({**head, "known": None, "bids": list(bids), "asks": list(asks)})
     alive = json.dumps({"type": "alive", "epoch": 1, "at": now})
     feed.client().mset({feed.book_key(symbol): body, feed.whole_key(symbol): body, feed.ALIVE: alive})
+    if bids and asks:
+        publish_ticker(symbol, str((Decimal(bids[0][0]) + Decimal(asks[0][0])) / 2), age_s=age_ms // 1000)
 
 
 def publish_ticker(symbol: str, last: str, *, age_s: int = 0) -> None:

@@ -6,6 +6,8 @@ VenueError
  └─ Unknown    it may or may not have been executed: 5xx, -1006, -1007, time-out, broken connection, unreadable answer
 """
 
+from typing import Any
+
 # binance.md 12: the matching engine's answer was lost or never came.
 UNKNOWN_CODES = frozenset({-1000, -1001, -1006, -1007})
 # Refused at the door, before anything was read: too much weight, overload, too many orders, shutting down.
@@ -15,6 +17,8 @@ CANCEL_REJECTED = -2011
 BAD_TIMESTAMP = -1021
 NO_LISTEN_KEY = -1125
 GONE = 410  # the status in which retired endpoints answer (binance.md 14)
+# Of a cancel-replace one half failed, or both; the answer tells which, whatever its status (binance.md 10).
+HALVES_CODES = frozenset({-2021, -2022})
 
 
 class VenueError(Exception):
@@ -22,8 +26,12 @@ class VenueError(Exception):
 
 
 class Rejected(VenueError):
-    def __init__(self, code: int, message: str, http_status: int = 400) -> None:
-        self.code, self.message, self.http_status = code, message, http_status
+    """`halves` is what the answer tells of each half of a cancel-replace."""
+
+    def __init__(
+        self, code: int, message: str, http_status: int = 400, halves: dict[str, Any] | None = None
+    ) -> None:
+        self.code, self.message, self.http_status, self.halves = code, message, http_status, halves
         super().__init__(f"{code} {message}")
 
     @property
@@ -43,3 +51,12 @@ class Unknown(VenueError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+def of_code(code: int, message: str, *, status: int = 400, retry_after: float | None = None) -> VenueError:
+    """Which of the three ways a code is."""
+    if code in UNKNOWN_CODES:
+        return Unknown(f"{code} {message}")
+    if code in NOT_SENT_CODES:
+        return NotSent(f"{code} {message}", retry_after)
+    return Rejected(code, message, status)

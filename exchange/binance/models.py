@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from exchange.binance.errors import VenueError, of_code
+
 Wire = Mapping[str, Any]
 Levels = tuple[tuple[str, str], ...]
 
@@ -307,6 +309,19 @@ class Report:
         return tuple(cls.from_answer(row) for row in rows)
 
     @classmethod
+    def from_amend(cls, body: Wire) -> "Report":
+        """The answer to amending an order, which has names of its own for amounts; the order's id stays the same."""
+        found = body["amendedOrder"]
+        return cls.from_answer(
+            {
+                **found,
+                "transactTime": body["transactTime"],
+                "origQty": found["qty"],
+                "cummulativeQuoteQty": found["cumulativeQuoteQty"],
+            }
+        )
+
+    @classmethod
     def from_event(cls, event: Wire) -> "Report":
         """An executionReport; on cancels the order's own id is in `C`."""
         fills = (TradeFill.from_event(event),) if event["x"] == "TRADE" else ()
@@ -379,6 +394,30 @@ class PlacePair:
     client_order_id: str
     above: PlaceOrder
     below: PlaceOrder
+
+
+@dataclass(frozen=True)
+class Halves:
+    """What became of each half of a cancel-replace; `placed` is None when the new order was not attempted."""
+
+    canceled: Report | VenueError
+    placed: Report | VenueError | None
+
+    @classmethod
+    def from_wire(cls, body: Wire) -> "Halves":
+        canceled = _half(body["cancelResult"], body["cancelResponse"])
+        placed = _half(body["newOrderResult"], body["newOrderResponse"])
+        assert canceled is not None, "a cancel is always attempted"
+        return cls(canceled, placed)
+
+
+def _half(result: str, body: Wire | None) -> Report | VenueError | None:
+    if result == "NOT_ATTEMPTED":
+        return None
+    if result == "SUCCESS" and body is not None:
+        return Report.from_answer(body)
+    found = body or {}
+    return of_code(int(found.get("code", 0)), str(found.get("msg", "")))
 
 
 @dataclass(frozen=True)

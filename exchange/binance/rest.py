@@ -12,6 +12,7 @@ from exchange.binance.models import (
     DayTicker,
     DepthSnapshot,
     ExchangeInfo,
+    Halves,
     Kline,
     MyTrade,
     PlaceOrder,
@@ -113,9 +114,23 @@ class Rest:
     # ------------------------------------------------------------------ orders
     def place(self, order: PlaceOrder) -> Report:
         """Sent once, with the timestamp it carries; weight 1, one order of the account's limit."""
-        pairs: Pairs = [("symbol", order.symbol), ("side", order.side), *_shape(order), *_amounts(order)]
-        pairs += [("newClientOrderId", order.client_order_id), *_as_stored(order)]
-        return Report.from_answer(self._send("POST", self._base + "/api/v3/order", pairs))
+        return Report.from_answer(self._send("POST", self._base + "/api/v3/order", _of_order(order)))
+
+    def cancel_replace(self, order: PlaceOrder, replaced: str, *, only_unfilled: bool) -> Halves:
+        """The order takes the place of the one with that client order id, or nothing of it is placed; weight 1.
+
+        Sent once. With `only_unfilled` an order that has traded is not canceled. Raises Rejected when the venue
+        refused it before either half.
+        """
+        pairs: Pairs = [("cancelReplaceMode", "STOP_ON_FAILURE"), ("cancelOrigClientOrderId", replaced)]
+        pairs += [("cancelRestrictions", "ONLY_NEW")] if only_unfilled else []
+        url = self._base + "/api/v3/order/cancelReplace"
+        try:
+            return Halves.from_wire(self._send("POST", url, [*pairs, *_of_order(order)]))
+        except Rejected as error:
+            if error.halves is None:
+                raise
+            return Halves.from_wire(error.halves)
 
     def place_pair(self, pair: PlacePair) -> tuple[Report, ...]:
         """Both orders or none (OCO), sent once, with the timestamp they carry; weight 1, two orders of the limit."""
@@ -134,6 +149,14 @@ class Rest:
         """
         pairs = [("symbol", symbol), ("origClientOrderId", client_order_id)]
         return Report.each_of(self._send("DELETE", self._base + "/api/v3/order", self._stamped(pairs)))
+
+    def amend(self, symbol: str, client_order_id: str, quantity: Decimal) -> Report:
+        """The order is smaller from now on, and keeps its place and its id. Weight 4; sent once."""
+        pairs = [("symbol", symbol), ("origClientOrderId", client_order_id), ("newQty", _plain(quantity))]
+        # Without this the venue would give it a new id, by which nobody here knows it.
+        pairs.append(("newClientOrderId", client_order_id))
+        url = self._base + "/api/v3/order/amend/keepPriority"
+        return Report.from_amend(self._send("PUT", url, self._stamped(pairs)))
 
     def order(self, symbol: str, client_order_id: str) -> Report:
         """Weight 4; raises Rejected -2013 when the venue knows no such order (yet)."""
@@ -312,6 +335,12 @@ class Rest:
         assert self._key is not None, "a signed call needs a key"
         url = f"{url}?{signed_query(pairs, self._key)}"
         return self._transport.send(method, url, api_key=self._key.api_key, writes=writes)
+
+
+def _of_order(order: PlaceOrder) -> Pairs:
+    """A new order as it is sent."""
+    pairs: Pairs = [("symbol", order.symbol), ("side", order.side), *_shape(order), *_amounts(order)]
+    return [*pairs, ("newClientOrderId", order.client_order_id), *_as_stored(order)]
 
 
 def _plain(amount: Decimal | None) -> str:

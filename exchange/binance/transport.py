@@ -12,7 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 
-from exchange.binance.errors import GONE, NOT_SENT_CODES, UNKNOWN_CODES, NotSent, Rejected, Unknown
+from exchange.binance.errors import GONE, HALVES_CODES, NotSent, Rejected, Unknown, of_code
 
 USED_WEIGHT = "x-mbx-used-weight-"
 ORDER_COUNT = "x-mbx-order-count-"
@@ -121,6 +121,8 @@ class Transport:
 
 
 def _wrong_way(status: int, body: Any, retry_after: float | None, writes: bool) -> Exception:
+    if isinstance(body, dict) and body.get("code") in HALVES_CODES and isinstance(body.get("data"), dict):
+        return Rejected(int(body["code"]), str(body.get("msg", "")), status, body["data"])
     if status in (418, 429):
         return NotSent("rate limit" if status == 429 else "banned for a while", retry_after or 60)
     if status == GONE:  # whatever the body says: nobody is there who could have done anything
@@ -129,12 +131,7 @@ def _wrong_way(status: int, body: Any, retry_after: float | None, writes: bool) 
         if status == 403 and not writes:
             return NotSent("refused by the firewall", retry_after or 60)
         return Unknown(f"HTTP {status}")
-    code, message = int(body["code"]), str(body.get("msg", ""))
-    if code in UNKNOWN_CODES:
-        return Unknown(f"{code} {message}")
-    if code in NOT_SENT_CODES:
-        return NotSent(f"{code} {message}", retry_after)
-    return Rejected(code, message, status)
+    return of_code(int(body["code"]), str(body.get("msg", "")), status=status, retry_after=retry_after)
 
 
 def _never_connected(error: BaseException) -> bool:

@@ -12,6 +12,13 @@ PLATFORM_FEE_BPS = number("PLATFORM_FEE_BPS", 10, low=0, high=1000)
 FEE_VOLUME_DAYS = 30
 MARKET_PROTECTION_BPS = number("MARKET_PROTECTION_BPS", 500, low=1, high=5000)
 BOOK_STALE_SECONDS = number("BOOK_STALE_SECONDS", 10, low=1, high=600)
+# How far beyond the market a limit may be, and how far apart the book and the last trades, until an order is refused.
+LIMIT_FAR_BPS = number("LIMIT_FAR_BPS", 1000, low=1, high=9000)
+PRICES_UNSURE_BPS = number("PRICES_UNSURE_BPS", 1000, low=1, high=100_000)
+# What the venue allows the house to have open in a market is shared: so much of it one customer may use.
+OPEN_ORDERS_SHARE_PERCENT = number("OPEN_ORDERS_SHARE_PERCENT", 25, low=1, high=100)
+# What one order may be worth in the reference asset: one figure a tier; tiers beyond the list have the last one.
+ORDER_VALUE_LIMITS = amounts("ORDER_VALUE_LIMITS", "0,1000000")
 ORDER_WAIT_MS = number("ORDER_WAIT_MS", 2000, low=0, high=10000)
 # Threads that carry orders to the venue; 0: the request's own thread does, and waits as long as it takes.
 RELAY_THREADS = number("RELAY_THREADS", GATE_MAX_RELAYS, low=0, high=64)

@@ -151,6 +151,7 @@ class Hold(models.Model):
     class Cause(models.TextChoices):
         ORDER = "ORDER", _("order")
         LIST = "LIST", _("order list")
+        CHANGE = "CHANGE", _("change of an order")
         WITHDRAWAL = "WITHDRAWAL", _("withdrawal")
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="holds", db_constraint=False)

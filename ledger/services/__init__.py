@@ -36,7 +36,7 @@ from ledger.services.history import (
     note_history,
     span_of,
 )
-from ledger.services.holds import hold, release
+from ledger.services.holds import hold, lock_hold, reduce_hold, release
 from ledger.services.networks import synchronise_first_networks, synchronise_networks
 from ledger.services.overdue import note_overdue_withdrawals
 from ledger.services.posting import Line, Posted, post
@@ -97,6 +97,7 @@ __all__ = [
     "export_report",
     "export_seals",
     "hold",
+    "lock_hold",
     "mail_seal",
     "note_exception",
     "note_history",
@@ -117,6 +118,7 @@ __all__ = [
     "read_claim_proof",
     "reconcile",
     "reconcile_now",
+    "reduce_hold",
     "refuse_claim",
     "refuse_withdrawal",
     "release",

@@ -6,8 +6,19 @@ from uuid import uuid4
 
 from django.db import connection
 
+from exchange.money import plain
 from ledger.models import Hold, Transfer
-from ledger.services.posting import NewHold, available, by_key, call, customer, digest, held, post
+from ledger.services.posting import (
+    ConsumeHold,
+    NewHold,
+    available,
+    by_key,
+    call,
+    customer,
+    digest,
+    held,
+    post,
+)
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,25 @@ def release(*, cause: Hold.Cause, cause_id: int) -> Decimal:
     values = [str(cause), cause_id, digest([str(cause), cause_id, uuid4().hex])]
     amount: Decimal = by_key(lambda: call("ledger_release", ("text", "bigint", "text"), values)[0])
     return amount
+
+
+def reduce_hold(
+    *, user_id: int, asset: str, amount: Decimal, cause: Hold.Cause, cause_id: int, to: Decimal
+) -> None:
+    """So much less is held for the cause, once for each size that it is reduced to; never more than it still holds."""
+    found = lock_hold(cause, cause_id)
+    amount = min(amount, found.remaining) if found and found.is_open else Decimal(0)
+    if not amount:
+        return
+    post(
+        scope="reduce",
+        key=f"{cause}:{cause_id}:{plain(to)}",
+        kind=Transfer.Kind.RELEASE,
+        reference=f"{cause}:{cause_id}",
+        lines=[held(user_id, asset, -amount), available(user_id, asset, amount)],
+        holds=[ConsumeHold(customer(user_id, asset), cause, cause_id, amount)],
+        facts=[str(cause), cause_id, plain(to)],
+    )
 
 
 def lock_hold(cause: Hold.Cause, cause_id: int) -> LockedHold | None:

@@ -1,6 +1,8 @@
 """Placing, canceling and following orders. The only writer of orders."""
 
+from orders.services.amending import amend_order
 from orders.services.canceling import cancel_order, cancel_order_list, cancel_orders
+from orders.services.changing import change_order
 from orders.services.comparing import compare_trades
 from orders.services.ending import cause_of_hold
 from orders.services.fees import begin_fee_rule, count_volumes, end_fee_rule
@@ -10,6 +12,7 @@ from orders.services.listtickets import ListTicket
 from orders.services.placing import place_order
 from orders.services.previewing import Preview, preview
 from orders.services.reconciling import reconcile, reconcile_open, resolve_pending
+from orders.services.replacing import replace_order
 from orders.services.reports import apply_trades
 from orders.services.resuming import resume
 from orders.services.tickets import Plan, Ticket
@@ -21,6 +24,7 @@ __all__ = [
     "Preview",
     "Ticket",
     "Watch",
+    "amend_order",
     "apply_report",
     "apply_trades",
     "begin_fee_rule",
@@ -28,6 +32,7 @@ __all__ = [
     "cancel_order_list",
     "cancel_orders",
     "cause_of_hold",
+    "change_order",
     "compare_trades",
     "count_volumes",
     "end_fee_rule",
@@ -37,6 +42,7 @@ __all__ = [
     "preview",
     "reconcile",
     "reconcile_open",
+    "replace_order",
     "resolve_pending",
     "resume",
 ]

@@ -14,6 +14,7 @@ from markets.rules import GONE, Act, allows
 from orders import queries
 from orders.errors import MarketGone, OrderIsClosed, TryCancelAgain
 from orders.models import FINAL, Order, OrderList, VenueOrder
+from orders.services.alarming import reason_of
 from orders.services.following import follow_soon
 from orders.services.reconciling import reconcile
 from orders.services.reports import apply_report
@@ -94,6 +95,7 @@ def _cancel(order: Order, venue_order: VenueOrder) -> None:
         )
     except Rejected as error:
         log.info("order.cancel_rejected", order=order.pk, code=error.code)
+        reason_of(error, order_id=order.pk)  # staff hear of it when it is because of us
         _look(venue_order)
     else:
         for report in reports:

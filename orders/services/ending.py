@@ -1,7 +1,8 @@
-"""The end of an order: its state is final and what it still held is available again."""
+"""The end of an order: its state is final and what it still held is available again, or held for its successor."""
 
 from collections.abc import Sequence
 
+import structlog
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -9,9 +10,13 @@ from django.utils.translation import gettext_lazy as _
 from exchange.database import transaction_with_retry
 from exchange.office import services as office
 from ledger import services as ledger
+from ledger.errors import InsufficientFunds
+from orders import rules
 from orders.errors import Told
-from orders.models import PAIR, Leg, Order, OrderList, Status, VenueOrder
+from orders.models import FINAL, PAIR, Leg, Order, OrderList, Status, VenueOrder
 from orders.services import events
+
+log = structlog.get_logger()
 
 
 @transaction_with_retry
@@ -30,13 +35,18 @@ def finish(order: Order, status: str, code: str = "", sentence: str = "") -> Non
     order.status, order.finished_at = status, timezone.now()
     if code or sentence:
         order.reason_code, order.reason = code[:40], sentence[:300]
+    is_covered_by_another, order.extra_hold = order.extra_hold is not None, None
     order.save()
     if ends_hold(order):
         cause, number = cause_of_hold(order)
         ledger.release(cause=cause, cause_id=number)
+    if is_covered_by_another:
+        ledger.release(cause=ledger.Cause.CHANGE, cause_id=order.pk)
     if status == Status.REJECTED and order.is_later and order.leg != Leg.BELOW:
         _tell_who_does_not_look(order)
     events.tell(order, order.paid_asset_id)
+    if status == Status.CANCELED and not order.cumulative_quantity:
+        _hand_over(order)
 
 
 def _tell_who_does_not_look(order: Order) -> None:
@@ -75,11 +85,73 @@ def cause_of_hold(order: Order) -> tuple[ledger.Cause, int]:
 
 
 def locked(venue_order_id: int) -> tuple[Order, VenueOrder]:
-    """The order and its venue order, locked in this order everywhere, and before them the list they belong to."""
+    """The order and its venue order, locked in this order everywhere.
+
+    Before them the list they belong to, or the order whose hold it takes over.
+    """
     assert transaction.get_connection().in_atomic_block, "locks need a transaction"
-    found = VenueOrder.objects.values_list("order_id", "order__order_list_id")
-    order_id, list_id = found.get(pk=venue_order_id)
+    found = VenueOrder.objects.values_list(
+        "order_id", "order__order_list_id", "order__replaces_id", "order__extra_hold"
+    )
+    order_id, list_id, replaced_id, extra_hold = found.get(pk=venue_order_id)
     if list_id is not None:
         OrderList.objects.select_for_update().get(pk=list_id)
+    if extra_hold is not None and replaced_id is not None:
+        Order.objects.select_for_update(of=("self",)).get(pk=replaced_id)
     order = Order.objects.select_for_update(of=("self",)).select_related("market").get(pk=order_id)
     return order, VenueOrder.objects.select_for_update().get(pk=venue_order_id)
+
+
+# ------------------------------------------------------------------ one order takes the place of another
+def take_over(order: Order) -> None:
+    """The order is at the venue, so the one it replaces is canceled there and has not traded: its hold becomes this
+    order's. The caller holds the locks of both."""
+    assert order.replaces_id is not None
+    replaced = Order.objects.select_related("market").get(pk=order.replaces_id)
+    if replaced.finished_at is None:
+        replaced.venue_orders.exclude(status__in=FINAL).update(status=Status.CANCELED)
+        finish(replaced, Status.CANCELED)
+    order.refresh_from_db(fields=["extra_hold"])
+    if order.extra_hold is not None:
+        _hold_late(order)
+
+
+def _hand_over(replaced: Order) -> None:
+    """What the canceled order held and what was held besides is held for its successor, before anybody can take it."""
+    found = Order.objects.select_for_update(of=("self",)).filter(replaces=replaced, extra_hold__isnull=False)
+    successor = found.select_related("market__quote").first()
+    if successor is not None:
+        _hold_alone(successor)
+
+
+def _hold_alone(order: Order) -> None:
+    """The order has a hold of its own, of all that it can cost."""
+    ledger.release(cause=ledger.Cause.CHANGE, cause_id=order.pk)
+    amount = rules.hold_of(
+        order.side,
+        quantity=order.quantity,
+        price=order.price,
+        quote_quantity=None,
+        quote_scale=order.market.quote.scale,
+    )
+    ledger.hold(
+        user_id=order.user_id,
+        asset=order.paid_asset_id,
+        amount=amount,
+        cause=ledger.Cause.ORDER,
+        cause_id=order.pk,
+    )
+    order.extra_hold = None
+    order.save(update_fields=["extra_hold"])
+
+
+def _hold_late(order: Order) -> None:
+    """The venue has it although the order it replaces ended otherwise: what cannot be held is booked as it trades."""
+    log.error("order.lives_beside_the_one_it_replaces", order=order.pk, replaces=order.replaces_id)
+    try:
+        with transaction.atomic():
+            _hold_alone(order)
+    except InsufficientFunds:
+        ledger.release(cause=ledger.Cause.CHANGE, cause_id=order.pk)
+        order.extra_hold, order.cancel_requested_at = None, timezone.now()
+        order.save(update_fields=["extra_hold", "cancel_requested_at"])

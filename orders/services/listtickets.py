@@ -14,12 +14,12 @@ from markets import rules as filters
 from markets.models import Market
 from orders.errors import BadTicket, NotOffered, PricesCross
 from orders.models import PAIR, Leg, OrderList, Side, Type
+from orders.services.sanity import last_price
 from orders.services.tickets import (
     Plan,
     Ticket,
     check_nonce,
     check_ticket,
-    last_price,
     plan_of,
     require_offered,
 )

@@ -1,7 +1,7 @@
 """Placing an order: one transaction records and holds, plain code after it relays, once."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
@@ -22,15 +22,18 @@ from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
 from orders import queries
-from orders.errors import BUSY, TOO_LATE, UNAVAILABLE, NonceReused, Told, VenueUnreachable, told
+from orders.errors import TOO_LATE, NonceReused, Told, VenueUnreachable
 from orders.models import Order, Status, VenueOrder
 from orders.services import events
+from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
+from orders.services.limits import require_within_limits
 from orders.services.recording import new_order, new_venue_order
 from orders.services.reports import apply_report
 from orders.services.tickets import Plan, Ticket, plan_of
 
 log = structlog.get_logger()
+Send = Callable[[Sequence[int]], None]
 # How often a repeat looks for the answer to the first request, which another process may have.
 LOOK_SECONDS = 1 / 20
 
@@ -42,15 +45,16 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     what tickets, accounts and the ledger refuse, and VenueUnreachable; nothing is held then.
     """
     if first := Order.objects.filter(user=user, nonce=ticket.nonce).first():
-        return _answered(_same(first, ticket))
+        return answered(same(first, ticket))
     accounts.require_can_trade(user)
     market = markets.market(ticket.symbol)
     ledger.require_asset_open(market.base_id, market.quote_id)
     plan = plan_of(market, ticket)
+    require_within_limits(user, market, ticket, plan)
     know_the_time()
     order, venue_order = _record(user, market, ticket, plan)
     if venue_order is None:
-        return _answered(order)
+        return answered(order)
     failpoints.hit("order.held")
     relay_and_wait([venue_order.pk])
     order.refresh_from_db()
@@ -58,6 +62,7 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
 
 
 def know_the_time() -> None:
+    """The venue's time is known before anything is signed; VenueUnreachable otherwise."""
     try:
         gate.measure_clock()
     except VenueError as error:
@@ -72,7 +77,7 @@ def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Ord
         with transaction.atomic():
             order = new_order(user, market, ticket, plan, rate)
     except IntegrityError:
-        return _same(Order.objects.get(user=user, nonce=ticket.nonce), ticket), None
+        return same(Order.objects.get(user=user, nonce=ticket.nonce), ticket), None
     venue_order = new_venue_order(order, plan)
     ledger.hold(
         user_id=user.pk,
@@ -85,7 +90,7 @@ def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Ord
     return order, venue_order
 
 
-def _answered(order: Order) -> Order:
+def answered(order: Order) -> Order:
     """The order as it is when its first request is answered: a repeat gives the same answer, and waits no longer."""
     until = order.created_at + timedelta(milliseconds=settings.ORDER_WAIT_MS)
     while order.status == Status.PENDING and timezone.now() < until:
@@ -94,7 +99,8 @@ def _answered(order: Order) -> Order:
     return order
 
 
-def _same(first: Order, ticket: Ticket) -> Order:
+def same(first: Order, ticket: Ticket) -> Order:
+    """The first order under the nonce; NonceReused when this one is another."""
     if first.request_hash != ticket.request_hash:
         raise NonceReused(field="client_order_id")
     return first
@@ -106,13 +112,14 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=settings.RELAY_THREADS, thread_name_prefix="relay")
 
 
-def relay_and_wait(venue_order_ids: Sequence[int]) -> None:
+def relay_and_wait(venue_order_ids: Sequence[int], send: Send | None = None) -> None:
     """The answer is awaited for a moment; a slower one is applied all the same, after the request has been answered."""
+    send = send or relay
     if settings.RELAY_THREADS == 0:
-        relay(venue_order_ids)
+        send(venue_order_ids)
         return
     try:
-        gate.answer_within_a_moment(_threads().submit(_relay_in_thread, venue_order_ids))
+        gate.answer_within_a_moment(_threads().submit(_in_thread, send, venue_order_ids))
     except Unknown as error:
         log.info("order.slow", venue_orders=venue_order_ids, reason=error.reason)
 
@@ -122,13 +129,13 @@ def relay_soon(venue_order_ids: Sequence[int]) -> None:
     if settings.RELAY_THREADS == 0:
         relay(venue_order_ids)
     else:
-        _threads().submit(_relay_in_thread, venue_order_ids)
+        _threads().submit(_in_thread, relay, venue_order_ids)
 
 
-def _relay_in_thread(venue_order_ids: Sequence[int]) -> None:
+def _in_thread(send: Send, venue_order_ids: Sequence[int]) -> None:
     close_old_connections()
     try:
-        relay(venue_order_ids)
+        send(venue_order_ids)
     except Exception:  # the rows stay PENDING and the sweep asks the venue
         log.exception("order.relay_failed", venue_orders=venue_order_ids)
     finally:
@@ -150,15 +157,9 @@ def relay(venue_order_ids: Sequence[int]) -> None:
     failpoints.hit("order.sending")
     try:
         reports = _send(sent)
-    except Rejected as error:
-        log.warning("order.rejected", order=order.pk, code=error.code)
-        if error.code == BAD_TIMESTAMP:
-            _give_up(sent, TOO_LATE)
-        else:
-            reject(venue_order_ids, told(error.code, error.message))
-    except NotSent as error:
-        log.warning("order.not_sent", order=order.pk, reason=error.reason)
-        _give_up(sent, BUSY if error.reason == "busy" else UNAVAILABLE)
+    except (Rejected, NotSent) as error:
+        log.warning("order.rejected", order=order.pk, reason=str(error)[:120])
+        _refused(sent, error)
     except Unknown as error:
         log.warning("order.unknown", order=order.pk, reason=error.reason)
     else:
@@ -177,6 +178,14 @@ def _claimed(venue_order_ids: Sequence[int]) -> list[VenueOrder]:
     return list(found.select_related("venue_account", "order", "order__order_list").order_by("id"))
 
 
+def _refused(sent: Sequence[VenueOrder], error: Rejected | NotSent) -> None:
+    reason = reason_of(error, order_id=sent[0].order_id)
+    if isinstance(error, NotSent) or error.code == BAD_TIMESTAMP:
+        _give_up(sent, reason)
+    elif is_certain(reason):
+        reject([venue_order.pk for venue_order in sent], reason)
+
+
 def _give_up(sent: Sequence[VenueOrder], reason: Told) -> None:
     """Nothing has left the house, or it came too late. What was asked for just now is rejected, and may be asked for
     again; for what begins later nobody waits: the sweep sends it anew."""
@@ -189,14 +198,15 @@ def _give_up(sent: Sequence[VenueOrder], reason: Told) -> None:
 
 def _send(sent: Sequence[VenueOrder]) -> tuple[Report, ...]:
     account, order = sent[0].venue_account, sent[0].order
-    requests = [_request(venue_order, order.market_id) for venue_order in sent]
+    requests = [request_of(venue_order, order.market_id) for venue_order in sent]
     if order.order_list is None or len(requests) == 1:
         return gate.call(account, gate.Kind.PLACE, order.user_id, lambda rest: (rest.place(requests[0]),))
     pair = PlacePair(order.order_list.client_order_id, *requests)
     return gate.call(account, gate.Kind.PLACE, order.user_id, lambda rest: rest.place_pair(pair))
 
 
-def _request(venue_order: VenueOrder, symbol: str) -> PlaceOrder:
+def request_of(venue_order: VenueOrder, symbol: str) -> PlaceOrder:
+    """What is sent, with the time that was stored with the hold."""
     return PlaceOrder(
         symbol=symbol,
         side=venue_order.order.side,

@@ -16,7 +16,7 @@ from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from orders import queries, rules
 from orders.errors import NEVER_ARRIVED
-from orders.models import Order, Status, VenueOrder
+from orders.models import FINAL, Order, Status, VenueOrder
 from orders.services.ending import reject
 from orders.services.reports import apply_report
 
@@ -35,6 +35,8 @@ def reconcile(*, venue_order_id: int) -> None:
     )
     _note_check(venue_order)
     symbol = venue_order.order.market_id
+    if venue_order.status == Status.PENDING and venue_order.order.replaces_id:
+        _look_at_the_replaced(venue_order.order)
     try:
         report = gate.call(
             venue_order.venue_account,
@@ -50,6 +52,13 @@ def reconcile(*, venue_order_id: int) -> None:
     apply_report(venue_account=venue_order.venue_account, report=report, source="reconciliation")
     if not rules.is_closed(report.status):
         _carry_out_cancel(venue_order_id)
+
+
+def _look_at_the_replaced(order: Order) -> None:
+    """Of a change that was not answered the cancel alone may have been carried out."""
+    open_ones = VenueOrder.objects.filter(order=order.replaces_id).exclude(status__in=FINAL)
+    for replaced in open_ones.exclude(status=Status.PENDING):
+        reconcile(venue_order_id=replaced.pk)
 
 
 def _note_check(venue_order: VenueOrder) -> None:

@@ -20,9 +20,10 @@ from markets import queries as markets
 from markets import services as market_services
 from orders import rules
 from orders.errors import REASONS
-from orders.models import Fill, Order, VenueOrder
+from orders.models import Fill, Order, Status, VenueOrder
 from orders.services import events
-from orders.services.ending import ends_hold, finish, locked
+from orders.services.ending import ends_hold, finish, locked, take_over
+from orders.services.shrinking import is_smaller, shrink
 
 log = structlog.get_logger()
 
@@ -63,6 +64,10 @@ def _exact(report: Report, venue_order_id: int) -> tuple[TradeFill, ...]:
 def _apply(venue_order_id: int, report: Report, fills: Iterable[TradeFill]) -> bool:
     """True when the venue knows of trades that are not booked yet."""
     order, venue_order = locked(venue_order_id)
+    if order.extra_hold is not None and report.status != Status.REJECTED:
+        take_over(order)
+    if is_smaller(venue_order, report) and order.finished_at is None:
+        shrink(order, venue_order, report.quantity)
     booked, changed = _quantity_of(venue_order), False
     for fill in fills:
         # With the trade that fills the order goes back what the hold did not need, unless it still covers another.
@@ -218,6 +223,8 @@ def apply_trades(*, venue_account: VenueAccount, trades: Iterable[MyTrade]) -> N
 @transaction_with_retry
 def _apply_trade(venue_order_id: int, trade: MyTrade) -> None:
     order, venue_order = locked(venue_order_id)
+    if order.extra_hold is not None:
+        take_over(order)
     if _book(order, venue_order, trade.fill, is_last=False):
         booked = order.fills.aggregate(total=Sum("quantity"), quote=Sum("quote_quantity"))
         order.cumulative_quantity, order.cumulative_quote = booked["total"], booked["quote"]

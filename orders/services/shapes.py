@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +15,19 @@ if TYPE_CHECKING:
 
 # The venue counts trailing distances in whole basis points of the price.
 MOST_BPS = 10_000
+
+
+class Priced(Protocol):
+    """What an order says of prices."""
+
+    @property
+    def side(self) -> str: ...
+    @property
+    def price(self) -> Decimal | None: ...
+    @property
+    def stop_price(self) -> Decimal | None: ...
+    @property
+    def trailing_delta(self) -> int | None: ...
 
 
 @dataclass(frozen=True)

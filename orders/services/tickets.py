@@ -10,13 +10,22 @@ from decimal import Decimal
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from exchange.money import decimals, divide, floor_to_step, plain
+from exchange.money import decimals, divide, floor_to_step, plain, round_down
 from markets import queries as markets
 from markets import rules as filters
 from markets.models import Market
 from orders import rules
-from orders.errors import BadTicket, MarketClosed, NoLiquidity, NotOffered, PricesDelayed, WouldTrigger
+from orders.errors import (
+    BadTicket,
+    MarketClosed,
+    NoLiquidity,
+    NotOffered,
+    PricesDelayed,
+    TooPrecise,
+    WouldTrigger,
+)
 from orders.models import Side, Type
+from orders.services.sanity import last_price, prices_of, require_near, require_sure
 from orders.services.shapes import check_shape
 
 _NONCE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -37,6 +46,7 @@ class Ticket:
     stop_price: Decimal | None = None
     trailing_delta: int | None = None
     iceberg_quantity: Decimal | None = None
+    replaces: int | None = None
 
     @property
     def request_hash(self) -> str:
@@ -47,6 +57,7 @@ class Ticket:
             "stop_price": self.stop_price,
             "trailing_delta": self.trailing_delta,
             "iceberg_quantity": self.iceberg_quantity,
+            "replaces": self.replaces,
         }
         body += [f"{name}={plain(Decimal(value))}" for name, value in more.items() if value is not None]
         return hashlib.sha256(json.dumps(body).encode()).hexdigest()
@@ -100,6 +111,7 @@ def plan_of(market: Market, ticket: Ticket) -> Plan:
     now_ms = time.time_ns() // 1_000_000
     if book is None or not book.is_fresh(now_ms, settings.BOOK_STALE_SECONDS):
         raise PricesDelayed()
+    require_sure(prices_of(market, book))
     return _market_plan(market, ticket, book)
 
 
@@ -117,6 +129,7 @@ def _waiting_plan(market: Market, ticket: Ticket, book: markets.PublishedBook | 
         reference=book.middle if book else None,
     )
     _require_to_wait(market, ticket)
+    require_near(market, ticket, prices_of(market, book))
     return _plan(
         market,
         ticket,
@@ -128,23 +141,15 @@ def _waiting_plan(market: Market, ticket: Ticket, book: markets.PublishedBook | 
 
 
 def _require_to_wait(market: Market, ticket: Ticket) -> None:
-    """A stop that the last price has passed already would trigger at once, which the venue refuses."""
+    """A stop that the last price has passed already would trigger at once; without a last price nobody can tell."""
     if ticket.stop_price is None:
         return
     price = last_price(market)
     if price is None:
-        return
+        raise PricesDelayed()
     is_above = filters.waits_above(ticket.type, ticket.side)
     if ticket.stop_price <= price if is_above else ticket.stop_price >= price:
         raise WouldTrigger(is_above=is_above, last=price)
-
-
-def last_price(market: Market) -> Decimal | None:
-    """What the market last traded at; None while nobody knows."""
-    last = markets.ticker(market.symbol)
-    now_ms = time.time_ns() // 1_000_000
-    is_known = last is not None and last.is_fresh(now_ms, settings.BOOK_STALE_SECONDS)
-    return Decimal(last.last) if last is not None and is_known else None
 
 
 def _market_plan(market: Market, ticket: Ticket, book: markets.PublishedBook) -> Plan:
@@ -185,8 +190,9 @@ def _quantity_for(market: Market, ticket: Ticket, book: markets.PublishedBook, w
 
 
 def _check_scale(market: Market, total: Decimal | None) -> None:
-    if total is not None and decimals(total) > min(market.quote.scale, market.quote_precision):
-        raise BadTicket(_("Too many decimal places."), field="quote_quantity")
+    places = min(market.quote.scale, market.quote_precision)
+    if total is not None and decimals(total) > places:
+        raise TooPrecise(field="quote_quantity", nearest=round_down(total, places))
 
 
 def _plan(

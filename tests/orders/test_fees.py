@@ -152,6 +152,7 @@ def test_what_was_traded_within_thirty_days_is_counted(alice: User, trades: Orde
 
 def test_while_no_price_is_known_the_last_count_stays(alice: User, trades: Order) -> None:
     has_traded(alice, Decimal(1))
+    publish_ticker("BTCUSDT", "40000", age_s=61)
     assert services.count_volumes() == 0
     assert TradedVolume.objects.get().volume == 1
 

@@ -17,7 +17,15 @@ from markets import rules as filters
 from markets.models import Market
 from orders import rules, services
 from orders.models import Fill, Order
-from tests.factories import balance, fund, held_by_the_house, make_user, publish_book, venue_account
+from tests.factories import (
+    balance,
+    fund,
+    held_by_the_house,
+    make_user,
+    publish_book,
+    publish_ticker,
+    venue_account,
+)
 from tests.orders.minimal import FINEST, OTHERS, SEED, VENUE_SCALE, store, symbol_of, trade_through_the_books
 from tests.orders.test_placing import ticket
 from tests.orders.test_reports import event, tell
@@ -87,6 +95,7 @@ def test_a_thousand_odd_parts_sum_to_what_the_venue_says(
         sum((getattr(part, name) for part in parts), Decimal(0)) for name in ("quantity", "quote")
     )
     venue_account()
+    publish_ticker("BTCUSDT", "40000")
     publish_book(FINEST, bids=[("0.068000", "5")], asks=[("0.068400", "5")])
     for asset in ("ETH", "BTC"):
         fund(alice, asset, "1000")

@@ -129,8 +129,8 @@ REFUSALS = [
     (error(-2015, "Invalid API-key, IP, or permissions for action.", 401), "unavailable"),
     (error(-1022, "Signature for this request is not valid."), "unavailable"),
     (error(-9999, "Something new."), "refused_by_venue"),
-    (error(-1015, "Too many new orders.", 429), "unavailable"),
-    (error(-1003, "Too much request weight used.", 418), "unavailable"),
+    (error(-1015, "Too many new orders.", 429), "busy"),
+    (error(-1003, "Too much request weight used.", 418), "busy"),
 ]
 
 

@@ -31,7 +31,8 @@ def event(order: Order, kind: str, status: str, **changes: Any) -> Report:
     body = {
         "e": "executionReport", "s": order.market_id, "c": sent.client_order_id, "S": order.side, "o": "LIMIT",
         "f": "GTC",
-        "q": "1.00000000", "p": "39000.00", "C": "", "x": kind, "X": status, "r": "NONE", "i": 4711, "l": "0.00000000",
+        "q": f"{sent.quantity or 1:f}",
+        "p": "39000.00", "C": "", "x": kind, "X": status, "r": "NONE", "i": 4711, "l": "0.00000000",
         "z": "0.00000000", "L": "0.00000000", "n": "0", "N": None, "T": 1_700_000_000_000, "t": -1, "m": False,
         "Z": "0.00000000", "Y": "0.00000000",
     }  # fmt: skip

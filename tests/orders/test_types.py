@@ -176,8 +176,13 @@ def test_a_stop_that_the_last_price_has_passed_is_refused_before_the_venue(
         assert refusal(seller, quantity="1", **wanted) == ("would_trigger", "stop_price")
 
 
-def test_without_a_fresh_price_the_venue_says_whether_a_stop_would_trigger(alice: User, venue: Venue) -> None:
-    publish_ticker("BTCUSDT", "45000", age_s=600)
+def test_without_a_fresh_price_no_stop_is_taken(alice: User, venue: Venue) -> None:
+    publish_ticker("BTCUSDT", "40000", age_s=600)
+    wanted = {"quantity": "1", "price": "41500", "stop_price": "41000", **STOP_LIMIT}
+    assert refusal(alice, **wanted) == ("prices_delayed", None)
+
+
+def test_a_price_that_came_meanwhile_is_the_venues_to_refuse(alice: User, venue: Venue) -> None:
     venue.on("POST", "/api/v3/order", error(-2010, "Order would trigger immediately."))
     order = place(alice, quantity="1", price="41500", stop_price="41000", **STOP_LIMIT)
     assert (order.status, order.reason_code) == ("REJECTED", "would_trigger")

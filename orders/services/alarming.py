@@ -1,0 +1,56 @@
+"""Staff hear of what the venue refuses because of the house: its balance, its key, its limits, its own mistakes."""
+
+from datetime import timedelta
+
+import structlog
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from exchange.binance.errors import NotSent, Rejected
+from exchange.office import queries as notices
+from exchange.office import services as office
+from orders.errors import BUSY, CHECKING, UNAVAILABLE, Told, told
+
+log = structlog.get_logger()
+# Of one kind of refusal staff hear once in so long; each one is in the log.
+QUIET = timedelta(hours=1)
+# The venue asks to come back so soon at most: the customer may try again.
+PASSING_SECONDS = 120
+OUR_QUEUE = "busy"  # what the gate says of itself
+
+
+def reason_of(error: Rejected | NotSent, *, order_id: int) -> Told:
+    """What the customer hears of it; when it is the house's own problem staff hear of it too, in the venue's words."""
+    found, is_ours = _told(error)
+    if is_ours:
+        _alarm(str(error), order_id)
+    return found
+
+
+def _told(error: Rejected | NotSent) -> tuple[Told, bool]:
+    """And whether it is the house's problem; our own queue that is full for a moment is none."""
+    if isinstance(error, Rejected):
+        found = told(error.code, error.message)
+        return found, found.is_ours
+    is_full = error.reason == OUR_QUEUE
+    is_passing = error.retry_after is not None and error.retry_after <= PASSING_SECONDS
+    return BUSY if is_full or is_passing else UNAVAILABLE, not is_full
+
+
+def _alarm(words: str, order_id: int) -> None:
+    log.error("order.refused_because_of_us", order=order_id, venue=words[:200])
+    kind = f"venue refuses: {words}"[:64]
+    latest = notices.latest_notice(kind)
+    if latest is not None and timezone.now() - latest.created_at < QUIET:
+        return
+    office.tell_staff(
+        kind,
+        _("The venue refuses what we ask because of us"),
+        _("Of order %(order)s it said: %(words)s. Customers are told that it is not their fault."),
+        {"order": order_id, "words": words[:200]},
+    )
+
+
+def is_certain(reason: Told) -> bool:
+    """False while what became of the order has to be asked for."""
+    return reason is not CHECKING

@@ -1,0 +1,136 @@
+"""Making an open order smaller: it keeps its place in the queue, and what it no longer needs is available again.
+
+The venue's word alone counts (binance.md 10): whatever report says first how large the order is now, answer, stream or
+question, releases the difference, once. Until then everything stays held.
+"""
+
+from decimal import Decimal
+from functools import partial
+
+import structlog
+
+from accounts.models import User
+from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
+from exchange.gate import services as gate
+from markets import rules as filters
+from markets.models import Market
+from orders import queries
+from orders.errors import (
+    AlreadyFilled,
+    AmendedTooOften,
+    ChangeUnderWay,
+    InAList,
+    MarketClosed,
+    NotChanged,
+    NothingChanges,
+    NotOffered,
+    OnlyLess,
+    OrderIsClosed,
+    TryChangeAgain,
+)
+from orders.models import FINAL, Order, Status, VenueOrder
+from orders.services.alarming import is_certain, reason_of
+from orders.services.reconciling import reconcile
+from orders.services.reports import apply_report
+
+log = structlog.get_logger()
+
+
+def amend_order(*, user: User, order_id: int, quantity: Decimal) -> Order:
+    """The venue is asked to make the order so small; its size afterwards is what the venue says it is.
+
+    Raises UnknownOrder, OrderIsClosed, ChangeUnderWay, what the market's rules refuse, OnlyLess, AlreadyFilled,
+    AmendedTooOften, NotChanged with the venue's reason, and TryChangeAgain when it could not be asked.
+    """
+    order = queries.order_of(user, order_id)
+    _require_open(order)
+    _require_offered(order.market, order)
+    _require_less(order, quantity)
+    sent = order.venue_orders.select_related("venue_account").latest("id")
+    try:
+        gate.cancels().carry(partial(_amend, order, sent, quantity))
+    except NotSent as error:
+        raise TryChangeAgain() from error
+    except Unknown as error:
+        log.warning("order.amend_unknown", order=order.pk, reason=error.reason)
+    except Rejected as error:
+        _refused(order, error)
+    order.refresh_from_db()
+    return order
+
+
+def can_amend(order: Order) -> bool:
+    """True where the market lets orders become smaller without losing their place."""
+    return order.keeps_place and order.quantity is not None
+
+
+def _require_open(order: Order) -> None:
+    if order.is_final:
+        raise OrderIsClosed()
+    is_changing = order.replacements.exclude(status__in=FINAL).exists()
+    if order.status == Status.PENDING or order.cancel_requested_at or is_changing:
+        raise ChangeUnderWay()
+
+
+def _require_offered(market: Market, order: Order) -> None:
+    if not market.is_trading:
+        raise MarketClosed()
+    if order.order_list_id is not None:
+        raise InAList()
+    if not can_amend(order):
+        raise NotOffered(field="quantity")
+    most = filters.most_amends(market.filters)
+    if most and order.amends >= most:
+        raise AmendedTooOften(field="quantity")
+
+
+def _require_less(order: Order, quantity: Decimal) -> None:
+    assert order.quantity is not None, "what is given by total cannot be amended"
+    if quantity == order.quantity:
+        raise NothingChanges(field="quantity")
+    if quantity > order.quantity:
+        raise OnlyLess(nearest=order.quantity)
+    iceberg = order.iceberg_quantity
+    filters.check(
+        order.market.filters,
+        side=order.side,
+        type=order.type,
+        price=order.price,
+        quantity=quantity,
+        stop_price=order.stop_price,
+        iceberg_quantity=None if iceberg is None else min(iceberg, quantity),
+    )
+    if quantity <= order.cumulative_quantity:
+        step = filters.step_size(order.market.filters)
+        raise AlreadyFilled(filled=order.cumulative_quantity, nearest=order.cumulative_quantity + step)
+
+
+def _amend(order: Order, sent: VenueOrder, quantity: Decimal) -> None:
+    try:
+        report = gate.call(
+            sent.venue_account,
+            gate.Kind.CANCEL,
+            order.user_id,
+            lambda rest: rest.amend(order.market_id, sent.client_order_id, quantity),
+        )
+    except Rejected:
+        _look(sent)
+        raise
+    apply_report(venue_account=sent.venue_account, report=report, source="answer")
+
+
+def _look(sent: VenueOrder) -> None:
+    """What the order is now, if the venue says so: a refusal may only mean that it ended, or was amended before."""
+    try:
+        reconcile(venue_order_id=sent.pk)
+    except VenueError as error:
+        log.warning("order.not_reconciled", order=sent.order_id, reason=str(error)[:120])
+
+
+def _refused(order: Order, error: Rejected) -> None:
+    reason = reason_of(error, order_id=order.pk)
+    order.refresh_from_db()
+    if order.is_final:
+        raise OrderIsClosed() from error
+    if is_certain(reason):
+        raise NotChanged(reason.code, reason.sentence) from error

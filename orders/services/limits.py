@@ -1,0 +1,88 @@
+"""What one customer may have: a share of the open orders of the house, and no order larger than their tier allows."""
+
+from collections.abc import Sequence
+from decimal import ROUND_CEILING, Decimal
+
+from django.conf import settings
+from django.db.models import Count, Q
+
+from accounts import queries as accounts
+from accounts.models import User
+from exchange.money import divide, floor_to_step
+from ledger import queries as books
+from markets import rules as filters
+from markets.models import Market
+from orders.errors import OrderTooLarge, PricesDelayed, TooManyOpen
+from orders.models import Order, Type
+from orders.rules import OPENING
+from orders.services.sanity import last_price
+from orders.services.tickets import Plan, Ticket
+
+# The venue counts each kind for the whole account (binance.md 9).
+STOPS = (Type.STOP_LOSS, Type.STOP_LOSS_LIMIT, Type.TAKE_PROFIT, Type.TAKE_PROFIT_LIMIT)
+COUNTED = (
+    ("MAX_NUM_ORDERS", "maxNumOrders", "every"),
+    ("MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders", "stops"),
+    ("MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders", "icebergs"),
+)
+
+
+def require_within_limits(user: User, market: Market, ticket: Ticket, plan: Plan) -> None:
+    """Raises TooManyOpen and OrderTooLarge; orders that come at the same moment may be one too many."""
+    require_value(user, market, ticket, plan)
+    if plan.time_in_force in ("IOC", "FOK") or plan.type == Type.MARKET:
+        return  # it never rests
+    kinds = {"every"} | ({"stops"} if ticket.type in STOPS else set())
+    kinds |= {"icebergs"} if ticket.iceberg_quantity is not None else set()
+    counts = _open_orders(user, market)
+    for name, key, kind in COUNTED:
+        most = _share(market.filters, name, key)
+        if kind in kinds and most and counts[kind] >= most:
+            raise TooManyOpen(kind=kind, most=most)
+
+
+def _open_orders(user: User, market: Market) -> dict[str, int]:
+    found = Order.objects.filter(user=user, market=market, status__in=OPENING)
+    return found.aggregate(
+        every=Count("id"),
+        stops=Count("id", filter=Q(type__in=STOPS)),
+        icebergs=Count("id", filter=Q(iceberg_quantity__isnull=False)),
+    )
+
+
+def _share(rules: Sequence[filters.Filter], name: str, key: str) -> int:
+    """How many of those that the venue allows the house one customer may have, at least one; zero: no rule."""
+    whole = next((filters.number(item, key) for item in rules if item.get("filterType") == name), Decimal(0))
+    share = whole * settings.OPEN_ORDERS_SHARE_PERCENT / 100
+    return int(share.to_integral_value(ROUND_CEILING))
+
+
+def require_value(user: User, market: Market, ticket: Ticket, plan: Plan) -> None:
+    """Raises OrderTooLarge with the amount that is allowed, and PricesDelayed when nobody knows what it is worth."""
+    value, most = _value(market, ticket, plan), accounts.order_value_limit(user)
+    if value is None:
+        return
+    worth = value if market.quote_id == settings.REFERENCE_ASSET else books.worth(market.quote_id, value)
+    if worth is None:
+        raise PricesDelayed()
+    if worth > most:
+        raise _too_large(market, ticket, share=divide(most, worth), most=most)
+
+
+def _value(market: Market, ticket: Ticket, plan: Plan) -> Decimal | None:
+    """In the quote asset; None for a sale at any price while the market has none."""
+    if ticket.quote_quantity is not None:
+        return ticket.quote_quantity
+    price = plan.price or ticket.stop_price or last_price(market)
+    return None if price is None or plan.quantity is None else price * plan.quantity
+
+
+def _too_large(market: Market, ticket: Ticket, *, share: Decimal, most: Decimal) -> OrderTooLarge:
+    """`share`: the part of the order that is allowed."""
+    if ticket.quote_quantity is not None:
+        places = min(market.quote.scale, market.quote_precision)
+        step, field, amount = Decimal(1).scaleb(-places), "quote_quantity", ticket.quote_quantity
+    else:
+        step, field, amount = filters.step_size(market.filters), "quantity", ticket.quantity or Decimal(0)
+    nearest = floor_to_step(amount * share, step)
+    return OrderTooLarge(field=field, most=most, asset=settings.REFERENCE_ASSET, nearest=nearest)

@@ -1,0 +1,213 @@
+"""Changing an open order: by one request (binance.md 10) a new one takes its place, and the two never live together.
+
+While the old order has not traded, its hold is the new one's too: no more is held besides than the new one can cost
+more. That is exact, because the venue cancels an order of which it was told so only if it has not traded.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts import services as accounts
+from accounts.models import User
+from exchange import failpoints
+from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
+from exchange.binance.models import Halves, Report
+from exchange.database import transaction_with_retry
+from exchange.gate import services as gate
+from ledger import services as ledger
+from markets import queries as markets
+from markets.models import Market
+from orders import queries
+from orders.errors import (
+    ENDED,
+    TOO_LATE,
+    ChangeUnderWay,
+    InAList,
+    NothingChanges,
+    NotOffered,
+    OrderIsClosed,
+    OrderMoved,
+)
+from orders.models import FINAL, Order, Status, Type, VenueOrder
+from orders.rules import CANCEL_REPLACE
+from orders.services import events
+from orders.services.alarming import is_certain, reason_of
+from orders.services.ending import reject
+from orders.services.limits import require_value
+from orders.services.placing import answered, know_the_time, relay_and_wait, request_of, same
+from orders.services.reconciling import reconcile
+from orders.services.recording import new_order, new_venue_order
+from orders.services.reports import apply_report
+from orders.services.tickets import Plan, Ticket, plan_of
+
+log = structlog.get_logger()
+
+
+def replace_order(
+    *, user: User, order_id: int, nonce: str, price: Decimal | None = None, quantity: Decimal | None = None
+) -> Order:
+    """A new order with this price and quantity takes the place of the open one, or nothing changes.
+
+    What is not given stays: the price, and of the quantity what has not traded. A repeat of the nonce gives the first
+    answer. Raises what placing does, UnknownOrder, OrderIsClosed, ChangeUnderWay, NothingChanges, and OrderMoved when
+    it traded meanwhile.
+    """
+    replaced = queries.order_of(user, order_id)
+    first = Order.objects.filter(user=user, nonce=nonce).first()
+    if first is not None:
+        return answered(same(first, _ticket(replaced, nonce, price, quantity, first)))
+    accounts.require_can_trade(user)
+    market = markets.market(replaced.market_id)
+    ledger.require_asset_open(market.base_id, market.quote_id)
+    ticket = _ticket(replaced, nonce, price, quantity)
+    _require_a_change(market, replaced, ticket)
+    plan = plan_of(market, ticket)
+    require_value(user, market, ticket, plan)
+    know_the_time()
+    order, venue_order = _record(user, replaced, market, ticket, plan)
+    if venue_order is None:
+        return answered(order)
+    failpoints.hit("order.held")
+    relay_and_wait([venue_order.pk], send_change)
+    order.refresh_from_db()
+    return order
+
+
+def _ticket(
+    replaced: Order, nonce: str, price: Decimal | None, quantity: Decimal | None, first: Order | None = None
+) -> Ticket:
+    """What the new order says; of a repeat without a quantity, what the first one said then."""
+    left = first.quantity if first else replaced.left
+    return Ticket(
+        symbol=replaced.market_id,
+        side=replaced.side,
+        type=replaced.type,
+        nonce=nonce,
+        time_in_force=replaced.time_in_force,
+        price=price or replaced.price,
+        quantity=quantity or left,
+        stop_price=replaced.stop_price,
+        trailing_delta=replaced.trailing_delta,
+        iceberg_quantity=replaced.iceberg_quantity,
+        replaces=replaced.pk,
+    )
+
+
+def _require_a_change(market: Market, replaced: Order, ticket: Ticket) -> None:
+    if replaced.is_final:
+        raise OrderIsClosed()
+    if CANCEL_REPLACE not in market.abilities or replaced.type == Type.MARKET:
+        raise NotOffered()
+    if replaced.order_list_id is not None:
+        raise InAList()
+    if (ticket.price, ticket.quantity) == (replaced.price, replaced.quantity):
+        raise NothingChanges()
+
+
+@transaction_with_retry
+def _record(
+    user: User, seen: Order, market: Market, ticket: Ticket, plan: Plan
+) -> tuple[Order, VenueOrder | None]:
+    """Nonce, new order, what will be sent for it, and what is held besides: all or nothing."""
+    replaced = Order.objects.select_for_update(of=("self",)).get(pk=seen.pk)
+    sent = replaced.venue_orders.select_for_update().latest("id")
+    extra = _extra_hold(replaced, sent, plan)
+    try:
+        with transaction.atomic():
+            rate = queries.rate_of(user, market)
+            order = new_order(user, market, ticket, plan, rate, replaces=replaced, extra_hold=extra)
+    except IntegrityError:
+        return same(Order.objects.get(user=user, nonce=ticket.nonce), ticket), None
+    _require_open(replaced, sent, seen, order)
+    amount, cause = (plan.hold_amount, ledger.Cause.ORDER) if extra is None else (extra, ledger.Cause.CHANGE)
+    if amount:
+        ledger.hold(user_id=user.pk, asset=plan.hold_asset, amount=amount, cause=cause, cause_id=order.pk)
+    venue_order = new_venue_order(order, plan)
+    events.tell(order, plan.hold_asset)
+    return order, venue_order
+
+
+def _extra_hold(replaced: Order, sent: VenueOrder, plan: Plan) -> Decimal | None:
+    """What the new order can cost more than is held for the old one; None when that has traded, for then what it holds
+    is its own until it is known how much it traded."""
+    if replaced.cumulative_quantity or sent.cumulative_quantity:
+        return None
+    found = ledger.lock_hold(ledger.Cause.ORDER, replaced.pk)
+    return max(plan.hold_amount - (found.remaining if found else 0), Decimal(0))
+
+
+def _require_open(replaced: Order, sent: VenueOrder, seen: Order, new: Order) -> None:
+    """The old order, locked, is still as it was when the change was thought out, and nobody else changes it."""
+    if replaced.is_final or sent.status in FINAL:
+        raise OrderIsClosed()
+    is_changing = replaced.replacements.exclude(status__in=FINAL).exclude(pk=new.pk).exists()
+    if replaced.status == Status.PENDING or replaced.cancel_requested_at or is_changing:
+        raise ChangeUnderWay()
+    if replaced.cumulative_quantity != seen.cumulative_quantity or replaced.quantity != seen.quantity:
+        raise OrderMoved()
+
+
+# ------------------------------------------------------------------ relaying
+def send_change(venue_order_ids: Sequence[int]) -> None:
+    """Sends the change, once, unless its time is over; each half ends in the books by itself."""
+    (venue_order_id,) = venue_order_ids
+    found = VenueOrder.objects.select_related("venue_account", "order")
+    venue_order = found.get(pk=venue_order_id)
+    order = venue_order.order
+    if timezone.now() > venue_order.send_by:
+        reject([venue_order_id], TOO_LATE)
+        return
+    replaced = found.filter(order=order.replaces_id).latest("id")
+    VenueOrder.objects.filter(pk=venue_order_id).update(sent_at=timezone.now())
+    try:
+        halves = gate.call(
+            venue_order.venue_account,
+            gate.Kind.PLACE,
+            order.user_id,
+            lambda rest: rest.cancel_replace(
+                request_of(venue_order, order.market_id),
+                replaced.client_order_id,
+                only_unfilled=order.extra_hold is not None,
+            ),
+        )
+    except (Rejected, NotSent) as error:  # neither half was tried
+        _refuse(venue_order, error)
+    except Unknown as error:
+        log.warning("order.unknown", order=order.pk, reason=error.reason)
+    else:
+        failpoints.hit("order.sent")
+        _apply(halves, replaced, venue_order)
+
+
+def _apply(halves: Halves, replaced: VenueOrder, new: VenueOrder) -> None:
+    """What is certain of each half is in the books; what is not is asked for."""
+    if isinstance(halves.canceled, Report):
+        apply_report(venue_account=new.venue_account, report=halves.canceled, source="answer")
+    if halves.placed is None:
+        reject([new.pk], ENDED)
+    elif isinstance(halves.placed, Report):
+        apply_report(venue_account=new.venue_account, report=halves.placed, source="answer")
+    elif not isinstance(halves.placed, Unknown):
+        _refuse(new, halves.placed)
+    if not isinstance(halves.canceled, Report):
+        _look(replaced)
+
+
+def _refuse(venue_order: VenueOrder, error: VenueError) -> None:
+    assert isinstance(error, Rejected | NotSent)
+    log.warning("order.rejected", order=venue_order.order_id, reason=str(error)[:120])
+    reason = reason_of(error, order_id=venue_order.order_id)
+    if is_certain(reason):
+        reject([venue_order.pk], reason)
+
+
+def _look(venue_order: VenueOrder) -> None:
+    """What became of the old order, if the venue says so now; the sweep asks again otherwise."""
+    try:
+        reconcile(venue_order_id=venue_order.pk)
+    except VenueError as error:
+        log.warning("order.not_reconciled", order=venue_order.order_id, reason=str(error)[:120])

@@ -1,0 +1,119 @@
+"""The page that changes an open order, without script; both orders lead to each other."""
+
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from markets.models import Market
+from orders.models import Order
+from tests.factories import make_user
+from tests.orders import test_amending, test_replacing
+from tests.orders.test_placing import place
+from tests.orders.test_reports import tell, traded
+from tests.venue import Venue, error
+
+D = Decimal
+
+
+@pytest.fixture
+def order(alice: User, venue: Venue) -> Order:
+    """alice buys 1 BTC at 39000, of which 0.2 have traded."""
+    Market.objects.update(abilities=["CANCEL_REPLACE", "AMEND"])
+    venue.places()
+    order = place(alice)
+    tell(traded(order, 7, "0.2", "0.2"))
+    return order
+
+
+@pytest.fixture
+def browser(client: Client, alice: User) -> Client:
+    client.force_login(alice)
+    return client
+
+
+def path(order: Order) -> str:
+    return f"/orders/{order.pk}/change/"
+
+
+def post(browser: Client, order: Order, **typed: str) -> str:
+    """The text of the page it leads to."""
+    wanted = {"price": "39000", "quantity": "0.8", "nonce": "n9", **typed}
+    return browser.post(path(order), wanted, follow=True).text
+
+
+def test_the_form_shows_what_is_still_to_be_traded(browser: Client, order: Order) -> None:
+    page = browser.get(path(order)).text
+    assert 'value="39000"' in page and 'value="0.8"' in page
+    for where in ("/orders/", f"/orders/{order.pk}/"):
+        assert path(order) in browser.get(where).text
+
+
+def test_another_price_is_a_new_order_and_each_leads_to_the_other(
+    browser: Client, venue: Venue, order: Order
+) -> None:
+    test_replacing.answers(venue, order)
+    page = post(browser, order, price="38,500.5")
+    new = Order.objects.get(replaces=order)
+    assert (new.price, new.quantity) == (D("38500.5"), D("0.8"))
+    assert f'href="/orders/{order.pk}/"' in page and "Takes the place of" in page
+    old = browser.get(f"/orders/{order.pk}/").text
+    assert f'href="/orders/{new.pk}/"' in old and f"Canceled; order {new.pk} has its place" in old
+
+
+def test_less_at_the_same_price_is_the_same_order(browser: Client, venue: Venue, order: Order) -> None:
+    """0.8 are still to be traded, and then 0.3: with what has traded that is an order of 0.5."""
+    test_amending.answers(venue, status="PARTIALLY_FILLED", executedQty="0.2", cumulativeQuoteQty="7800")
+    page = post(browser, order, quantity="0.3")
+    order.refresh_from_db()
+    assert (order.quantity, order.original_quantity) == (D("0.5"), D(1))
+    assert "Amount at first" in page
+    assert not Order.objects.filter(replaces=order).exists()
+
+
+def test_less_where_orders_cannot_become_smaller_is_a_new_order(
+    browser: Client, venue: Venue, order: Order
+) -> None:
+    Market.objects.update(abilities=["CANCEL_REPLACE"])
+    test_replacing.answers(venue, order)
+    post(browser, order, quantity="0.3")
+    assert Order.objects.get(replaces=order).quantity == D("0.3")
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ({"price": "abc"}, "Enter a plain number"),
+        ({"quantity": ""}, "This field is required."),
+        ({"price": "39000.001"}, "multiple of 0.01"),
+        ({"price": "40000", "quantity": "9"}, "There is not enough available for this."),
+    ],
+)
+def test_what_is_refused_is_told_and_what_was_typed_is_kept(
+    browser: Client, venue: Venue, order: Order, typed: dict[str, str], sentence: str
+) -> None:
+    page = post(browser, order, **typed)
+    assert sentence in page
+    assert all(f'value="{text}"' in page for text in typed.values() if text)
+    assert Order.objects.count() == 1
+
+
+def test_a_change_the_venue_did_not_make_is_told(browser: Client, venue: Venue, order: Order) -> None:
+    venue.on(*test_replacing.CHANGE, error(-1013, "Filter failure: PERCENT_PRICE_BY_SIDE"))
+    assert "too far from the market" in post(browser, order, price="30000")
+    assert f"/orders/{order.pk}/change/" in browser.get(f"/orders/{order.pk}/").text
+
+
+def test_an_order_that_is_over_or_another_customers_cannot_be_changed(
+    browser: Client, client: Client, order: Order
+) -> None:
+    tell(traded(order, 8, "0.8", "1", "FILLED"))
+    assert "cannot be changed now" in browser.get(path(order), follow=True).text
+    client.force_login(make_user("bob"))
+    assert [
+        client.get(path(order)).status_code,
+        client.post(path(order), {"quantity": "1", "nonce": "x"}).status_code,
+    ] == [404, 404]
+    client.logout()
+    assert client.get(path(order)).headers["Location"].startswith("/accounts/login/")

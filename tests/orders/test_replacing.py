@@ -1,0 +1,491 @@
+"""Changing an open order: whichever half the venue carries out, what is held is exact, and nothing is sent twice."""
+
+import random
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import requests
+from django.db import transaction
+from django.test import Client, override_settings
+
+from accounts.models import User
+from exchange.desk.evidence import stray_holds
+from exchange.errors import DomainError
+from exchange.gate import services as gate
+from ledger import queries as books
+from ledger.errors import InsufficientFunds
+from ledger.models import Hold, LedgerException
+from ledger.queries.rebuilt import Rebuilt
+from markets.models import Market
+from orders import queries, services
+from orders.errors import ChangeUnderWay, OrderIsClosed
+from orders.models import Order
+from tests.factories import CROWD, balance, fund, make_market, make_user, publish_book, venue_account
+from tests.orders.test_placing import made_long_ago, no_hold_is_left, place
+from tests.orders.test_reports import event, tell, traded
+from tests.race import at_once
+from tests.venue import Venue, error, fill_body, order_body
+
+D = Decimal
+CHANGE = ("POST", "/api/v3/order/cancelReplace")
+Body = dict[str, Any]
+
+
+@pytest.fixture
+def order(alice: User, venue: Venue) -> Order:
+    """alice buys 1 BTC at 39000; it rests at the venue."""
+    Market.objects.update(abilities=["CANCEL_REPLACE"])
+    venue.places()
+    return place(alice)
+
+
+def change(order: Order, nonce: str = "new", **wanted: Any) -> Order:
+    return services.replace_order(user=order.user, order_id=order.pk, nonce=nonce, **wanted)
+
+
+def canceled(order: Order, **changes: Any) -> Body:
+    own = order.venue_orders.get().client_order_id
+    asked = {"symbol": order.market_id, "side": order.side, "origClientOrderId": own}
+    return order_body(asked, status="CANCELED") | {"origClientOrderId": own, "clientOrderId": "c1", **changes}
+
+
+def halves(cancel: Body | None, new: Body | None) -> Body:
+    """An error's body is one with a code."""
+
+    def result(body: Body | None) -> str:
+        return "NOT_ATTEMPTED" if body is None else "FAILURE" if "code" in body else "SUCCESS"
+
+    return {
+        "cancelResult": result(cancel), "newOrderResult": result(new),
+        "cancelResponse": cancel, "newOrderResponse": new,
+    }  # fmt: skip
+
+
+def no(code: int, message: str) -> Body:
+    return {"code": code, "msg": message}
+
+
+def answers(venue: Venue, order: Order, **new: Any) -> None:
+    """Both halves succeed."""
+    venue.on(*CHANGE, lambda asked: (200, halves(canceled(order), order_body(asked, orderId=4712, **new))))
+
+
+def asked(venue: Venue) -> Body:
+    return next(found for method, path, found in venue.asked if (method, path) == CHANGE)
+
+
+def states(*orders: Order) -> list[str]:
+    for each in orders:
+        each.refresh_from_db()
+    return [each.status for each in orders]
+
+
+def all_is_well() -> bool:
+    """Every law of the books holds, they can be built anew from their entries, and holds are those of open orders."""
+    stray = [
+        *stray_holds("order", books.held_for(Hold.Cause.ORDER), queries.holding_orders()),
+        *stray_holds("change", books.held_for(Hold.Cause.CHANGE), queries.holding_changes()),
+    ]
+    with transaction.atomic():
+        broken = books.first_broken_row() or Rebuilt().first_difference()
+    return (broken, stray) == ("", []) and not LedgerException.objects.exists()
+
+
+# ------------------------------------------------------------------ the five outcomes
+@pytest.mark.parametrize(
+    ("wanted", "left"),
+    [
+        ({"price": D(38000)}, (62000, 38000)),
+        ({"price": D(39500)}, (60500, 39500)),
+        ({"quantity": D("0.5")}, (80500, 19500)),
+        ({"price": D(38000), "quantity": D(2)}, (24000, 76000)),
+    ],
+)
+def test_both_succeed_and_the_new_order_holds_what_it_can_cost(
+    alice: User, venue: Venue, order: Order, wanted: dict[str, Any], left: tuple[int, int]
+) -> None:
+    answers(venue, order)
+    new = change(order, **wanted)
+    assert states(order, new) == ["CANCELED", "OPEN"]
+    assert (new.replaces, new.price, new.quantity) == (
+        order, wanted.get("price", order.price), wanted.get("quantity", order.quantity),
+    )  # fmt: skip
+    assert balance(alice, "USDT") == left
+    assert Hold.objects.filter(is_open=True).count() == 1
+
+
+def test_one_request_names_both_orders_and_stops_when_the_old_one_has_traded(
+    venue: Venue, order: Order
+) -> None:
+    answers(venue, order)
+    sent = change(order, price=D(38000)).venue_orders.get()
+    found = asked(venue)
+    assert found["cancelReplaceMode"] == "STOP_ON_FAILURE"
+    assert found["cancelRestrictions"] == "ONLY_NEW"
+    assert found["cancelOrigClientOrderId"] == order.venue_orders.get().client_order_id
+    assert (found["newClientOrderId"], found["price"]) == (sent.client_order_id, "38000")
+    assert int(found["timestamp"]) == sent.timestamp_ms
+    assert venue.count("POST", "/api/v3/order") == 1
+
+
+@pytest.mark.parametrize(
+    "words", ["Unknown order sent.", "Order was not canceled due to cancel restrictions."]
+)
+def test_an_order_that_was_filled_meanwhile_stays_as_it_is_and_the_new_one_is_refused(
+    alice: User, venue: Venue, order: Order, words: str
+) -> None:
+    data = halves(no(-2011, words), None)
+    venue.on(*CHANGE, (400, {**no(-2022, "Order cancel-replace failed."), "data": data}))
+    venue.on("GET", "/api/v3/myTrades", (200, []))
+    venue.knows(status="PARTIALLY_FILLED", executedQty="0.5", cummulativeQuoteQty="19500.0")
+    new = change(order, price=D(39500))
+    assert states(order, new) == ["OPEN", "REJECTED"]
+    assert "ended meanwhile" in new.reason
+    assert balance(alice, "USDT") == (61000, 39000)
+    tell(traded(order, 7, "0.5", "0.5"))
+    assert states(order) == ["PARTIALLY_FILLED"]
+    assert all_is_well()
+
+
+def test_a_canceled_order_without_a_successor_gives_everything_back(
+    alice: User, venue: Venue, order: Order
+) -> None:
+    data = halves(canceled(order), no(-2010, "Account has insufficient balance for requested action."))
+    venue.on(*CHANGE, (409, {**no(-2021, "Order cancel-replace partially failed."), "data": data}))
+    new = change(order, price=D(39500))
+    assert states(order, new) == ["CANCELED", "REJECTED"]
+    assert new.reason_code == "unavailable"
+    assert balance(alice, "USDT") == (100000, 0)
+    assert no_hold_is_left() and all_is_well()
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (error(-1015, "Too many new orders.", 429), "busy"),
+        (error(-1013, "Filter failure: PERCENT_PRICE_BY_SIDE"), "percent_price"),
+        (error(-2010, "Order cancel-replace is not supported for this symbol."), "not_offered"),
+        (error(-1021, "Timestamp for this request is outside of the recvWindow."), "too_late"),
+        (requests.exceptions.ConnectTimeout(), "unavailable"),
+    ],
+)
+def test_what_is_refused_before_either_half_changes_nothing(
+    alice: User, venue: Venue, order: Order, answer: Any, code: str
+) -> None:
+    venue.on(*CHANGE, answer)
+    new = change(order, price=D(39500))
+    assert (states(order, new), new.reason_code) == (["OPEN", "REJECTED"], code)
+    assert balance(alice, "USDT") == (61000, 39000)
+    assert all_is_well()
+
+
+SILENCES = [(504, "timeout"), error(-1007, "Timeout.", 504), (200, "{"), requests.exceptions.ReadTimeout()]
+
+
+@pytest.mark.parametrize("answer", SILENCES, ids=lambda answer: str(answer)[:20])
+def test_silence_keeps_all_that_either_order_can_cost_and_nothing_is_sent_again(
+    alice: User, venue: Venue, order: Order, answer: Any
+) -> None:
+    venue.on(*CHANGE, answer)
+    venue.on("GET", "/api/v3/order", (503, ""))
+    new = change(order, price=D(39500))
+    services.resolve_pending()
+    assert states(order, new) == ["OPEN", "PENDING"]
+    assert balance(alice, "USDT") == (60500, 39500)
+    assert venue.count(*CHANGE) == 1
+    assert all_is_well()
+
+
+def silent(venue: Venue, order: Order, old: str, new: str) -> Order:
+    """No answer came; asked for later, the venue knows each of the two in this state (or not at all)."""
+    venue.on(*CHANGE, (504, "timeout"))
+    placed = change(order, price=D(39500))
+    state = {order.venue_orders.get().client_order_id: old, placed.venue_orders.get().client_order_id: new}
+
+    def found(wanted: Body) -> Any:
+        status = state[wanted["origClientOrderId"]]
+        number = 4711 if status == old else 4712
+        return (200, order_body(wanted, status=status, orderId=number)) if status else error(-2013, "No.")
+
+    venue.on("GET", "/api/v3/order", found)
+    venue.on("GET", "/api/v3/openOrders", (200, []))
+    services.reconcile(venue_order_id=made_long_ago(placed, 60).pk)
+    return placed
+
+
+@pytest.mark.parametrize(
+    ("at_venue", "ends", "left"),
+    [
+        (("NEW", ""), ["OPEN", "REJECTED"], (61000, 39000)),
+        (("CANCELED", "NEW"), ["CANCELED", "OPEN"], (60500, 39500)),
+        (("CANCELED", ""), ["CANCELED", "REJECTED"], (100000, 0)),
+    ],
+)
+def test_after_silence_both_are_asked_for_until_it_is_certain(
+    alice: User, venue: Venue, order: Order, at_venue: tuple[str, str], ends: list[str], left: tuple[int, int]
+) -> None:
+    new = silent(venue, order, *at_venue)
+    assert (states(order, new), balance(alice, "USDT")) == (ends, left)
+    assert venue.count(*CHANGE) == 1
+    assert all_is_well()
+
+
+# ------------------------------------------------------------------ facts in any order
+def unanswered(venue: Venue, order: Order, **wanted: Any) -> Order:
+    venue.on(*CHANGE, (504, "timeout"))
+    return change(order, **wanted)
+
+
+def ended(order: Order) -> Any:
+    own = order.venue_orders.get().client_order_id
+    return event(order, "CANCELED", "CANCELED", c="x", C=own)
+
+
+LIVES: list[Callable[[Order, Order], list[Any]]] = [
+    lambda old, new: [ended(old), event(new, "NEW", "NEW"), traded(new, 9, "0.4", "0.4")],
+    lambda old, new: [event(new, "NEW", "NEW"), traded(new, 9, "0.4", "0.4"), ended(old)],
+    lambda old, new: [traded(new, 9, "0.4", "0.4"), ended(old), event(new, "NEW", "NEW")],
+    lambda old, new: [traded(new, 9, "0.4", "0.4"), traded(new, 9, "0.4", "0.4")],
+]
+
+
+@pytest.mark.parametrize("life", LIVES)
+@pytest.mark.parametrize("funds", ["0", "61000"])
+def test_the_stream_may_tell_the_new_order_before_the_old_ones_end(
+    alice: User, venue: Venue, order: Order, life: Any, funds: str
+) -> None:
+    """All that alice has may be in the one order: its place is taken without another cent."""
+    assert alice.pk
+    if funds == "0":
+        spend_the_rest(alice, venue)
+    new = unanswered(venue, order, quantity=D(1), price=D("38999.99"))
+    for report in life(order, new):
+        tell(report)
+    assert states(order, new) == ["CANCELED", "PARTIALLY_FILLED"]
+    hold = Hold.objects.get(cause="ORDER", cause_id=new.pk)
+    assert hold.remaining == D("38999.99") - D("0.4") * 39000
+    assert all_is_well()
+
+
+def spend_the_rest(alice: User, venue: Venue) -> None:
+    venue.places(orderId=1)
+    place(alice, nonce="rest", price=D(30500), quantity=D(2))
+    assert balance(alice, "USDT")[0] == 0
+
+
+def chain(dice: random.Random, order: Order, price: Decimal) -> list[Any]:
+    """Trades of an order of 1 in up to three parts, until it is filled, ends or goes on."""
+    total, told = D(0), []
+    for number in range(dice.randint(0, 3)):
+        total += D("0.25")
+        told.append(traded_at(order, price, order.pk * 10 + number, D("0.25"), total, "PARTIALLY_FILLED"))
+    if dice.random() < 0.5:
+        told.append(traded_at(order, price, order.pk * 10 + 9, 1 - total, D(1), "FILLED"))
+    return told
+
+
+def traded_at(order: Order, price: Decimal, number: int, part: Decimal, total: Decimal, status: str) -> Any:
+    return event(
+        order, "TRADE", status, l=f"{part}", z=f"{total}", L=f"{price}", t=number, Y=f"{part * price}",
+        Z=f"{total * price}",
+    )  # fmt: skip
+
+
+def covers(order: Order) -> bool:
+    """What stands at the venue is covered by its hold, at every moment."""
+    order.refresh_from_db()
+    if order.status not in ("OPEN", "PARTIALLY_FILLED") or order.cumulative_quantity == order.quantity:
+        return True
+    hold = Hold.objects.get(cause="ORDER", cause_id=order.pk)
+    return hold.remaining >= order.price * order.left
+
+
+@pytest.mark.parametrize("block", range(2))
+def test_whatever_comes_of_a_change_and_in_whatever_order_it_is_told_the_books_are_right(
+    alice: User, venue: Venue, order: Order, block: int
+) -> None:
+    """15 seeds a block; with no more money than the dearer of the two orders costs."""
+    venue.on(*CHANGE, (504, "timeout"))
+    venue.on("GET", "/api/v3/myTrades", (200, []))
+    venue.knows_none()
+    for seed in range(block * 15, block * 15 + 15):
+        dice = random.Random(seed)
+        bob = make_user(f"bob{seed}")
+        prices = [D(39000), D(dice.choice(["38000", "39900"]))]
+        fund(bob, "USDT", str(max(prices)))
+        venue.places(orderId=seed * 10 + 1)
+        old = place(bob, nonce="old")
+        new = change(old, price=prices[1])
+        is_taken = dice.random() < 0.6
+        told = chain(dice, old if not is_taken else new, prices[is_taken])
+        told += [ended(old), event(new, "NEW", "NEW")] if is_taken else [event(old, "NEW", "NEW")]
+        told += dice.choices(told, k=dice.randint(0, 3))
+        dice.shuffle(told)
+        for report in told:
+            tell(report)
+            assert covers(old) and covers(new), f"seed {seed}"
+        if not is_taken:
+            services.reconcile(venue_order_id=made_long_ago(new, 60).pk)
+        expected = (old, "CANCELED") if is_taken else (new, "REJECTED")
+        assert states(expected[0]) == [expected[1]], f"seed {seed}"
+        spent = sum((each.cumulative_quote for each in (old, new)), D(0))
+        held = sum((hold.remaining for hold in Hold.objects.filter(account__owner=bob)), D(0))
+        assert balance(bob, "USDT") == ((max(prices) - spent - held).normalize(), held.normalize()), (
+            f"seed {seed}"
+        )
+    assert all_is_well()
+
+
+def test_all_of_it_in_one_order_can_be_changed_to_cost_less_but_not_more(
+    alice: User, venue: Venue, order: Order
+) -> None:
+    spend_the_rest(alice, venue)
+    with pytest.raises(InsufficientFunds):
+        change(order, price=D(39001))
+    assert Order.objects.count() == 2
+    answers(venue, order)
+    assert change(order, price=D(38999)).status == "OPEN"
+    assert balance(alice, "USDT")[0] == 1
+
+
+def test_an_order_that_has_traded_keeps_its_hold_and_the_new_one_has_its_own(
+    alice: User, venue: Venue, order: Order
+) -> None:
+    """How much it will have traded when it is canceled nobody knows."""
+    tell(traded(order, 7, "0.4", "0.4"))
+    venue.on(*CHANGE, (504, "timeout"))
+    new = change(order, price=D(38000))
+    assert (new.quantity, "cancelRestrictions" in asked(venue)) == (D("0.6"), False)
+    assert balance(alice, "USDT") == (61000 - 22800, 23400 + 22800)
+    tell(traded(order, 8, "0.1", "0.5"))
+    own = order.venue_orders.get().client_order_id
+    tell(event(order, "CANCELED", "CANCELED", z="0.5", Z="19500.0", c="x", C=own))
+    tell(event(new, "NEW", "NEW", q="0.6", p="38000"))
+    assert states(order, new) == ["CANCELED", "OPEN"]
+    assert balance(alice, "USDT") == (100000 - 19500 - 22800, 22800)
+    assert all_is_well()
+
+
+def test_a_sale_is_changed_with_the_coins_it_holds(alice: User, venue: Venue, order: Order) -> None:
+    sale = place(alice, nonce="sale", side="SELL", price=D(41000), quantity=D(2))
+    assert balance(alice, "BTC") == (0, 2)
+    venue.on(*CHANGE, lambda asked: (200, halves(canceled(sale), order_body(asked, orderId=4712))))
+    new = change(sale, price=D(42000))
+    assert states(sale, new) == ["CANCELED", "OPEN"]
+    assert balance(alice, "BTC") == (0, 2)
+
+
+def test_a_new_order_that_trades_at_once_is_settled(alice: User, venue: Venue, order: Order) -> None:
+    fills = [fill_body(9, "39500.00", "1.00000000")]
+    answers(venue, order, status="FILLED", executedQty="1", cummulativeQuoteQty="39500.00", fills=fills)
+    new = change(order, price=D(39500))
+    assert states(order, new) == ["CANCELED", "FILLED"]
+    assert balance(alice, "USDT") == (60500, 0)
+    assert no_hold_is_left() and all_is_well()
+
+
+def test_a_half_whose_fate_is_not_known_is_asked_for(alice: User, venue: Venue, order: Order) -> None:
+    data = halves(canceled(order), no(-1007, "Timeout waiting for response from backend server."))
+    venue.on(*CHANGE, (409, {**no(-2021, "Order cancel-replace partially failed."), "data": data}))
+    new = change(order, price=D(39500))
+    assert states(order, new) == ["CANCELED", "PENDING"]
+    assert balance(alice, "USDT") == (60500, 39500)
+    tell(event(new, "NEW", "NEW"))
+    assert states(new) == ["OPEN"]
+    assert all_is_well()
+
+
+def test_an_order_that_lives_against_what_the_venue_promises_is_ended_and_told(
+    alice: User, venue: Venue, order: Order
+) -> None:
+    """The old one was filled, and the new one is there all the same; nothing is left to hold for it."""
+    spend_the_rest(alice, venue)
+    new = unanswered(venue, order, price=D(38000))
+    tell(traded(order, 7, "1", "1", "FILLED"))
+    tell(event(new, "NEW", "NEW"))
+    assert states(order, new) == ["FILLED", "OPEN"]
+    assert new.cancel_requested_at is not None
+    assert books.first_broken_row() == ""
+
+
+# ------------------------------------------------------------------ what is refused before the venue
+def refusal(order: Order, **wanted: Any) -> str:
+    with pytest.raises(DomainError) as caught:
+        change(order, **wanted)
+    return caught.value.code
+
+
+def test_only_an_open_order_that_nobody_changes_can_be_changed(
+    alice: User, venue: Venue, order: Order
+) -> None:
+    assert refusal(order, price=order.price) == "no_change"
+    assert refusal(order, price=D("39000.001")) == "off_tick"
+    venue.on(*CHANGE, (504, "timeout"))
+    change(order, price=D(38000))
+    assert refusal(order, price=D(38001), nonce="another") == "change_under_way"
+    tell(traded(order, 7, "1", "1", "FILLED"))
+    assert refusal(order, price=D(38001), nonce="another") == "order_is_closed"
+    with pytest.raises(DomainError, match="no such order"):
+        services.replace_order(user=make_user("bob"), order_id=order.pk, nonce="x", price=D(1))
+    assert venue.count(*CHANGE) == 1
+
+
+def test_a_market_that_cannot_change_orders_says_so(venue: Venue, order: Order) -> None:
+    Market.objects.update(abilities=[])
+    assert refusal(order, price=D(38000)) == "not_offered"
+
+
+def test_a_repeat_gives_the_first_answer_and_another_body_is_refused(venue: Venue, order: Order) -> None:
+    answers(venue, order)
+    first = change(order, price=D(38000))
+    assert change(order, price=D(38000)) == first
+    assert refusal(order, price=D(38001)) == "nonce_reused"
+    assert refusal(order, nonce="n1", price=order.price) == "nonce_reused"
+    assert venue.count(*CHANGE) == 1
+
+
+def test_a_change_that_slept_past_its_time_is_not_sent(alice: User, venue: Venue, order: Order) -> None:
+    with override_settings(ORDER_SEND_BY_MS=-1):
+        new = change(order, price=D(38000))
+    assert (states(order, new), new.reason_code) == (["OPEN", "REJECTED"], "too_late")
+    assert venue.count(*CHANGE) == 0
+    assert balance(alice, "USDT") == (61000, 39000)
+
+
+@CROWD
+def test_of_16_changes_at_once_one_is_sent(
+    committed_db: str, venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that there is for a new order is what the old one holds, and ten for each of them."""
+    monkeypatch.setattr(gate, "_relays", threading.BoundedSemaphore(64))
+    make_market(abilities=["CANCEL_REPLACE"])
+    venue_account()
+    publish_book()
+    venue.places()
+    user = make_user()
+    fund(user, "USDT", "39500")
+    order = place(user)
+    answers(venue, order)
+    results = at_once(
+        16, lambda number: change(order, nonce=f"n{number}x", price=D(39000 + 10 * number + 10)).status
+    )
+    assert results.count("OPEN") == 1
+    assert set(results) <= {"OPEN", ChangeUnderWay, OrderIsClosed}
+    assert venue.count(*CHANGE) == 1
+    new = Order.objects.get(replaces=order)
+    assert balance(user, "USDT") == (39500 - new.price, new.price)
+    assert all_is_well()
+
+
+def test_the_api_changes_an_order(client: Client, alice: User, venue: Venue, order: Order) -> None:
+    answers(venue, order)
+    client.force_login(alice)
+    path = f"/api/v1/orders/{order.pk}/replace/"
+    fund(alice, "USDT", "1")
+    for odd in ({"price": "x"}, {"price": "38000", "amount": "1"}, {"quantity": "0"}):
+        assert client.post(path, odd, content_type="application/json").status_code == 400
+    answer = client.post(path, {"price": "38000"}, content_type="application/json")
+    assert (answer.status_code, answer.json()["replaces"], answer.json()["price"]) == (201, order.pk, "38000")
