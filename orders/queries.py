@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import Case, Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Sum, When
 
+from exchange.errors import OUTAGES
 from markets import queries as markets
 from markets.models import Market
 from orders import rules
@@ -121,6 +122,14 @@ def rate_of(user: "User | None", market: Market) -> rules.Rate:
     volume, tier = (traded.volume if traded else 0), (user.tier if user else 0)
     meant = [line for line in own if line.tier <= tier and line.min_volume <= volume]
     return rules.best_rate(usual, [rules.Rate(one.maker_bps, one.taker_bps, one.pk) for one in meant])
+
+
+def shown_rate(user: "User | None", market: Market) -> rules.Rate:
+    """The same for a page, which is readable while the database is away: then what is usual in the market."""
+    try:
+        return rate_of(user, market)
+    except OUTAGES:
+        return rules.Rate(market.fee_bps, market.fee_bps)
 
 
 def traded_since(since: datetime) -> Iterator[tuple[int, str, Decimal]]:

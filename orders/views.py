@@ -69,7 +69,7 @@ def show_trade(request: HttpRequest, market: Market, form: TicketForm, status: i
     page: dict[str, Any] = {
         "form": form,
         "obstacle": obstacle,
-        "config": screen.settings_of(market, obstacle, queries.rate_of(customer, market)),
+        "config": screen.settings_of(market, obstacle, queries.shown_rate(customer, market)),
         "texts": screen.texts(),
         **screen.offer(market),
         "intervals": ("1m", "5m", "15m", "1h", "4h", "1d", "1w"),
