@@ -247,3 +247,30 @@ def test_two_orders_that_end_each_other_are_placed_and_canceled_together(trade: 
     expect(trade.locator('[data-open-rows] [data-cell="list"]').first).to_contain_text("list")
     trade.locator("[data-open-rows] [data-cancel]").first.click()
     expect(trade.locator("[data-open-rows] tr")).to_have_count(before, timeout=SOON)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_list_and_its_orders_are_readable_on_a_narrow_phone(
+    open_window: Callable[..., Window], theme: str
+) -> None:
+    window = open_window(320, 700, theme)
+    window.sign_in("alice")
+    page = window.visit("/trade/BTCUSDT/")
+    expect(page.locator("[data-submit]")).to_be_enabled(timeout=SOON)
+    choose(page, "type", "OCO")
+    choose(page, "side", "SELL")
+    last = number(page.locator("[data-last]").inner_text())
+    page.fill("[data-ticket] [name=price]", str((last * Decimal("1.02")).quantize(Decimal(1))))
+    page.fill("[data-ticket] [name=stop_price]", str((last * Decimal("0.97")).quantize(Decimal(1))))
+    page.fill("[data-ticket] [name=quantity]", "0.002")
+    assert (window.faults(), window.overhang()) == ([], 0)
+    page.click("[data-submit]")
+    row = page.locator("[data-open-rows] tr").first
+    expect(row.locator('[data-cell="list"]')).to_have_text(re.compile("list [0-9]+"), timeout=SOON)
+    window.visit(str(row.locator('[data-cell="market"]').get_attribute("href")))
+    assert (window.faults(), window.overhang()) == ([], 0)
+    page.get_by_role("link", name="The whole list").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Order list")
+    assert (window.faults(), window.overhang()) == ([], 0)
+    page.get_by_role("button", name="Cancel").first.click()
+    expect(page.locator("[data-status=CANCELED]")).to_have_count(2, timeout=SOON)

@@ -75,9 +75,6 @@ export class Mine {
       status: this.texts[`status${order.status}`] ?? order.status,
       list: order.order_list ? this.texts.inList.replace("{id}", order.order_list) : "",
     });
-    const list = row.querySelector('[data-cell="list"]');
-    if (order.order_list) list.href = `/orders/lists/${order.order_list}/`;
-    else list.remove();
     row.dataset.order = order.id;
     row.querySelector('[data-cell="market"]').href = `/orders/${order.id}/`;
     row.querySelector('[data-cell="side"]').classList.add(`side-${order.side}`);
