@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from exchange.paper import windows
 from exchange.paper.accounts import text
 from exchange.paper.disturbances import Disturbances
 from exchange.paper.market import Market, now_ms
@@ -15,6 +16,7 @@ MOST_STREAMS = 1024
 QUEUE = 5000
 SHUTDOWN = "!serverShutdown"
 ALL_TICKERS = "!miniTicker@arr"
+WINDOWS = ("1h", "4h", "1d")
 
 
 class Listener:
@@ -160,6 +162,16 @@ class Feed:
                 json.dumps(mini_ticker(m.ticker()), separators=(",", ":")) for m in self._markets.values()
             ]
             self.send(ALL_TICKERS, f"[{','.join([*rows, *self._more_tickers()])}]")
+        if each_second:
+            self._windows()
+
+    def _windows(self) -> None:
+        for window in WINDOWS:
+            if (together := f"!ticker_{window}@arr") in self.followed:
+                self.publish(together, [windows.event(market, window) for market in self._markets.values()])
+            for name, market in self._markets.items():
+                if (stream := f"{name.lower()}@ticker_{window}") in self.followed:
+                    self.publish(stream, windows.event(market, window))
 
     def _books(self, market: Market, *, each_second: bool, is_silent: bool) -> None:
         name, changes = market.symbol.lower(), market.book.take_changes()

@@ -57,6 +57,8 @@ def weight_of(method: str, path: str, params: dict[str, str]) -> int:
         return 5 if params.get("orderId") else 20
     if path == "/api/v3/ticker/24hr":
         return 2 if params.get("symbol") else _weight_of_day_tickers(params.get("symbols", ""))
+    if path in ("/api/v3/ticker", "/api/v3/ticker/tradingDay"):
+        return min(200, 4 * (params.get("symbols", "").count(",") + 1))
     if path.startswith("/api/v3/ticker/"):
         return 2 if params.get("symbol") else 4
     return WEIGHTS.get((method, path), 1)

@@ -129,11 +129,16 @@ SHORT = (
 )  # fmt: skip
 
 
-@route("GET", "/api/v3/ticker/24hr")
-def ticker_day(venue: Venue, params: Params) -> Any:
+def ticker_type(params: Params) -> str:
     kind = params.get("type") or "FULL"
     if kind not in ("FULL", "MINI"):
         raise ApiError(-1139, "Invalid ticker type.")
+    return kind
+
+
+@route("GET", "/api/v3/ticker/24hr")
+def ticker_day(venue: Venue, params: Params) -> Any:
+    kind = ticker_type(params)
     rows = _one_or_all(venue, params, lambda market: market.ticker())
     if kind == "FULL":
         return rows

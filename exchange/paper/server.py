@@ -19,6 +19,7 @@ from exchange.paper import (  # noqa: F401 - they fill the table of routes
     orderapi,
     replaceapi,
     walletapi,
+    windowapi,
 )
 from exchange.paper.errors import BAD_KEY, ApiError
 from exchange.paper.faults import SNAPSHOT, Fault, cut, refuse, spoiled, strike
