@@ -26,10 +26,9 @@ def begins(size: str, at_ms: int) -> int:
 def ticker(market: Listed, start_ms: int, closes_ms: int) -> dict[str, Any]:
     """What was traded since the start, which is a whole minute."""
     rows = _candles(market, start_ms)
-    traded = [row for row in rows if row[8]] or rows
-    opening = Decimal(traded[0][1]) if traded else market.last
-    high = max((Decimal(row[2]) for row in traded), default=opening)
-    low = min((Decimal(row[3]) for row in traded), default=opening)
+    opening = Decimal(rows[0][1]) if rows else market.last
+    high = max([Decimal(row[2]) for row in rows] + [market.last])
+    low = min([Decimal(row[3]) for row in rows] + [market.last])
     volume, quote = (sum((Decimal(row[index]) for row in rows), ZERO) for index in (5, 7))
     change, last_id, count = market.last - opening, market.ticker()["lastId"], sum(row[8] for row in rows)
     return {

@@ -89,7 +89,7 @@ def test_the_socket_answers_the_same_questions_and_for_past_trades(trader: Calle
     )
     channel.close()
     assert set(window) == set(day)
-    assert single[-1]["id"] >= together[-1]["f"] > 0
+    assert together[-1]["l"] >= single[-1]["id"] > 0
 
 
 def test_streams_tell_the_windows_of_an_hour_four_and_a_day(trader: Caller) -> None:
