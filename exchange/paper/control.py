@@ -5,9 +5,9 @@ POST /paper/deposit {coin, network, amount, address?, tag?, txId?} - a transfer 
                     pays several in one transaction; {count} many at once, {count, each} so many after every page of
                     the history that is read; {msAgo, spreadMs} when; {transferType: 1} from inside the venue; {shown}
                     what the history calls its amount
-POST /paper/fault   {on, do, count?, ms?, symbol?} - see `faults` (and `orderfaults` for what concerns orders); of
-                    depth snapshots also {do: "older"} (the book of now, told later), "without bids", "empty asks" and
-                    so on; {on: "depth", do: "slow", ms} and "429".
+POST /paper/fault   {on, do, count?, ms?, symbol?, hideMs?} - see `faults` (and `orderfaults` for what concerns
+                    orders); of depth snapshots also {do: "older"} (the book of now, told later), "without bids", "empty
+                    asks" and so on; {on: "depth", do: "slow", ms} and "429".
                     Of sockets, all or those that follow a symbol: {do: "cut", symbol?} ends them without a word,
                     {do: "disconnect", symbol?} with one (private ones too without a symbol), {do: "mute", ms, symbol?}
                     leaves them open and silent, {do: "lifetime", ms} is what new ones live (a day); {do: "shutdown"}

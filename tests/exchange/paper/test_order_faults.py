@@ -164,6 +164,26 @@ def test_the_orders_of_a_list_may_be_hidden_for_a_while(funded: Caller) -> None:
     assert before == {"code": -2013, "msg": "Order does not exist."}
 
 
+def test_what_was_done_without_an_answer_may_be_hidden_for_a_while(funded: Caller) -> None:
+    funded.door("fault", on="place", do="504 after", hideMs=300)
+    funded.signed("POST", "/api/v3/order", **ORDER, newClientOrderId="second")
+    asked = {"symbol": "BTCUSDT", "origClientOrderId": "second"}
+    before = funded.signed("GET", "/api/v3/order", **asked).json()
+    wait_for(lambda: funded.signed("GET", "/api/v3/order", **asked).status_code == 200)
+    assert before["code"] == -2013
+
+
+def test_a_right_signature_may_be_called_wrong(funded: Caller) -> None:
+    funded.door("fault", on="place", do="-1022")
+    codes = [funded.signed("POST", "/api/v3/order", **ORDER).json().get("code") for _order in range(2)]
+    assert codes == [-1022, None]
+
+
+def test_the_state_tells_which_reports_are_still_to_go_wrong(funded: Caller) -> None:
+    funded.door("fault", do="events", how="swap", x="TRADE", count=2)
+    assert funded.door_get("state")["events"] == [{"how": "swap", "x": "TRADE", "count": 2}]
+
+
 def test_an_id_is_taken_again_after_its_order_was_filled(funded: Caller) -> None:
     market = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.001"}
     statuses = [
