@@ -4,7 +4,7 @@ SETUP = @$(or $(PYTHON),$(error Causeway needs Python 3.11, 3.12 or 3.13)) excha
 IN = .venv/bin/python -m
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test test-browser check bench bench-ledger bench-fanout soak-ledger prove prove-market bench-books bench-wide clean
+.PHONY: run test test-browser check bench bench-ledger bench-fanout soak soak-ledger prove prove-market bench-books bench-wide clean
 
 run: ; $(SETUP) run
 	@$(IN) exchange.local run
@@ -38,6 +38,10 @@ bench-books: ; $(SETUP) peers
 SECONDS_ ?= 600
 soak-ledger: ; $(SETUP) test
 	@SECONDS_=$(SECONDS_) $(IN) tests.soak.ledger
+
+# All processes run and customers trade while every order fault strikes the venue; MINUTES=10, SEED=… repeats its choices.
+soak: ; $(SETUP) test
+	@$(IN) tests.soak.orders
 
 # What is too long for the suite, at its full length.
 prove: ; $(SETUP) test

@@ -1,0 +1,155 @@
+"""`make soak MINUTES=10 SEED=N`: customers trade through the API at a venue where everything goes wrong.
+
+All processes run. While twelve customers place, cancel and repeat by dice, every order fault of binance.md 17 strikes
+the venue again and again; when it is over, books, orders and holds are what the venue has, to the last digit. The last
+line is one JSON object.
+"""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from typing import Any
+
+from exchange.local.places import CHECKOUT
+from tests.journeys.people import eventually
+from tests.journeys.site import Site, running_site
+from tests.soak.mischief import FAULTS, NATURAL, Mischief
+from tests.soak.reckoning import complaints, differences, rows, unknowns
+from tests.soak.traders import FUNDS, Prices, Trader
+from tests.verdict import verdict
+
+MINUTES = float(os.environ.get("MINUTES", "10"))
+TRADERS = int(os.environ.get("TRADERS", "12"))
+PAUSE = 0.7  # seconds between two wishes of a customer, on average
+ORDERS_A_MINUTE, UNKNOWNS_A_MINUTE = 500, 10
+TELL_SECONDS, SETTLE_SECONDS = 30, 180
+# The waits of a real installation, scaled down.
+QUICK = {
+    "ORDER_SEND_BY_MS": "2000",
+    "BINANCE_RECV_WINDOW_MS": "3000",
+    "ORDER_RESOLVE_MARGIN_MS": "1500",
+    "VENUE_TIMEOUT_SECONDS": "4",
+    "SWEEP_SECONDS": "1",
+    "POLL_SECONDS": "2",
+    "RECONCILE_SECONDS": "60",
+    "API_RATE_USER": "1000000/min",
+    "API_RATE_ANON": "1000000/min",
+}
+UNSWEPT = "SELECT id FROM ledger_deposit WHERE swept_at IS NULL"
+
+
+def main() -> int:
+    seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
+    print(f"seed {seed}, {MINUTES:g} minutes, {TRADERS} customers", flush=True)
+    with running_site(**QUICK) as site:
+        return Soak(site, seed).run()
+
+
+class Soak:
+    def __init__(self, site: Site, seed: int) -> None:
+        self.site, self.seed = site, seed
+        self.mischief = Mischief(site, random.Random(seed))
+        self.traders: list[Trader] = []
+
+    def run(self) -> int:
+        self.arrive()
+        seconds = self.trade()
+        struck = self.mischief.struck()
+        self.mischief.door(do="clear")
+        wrong = self.settle()
+        wrong += [] if "the books balance" in self.site.manage("ledger_verify") else ["ledger_verify"]
+        return self.tell(seconds, struck, wrong)
+
+    def arrive(self) -> None:
+        """Customers are there with their money at the venue, and the venue takes as many orders as they want."""
+        self.mischief.door(do="order limit", tenSeconds=100_000, day=10_000_000)
+        command = [sys.executable, "-m", "tests.soak.guests", str(TRADERS)]
+        subprocess.run(command, cwd=CHECKOUT, env=self.site.environment, check=True)
+        prices = Prices(self.site)
+        self.prices = prices
+        self.traders = [Trader(self.site, prices, number, self.seed, PAUSE) for number in range(TRADERS)]
+        for trader in self.traders:
+            trader.arrive()
+        expected = TRADERS * len(FUNDS)
+        credited = "SELECT count(*) FROM ledger_deposit WHERE status = 'CREDITED'"
+        eventually(lambda: rows(self.site, credited)[0][0] >= expected, what="the deposits", seconds=120)
+        eventually(lambda: not rows(self.site, UNSWEPT), what="the deposits to be swept", seconds=120)
+
+    def trade(self) -> float:
+        """Everybody at once, for the time; gives how long it took."""
+        over, began = threading.Event(), time.monotonic()
+        works = [trader.trade for trader in self.traders] + [self.prices.follow, self.mischief.go_on]
+        threads = [threading.Thread(target=work, args=(over,)) for work in works]
+        for thread in threads:
+            thread.start()
+        while time.monotonic() < began + MINUTES * 60 and all(thread.is_alive() for thread in threads):
+            over.wait(min(TELL_SECONDS, max(0.1, began + MINUTES * 60 - time.monotonic())))
+            print(
+                f"{time.monotonic() - began:.0f} s: {self.done().most_common(6)}", file=sys.stderr, flush=True
+            )
+        over.set()
+        for thread in threads:
+            thread.join()
+        return time.monotonic() - began
+
+    def settle(self) -> list[str]:
+        """What is still wrong when the venue has answered everything for a while."""
+        until = time.monotonic() + SETTLE_SECONDS
+        while (wrong := complaints(self.site, self.mischief.state())) and time.monotonic() < until:
+            time.sleep(1)
+        return wrong
+
+    def done(self) -> Counter[str]:
+        return sum((trader.done for trader in self.traders), Counter())
+
+    def tell(self, seconds: float, struck: dict[str, int], wrong: list[str]) -> int:
+        minutes = seconds / 60
+        surprises = [line for trader in self.traders for line in trader.surprises]
+        (orders,) = rows(self.site, "SELECT count(*) FROM orders_order")[0]
+        (fills,) = rows(self.site, "SELECT count(*) FROM orders_fill")[0]
+        figures: dict[str, Any] = {
+            "seed": self.seed, "minutes": round(minutes, 2), "orders": orders, "fills": fills,
+            "orders_a_minute": round(orders / minutes), **unknowns(self.site),
+        }  # fmt: skip
+        figures["unknowns_a_minute"] = round(figures["unknowns"] / minutes, 1)
+        apart = differences(self.site, self.mischief.state())
+        differ = {asset: f"{amount.normalize():f}" for asset, amount in apart.items()}
+        missing = sorted(name for name in (*FAULTS, *NATURAL) if struck.get(name, 0) <= 0)
+        show(figures, struck, self.done(), differ)
+        for line in [*surprises, *wrong]:
+            print(line)
+        is_ok = (
+            not (surprises or wrong or missing or any(apart.values()))
+            and figures["orders_a_minute"] >= ORDERS_A_MINUTE
+            and figures["unknowns_a_minute"] >= UNKNOWNS_A_MINUTE
+            and figures["unknowns_resolved"] == figures["unknowns"]
+        )
+        last = {
+            "soak": "orders",
+            **figures,
+            "faults": sum(struck.values()),
+            "missing": missing,
+            "differences": differ,
+        }
+        print(json.dumps({**last, "surprises": len(surprises), "wrong": len(wrong), "ok": is_ok}))
+        return 0 if is_ok else 1
+
+
+def show(figures: dict[str, Any], struck: dict[str, int], done: Counter[str], differ: dict[str, str]) -> None:
+    for title, found in (
+        ("figure", figures), ("fault", struck), ("what customers were told", dict(done.most_common())),
+        ("difference to the venue", differ),
+    ):  # fmt: skip
+        print(f"\n| {title} | |\n|---|---|")
+        for name, value in found.items():
+            print(f"| {name} | {value} |")
+    print()
+
+
+if __name__ == "__main__":
+    sys.exit(verdict(main, soak="orders"))
