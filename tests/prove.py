@@ -3,7 +3,9 @@
 100,000 minimal trades through the books, 25,000 of each of four symbols, some at the same time: nobody is richer by
 them than by what the venue's own rounding gave away, and the books balance afterwards. 10,000 random orders priced by a
 walk of the book: the paper venue executes them so to the last digit. 1,000 interleavings of what can happen to orders,
-chosen by SEED: after each the books are what the venue executed.
+chosen by SEED: after each the books are what the venue executed. web, worker, executions and markets of a whole site
+are killed at 50 random moments while customers trade: nothing is lost, nothing doubled, and every order is final, or
+open at the venue as it is here.
 """
 
 import json
@@ -15,13 +17,17 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
+import pytest
+
 from exchange.local import suite
 from exchange.money import plain
+from tests.soak.kills import kill_at_random
 
 FORK = multiprocessing.get_context("fork")
 TRADES = 25_000  # of each symbol
 WALKS = 10_000
 INTERLEAVINGS = 1_000
+KILLS = 50
 
 
 def main() -> int:
@@ -29,6 +35,7 @@ def main() -> int:
     is_proven = False
     try:
         figures |= prove_walks()
+        figures |= kill_at_random(KILLS, a_seed())
         with suite.serving_tests(os.environ):
             suite.enter_worker(os.environ, "gw0")
             suite.clone_database(os.environ, suite.database_name(os.environ, "gw0"))
@@ -38,7 +45,7 @@ def main() -> int:
             suite.clone_database(os.environ, suite.database_name(os.environ, "gw0"))
             figures |= prove_trades()
         is_proven = True
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, pytest.fail.Exception) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
     print(json.dumps({**figures, "ok": is_proven}))
     return 0 if is_proven else 1

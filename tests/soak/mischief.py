@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -103,22 +103,29 @@ NATURAL = {
 }
 
 
-@dataclass
-class Mischief:
-    site: Site
-    dice: random.Random
-    asked: Counter[str] = field(default_factory=Counter)
-    spans: dict[str, list[tuple[datetime, datetime]]] = field(default_factory=dict)
+class Door:
+    """The control door of a site's paper venue."""
 
-    def door(self, **asked: Any) -> None:
-        address = f"{self.site.environment['BINANCE_SAPI_URL']}/paper/fault"
-        answer = requests.post(address, json=asked, timeout=20)
+    def __init__(self, site: Site) -> None:
+        self.address = f"{site.environment['BINANCE_SAPI_URL']}/paper/"
+
+    def ask(self, **asked: Any) -> None:
+        answer = requests.post(f"{self.address}fault", json=asked, timeout=20)
         assert answer.status_code == 200, answer.text
 
+    def clear(self) -> None:
+        self.ask(do="clear")
+
     def state(self) -> dict[str, Any]:
-        address = f"{self.site.environment['BINANCE_SAPI_URL']}/paper/state"
-        found: dict[str, Any] = requests.get(address, timeout=20).json()
+        found: dict[str, Any] = requests.get(f"{self.address}state", timeout=20).json()
         return found
+
+
+class Mischief:
+    def __init__(self, site: Site, dice: random.Random) -> None:
+        self.site, self.dice, self.door = site, dice, Door(site)
+        self.asked: Counter[str] = Counter()
+        self.spans: dict[str, list[tuple[datetime, datetime]]] = {}
 
     def go_on(self, over: threading.Event) -> None:
         """Every fault, in an order of the dice's, and then every one again."""
@@ -132,16 +139,16 @@ class Mischief:
 
     def strike(self, name: str, fault: Fault) -> None:
         began = datetime.now(UTC)
-        self.door(**fault.asked)
+        self.door.ask(**fault.asked)
         self.asked[name] += int(fault.asked.get("count", 1))
         if fault.over is not None:
             time.sleep(fault.seconds)
-            self.door(**fault.over)
+            self.door.ask(**fault.over)
         self.spans.setdefault(name, []).append((began, datetime.now(UTC)))
 
     def struck(self) -> dict[str, int]:
         """How often each fault met somebody: what was asked for less what still waits, or the orders that show it."""
-        state, found = self.state(), Counter(self.asked)
+        state, found = self.door.state(), Counter(self.asked)
         for name, fault in FAULTS.items():
             if fault.shows:
                 found[name] = sum(self._shown(fault.shows, *span) for span in self.spans.get(name, ()))

@@ -13,12 +13,12 @@ import sys
 import threading
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, Protocol
 
 from exchange.local.places import CHECKOUT
 from tests.journeys.people import eventually
 from tests.journeys.site import Site, running_site
-from tests.soak.mischief import FAULTS, NATURAL, Mischief
+from tests.soak.mischief import FAULTS, NATURAL, Door, Mischief
 from tests.soak.reckoning import complaints, differences, rows, unknowns
 from tests.soak.traders import FUNDS, Prices, Trader
 from tests.verdict import verdict
@@ -47,32 +47,34 @@ def main() -> int:
     seed = int(os.environ.get("SEED") or random.SystemRandom().randrange(10**6))
     print(f"seed {seed}, {MINUTES:g} minutes, {TRADERS} customers", flush=True)
     with running_site(**QUICK) as site:
-        return Soak(site, seed).run()
+        mischief = Mischief(site, random.Random(seed))
+        soak = Soak(site, seed, mischief)
+        soak.arrive()
+        seconds = soak.trade(MINUTES)
+        struck = mischief.struck()
+        soak.door.clear()
+        return soak.tell(seconds, struck, soak.settle())
+
+
+class Trouble(Protocol):
+    def go_on(self, over: threading.Event) -> None: ...
 
 
 class Soak:
-    def __init__(self, site: Site, seed: int) -> None:
-        self.site, self.seed = site, seed
-        self.mischief = Mischief(site, random.Random(seed))
-        self.traders: list[Trader] = []
+    """Customers of a running site who trade while there is trouble, and what is left of it afterwards."""
 
-    def run(self) -> int:
-        self.arrive()
-        seconds = self.trade()
-        struck = self.mischief.struck()
-        self.mischief.door(do="clear")
-        wrong = self.settle()
-        wrong += [] if "the books balance" in self.site.manage("ledger_verify") else ["ledger_verify"]
-        return self.tell(seconds, struck, wrong)
+    def __init__(self, site: Site, seed: int, trouble: Trouble) -> None:
+        self.site, self.seed, self.trouble = site, seed, trouble
+        self.door = Door(site)
+        self.traders: list[Trader] = []
 
     def arrive(self) -> None:
         """Customers are there with their money at the venue, and the venue takes as many orders as they want."""
-        self.mischief.door(do="order limit", tenSeconds=100_000, day=10_000_000)
+        self.door.ask(do="order limit", tenSeconds=100_000, day=10_000_000)
         command = [sys.executable, "-m", "tests.soak.guests", str(TRADERS)]
         subprocess.run(command, cwd=CHECKOUT, env=self.site.environment, check=True)
-        prices = Prices(self.site)
-        self.prices = prices
-        self.traders = [Trader(self.site, prices, number, self.seed, PAUSE) for number in range(TRADERS)]
+        self.prices = Prices(self.site)
+        self.traders = [Trader(self.site, self.prices, number, self.seed, PAUSE) for number in range(TRADERS)]
         for trader in self.traders:
             trader.arrive()
         expected = TRADERS * len(FUNDS)
@@ -80,15 +82,15 @@ class Soak:
         eventually(lambda: rows(self.site, credited)[0][0] >= expected, what="the deposits", seconds=120)
         eventually(lambda: not rows(self.site, UNSWEPT), what="the deposits to be swept", seconds=120)
 
-    def trade(self) -> float:
-        """Everybody at once, for the time; gives how long it took."""
+    def trade(self, minutes: float) -> float:
+        """Everybody at once, for the time or until the trouble is over; gives the seconds it took."""
         over, began = threading.Event(), time.monotonic()
-        works = [trader.trade for trader in self.traders] + [self.prices.follow, self.mischief.go_on]
+        works = [trader.trade for trader in self.traders] + [self.prices.follow, self.trouble.go_on]
         threads = [threading.Thread(target=work, args=(over,)) for work in works]
         for thread in threads:
             thread.start()
-        while time.monotonic() < began + MINUTES * 60 and all(thread.is_alive() for thread in threads):
-            over.wait(min(TELL_SECONDS, max(0.1, began + MINUTES * 60 - time.monotonic())))
+        while time.monotonic() < began + minutes * 60 and all(thread.is_alive() for thread in threads):
+            over.wait(min(TELL_SECONDS, max(0.1, began + minutes * 60 - time.monotonic())))
             print(
                 f"{time.monotonic() - began:.0f} s: {self.done().most_common(6)}", file=sys.stderr, flush=True
             )
@@ -100,16 +102,21 @@ class Soak:
     def settle(self) -> list[str]:
         """What is still wrong when the venue has answered everything for a while."""
         until = time.monotonic() + SETTLE_SECONDS
-        while (wrong := complaints(self.site, self.mischief.state())) and time.monotonic() < until:
+        while (wrong := complaints(self.site, self.door.state())) and time.monotonic() < until:
             time.sleep(1)
-        return wrong
+        verified = self.site.manage("ledger_verify")
+        return wrong + ([] if "the books balance" in verified else [verified])
+
+    def surprises(self) -> list[str]:
+        """Answers that nobody should ever get."""
+        return [line for trader in self.traders for line in trader.surprises]
 
     def done(self) -> Counter[str]:
         return sum((trader.done for trader in self.traders), Counter())
 
     def tell(self, seconds: float, struck: dict[str, int], wrong: list[str]) -> int:
         minutes = seconds / 60
-        surprises = [line for trader in self.traders for line in trader.surprises]
+        surprises = self.surprises()
         (orders,) = rows(self.site, "SELECT count(*) FROM orders_order")[0]
         (fills,) = rows(self.site, "SELECT count(*) FROM orders_fill")[0]
         figures: dict[str, Any] = {
@@ -117,7 +124,7 @@ class Soak:
             "orders_a_minute": round(orders / minutes), **unknowns(self.site),
         }  # fmt: skip
         figures["unknowns_a_minute"] = round(figures["unknowns"] / minutes, 1)
-        apart = differences(self.site, self.mischief.state())
+        apart = differences(self.site, self.door.state())
         differ = {asset: f"{amount.normalize():f}" for asset, amount in apart.items()}
         missing = sorted(name for name in (*FAULTS, *NATURAL) if struck.get(name, 0) <= 0)
         show(figures, struck, self.done(), differ)

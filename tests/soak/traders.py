@@ -16,7 +16,7 @@ from tests.journeys.site import Site
 from tests.soak.guests import email_of
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT")
-LOOK_SECONDS, TRIES, MOST_OPEN = 0.5, 5, 5
+LOOK_SECONDS, TRIES, MOST_OPEN = 0.5, 60, 5
 # What a guest brings, and over which network.
 FUNDS = (("USDT", "TRX", "50000"), ("BTC", "BTC", "1"), ("ETH", "ETH", "20"), ("BNB", "BSC", "50"))
 # What the platform may answer to a wish; anything else is a surprise.
