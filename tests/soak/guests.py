@@ -1,13 +1,27 @@
-"""Verified customers of a running site: `python -m tests.soak.guests COUNT`, in its environment."""
+"""Verified customers of a running site, and a token of the API of each."""
 
 import os
+import subprocess
 import sys
 
+from exchange.local.places import CHECKOUT
 from tests.journeys.people import PASSWORD
+from tests.journeys.site import Site
+
+TOKEN = "token "
 
 
 def email_of(number: int) -> str:
     return f"guest{number}@example.com"
+
+
+def invite(site: Site, count: int) -> list[str]:
+    """So many guests are there; gives their tokens."""
+    command = [sys.executable, "-m", "tests.soak.guests", str(count)]
+    done = subprocess.run(
+        command, cwd=CHECKOUT, env=site.environment, check=True, capture_output=True, text=True
+    )
+    return [line.removeprefix(TOKEN) for line in done.stdout.splitlines() if line.startswith(TOKEN)]
 
 
 def main(count: int) -> None:
@@ -27,6 +41,7 @@ def main(count: int) -> None:
             email, password=PASSWORD, name="Guest", is_staff=False
         )
         prove_identity(guest, by=carol)
+        print(TOKEN + accounts.issue_token(guest, name="soak", can_trade=True)[1])
 
 
 if __name__ == "__main__":

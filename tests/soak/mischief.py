@@ -113,6 +113,13 @@ class Door:
         answer = requests.post(f"{self.address}fault", json=asked, timeout=20)
         assert answer.status_code == 200, answer.text
 
+    def account(self, name: str, **funds: str) -> dict[str, str]:
+        """Somebody else at the venue: email, key and secret."""
+        answer = requests.post(f"{self.address}account", json={"name": name, "funds": funds}, timeout=20)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, str] = answer.json()
+        return found
+
     def clear(self) -> None:
         self.ask(do="clear")
 

@@ -8,19 +8,18 @@ line is one JSON object.
 import json
 import os
 import random
-import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Collection
 from typing import Any, Protocol
 
-from exchange.local.places import CHECKOUT
-from tests.journeys.people import eventually
 from tests.journeys.site import Site, running_site
+from tests.soak.guests import invite
 from tests.soak.mischief import FAULTS, NATURAL, Door, Mischief
 from tests.soak.reckoning import complaints, differences, rows, unknowns
-from tests.soak.traders import FUNDS, Prices, Trader
+from tests.soak.traders import Prices, Trader, bring_money
 from tests.verdict import verdict
 
 MINUTES = float(os.environ.get("MINUTES", "10"))
@@ -40,7 +39,6 @@ QUICK = {
     "API_RATE_USER": "1000000/min",
     "API_RATE_ANON": "1000000/min",
 }
-UNSWEPT = "SELECT id FROM ledger_deposit WHERE swept_at IS NULL"
 
 
 def main() -> int:
@@ -71,16 +69,10 @@ class Soak:
     def arrive(self) -> None:
         """Customers are there with their money at the venue, and the venue takes as many orders as they want."""
         self.door.ask(do="order limit", tenSeconds=100_000, day=10_000_000)
-        command = [sys.executable, "-m", "tests.soak.guests", str(TRADERS)]
-        subprocess.run(command, cwd=CHECKOUT, env=self.site.environment, check=True)
+        invite(self.site, TRADERS)
         self.prices = Prices(self.site)
         self.traders = [Trader(self.site, self.prices, number, self.seed, PAUSE) for number in range(TRADERS)]
-        for trader in self.traders:
-            trader.arrive()
-        expected = TRADERS * len(FUNDS)
-        credited = "SELECT count(*) FROM ledger_deposit WHERE status = 'CREDITED'"
-        eventually(lambda: rows(self.site, credited)[0][0] >= expected, what="the deposits", seconds=120)
-        eventually(lambda: not rows(self.site, UNSWEPT), what="the deposits to be swept", seconds=120)
+        bring_money(self.site, self.traders)
 
     def trade(self, minutes: float) -> float:
         """Everybody at once, for the time or until the trouble is over; gives the seconds it took."""
@@ -100,12 +92,7 @@ class Soak:
         return time.monotonic() - began
 
     def settle(self) -> list[str]:
-        """What is still wrong when the venue has answered everything for a while."""
-        until = time.monotonic() + SETTLE_SECONDS
-        while (wrong := complaints(self.site, self.door.state())) and time.monotonic() < until:
-            time.sleep(1)
-        verified = self.site.manage("ledger_verify")
-        return wrong + ([] if "the books balance" in verified else [verified])
+        return settle(self.site, self.door)
 
     def surprises(self) -> list[str]:
         """Answers that nobody should ever get."""
@@ -145,6 +132,15 @@ class Soak:
         }
         print(json.dumps({**last, "surprises": len(surprises), "wrong": len(wrong), "ok": is_ok}))
         return 0 if is_ok else 1
+
+
+def settle(site: Site, door: Door, strangers: Collection[str] = ()) -> list[str]:
+    """What is still wrong when the venue has answered everything for a while."""
+    until = time.monotonic() + SETTLE_SECONDS
+    while (wrong := complaints(site, door.state(), strangers)) and time.monotonic() < until:
+        time.sleep(1)
+    verified = site.manage("ledger_verify")
+    return wrong + ([] if "the books balance" in verified else [verified])
 
 
 def show(figures: dict[str, Any], struck: dict[str, int], done: Counter[str], differ: dict[str, str]) -> None:

@@ -2,6 +2,8 @@
 
 import re
 import statistics
+from collections import defaultdict
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
@@ -37,10 +39,13 @@ def rows(site: Site, query: str, *values: object) -> list[tuple[Any, ...]]:
         return connection.execute(query.encode(), list(values)).fetchall()
 
 
-def differences(site: Site, state: dict[str, Any]) -> dict[str, Decimal]:
-    """By asset, what the venue has and the books do not say."""
-    ours = dict(rows(site, BOOKS))
-    theirs = {asset: Decimal(amount) for asset, amount in state["total"].items()}
+def differences(site: Site, state: dict[str, Any], strangers: Collection[str] = ()) -> dict[str, Decimal]:
+    """By asset, what the venue has for us and the books do not say; `strangers` are accounts of others there."""
+    ours: dict[str, Decimal] = dict(rows(site, BOOKS))
+    theirs: dict[str, Decimal] = defaultdict(Decimal)
+    for account in state["accounts"]:
+        for asset, amounts in account["balances"].items() if account["email"] not in strangers else ():
+            theirs[asset] += sum(map(Decimal, amounts), Decimal(0))
     return {
         asset: theirs.get(asset, Decimal(0)) - ours.get(asset, Decimal(0))
         for asset in sorted({*ours, *theirs})
@@ -48,13 +53,15 @@ def differences(site: Site, state: dict[str, Any]) -> dict[str, Decimal]:
     }
 
 
-def complaints(site: Site, state: dict[str, Any]) -> list[str]:
+def complaints(site: Site, state: dict[str, Any], strangers: Collection[str] = ()) -> list[str]:
     """What is not as it has to be, in words; nothing when all is well."""
     main = next(row for row in state["accounts"] if row["id"] == state["main"])
     ours, theirs = {row[0] for row in rows(site, OPEN)}, set(main["open_orders"])
     (fills,) = rows(site, "SELECT count(*) FROM orders_fill")[0]
     (told,) = rows(site, "SELECT count(*) FROM ledger_ledgerexception")[0]
-    found = [f"{count} {asset} differ" for asset, count in differences(site, state).items() if count]
+    found = [
+        f"{count} {asset} differ" for asset, count in differences(site, state, strangers).items() if count
+    ]
     found += [f"order {number} is {word}" for number, word in rows(site, UNSETTLED)]
     found += [f"{name} is open here and not there" for name in sorted(ours - theirs)]
     found += [f"{name} is open there and not here" for name in sorted(theirs - ours)]

@@ -4,7 +4,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -14,6 +14,7 @@ import requests
 from tests.journeys.people import PASSWORD, AppCustomer, eventually
 from tests.journeys.site import Site
 from tests.soak.guests import email_of
+from tests.soak.reckoning import rows
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "BNBUSDT")
 LOOK_SECONDS, TRIES, MOST_OPEN = 0.5, 60, 5
@@ -45,6 +46,16 @@ class Prices:
     def follow(self, over: threading.Event) -> None:
         while not over.wait(LOOK_SECONDS):
             self.look()
+
+
+def bring_money(site: Site, traders: Sequence["Trader"]) -> None:
+    """Each has arrived, and what all of them brought is credited and in the account that trades."""
+    for trader in traders:
+        trader.arrive()
+    credited, expected = "SELECT id FROM ledger_deposit WHERE status = 'CREDITED'", len(traders) * len(FUNDS)
+    eventually(lambda: len(rows(site, credited)) >= expected, what="the deposits", seconds=120)
+    unswept = "SELECT id FROM ledger_deposit WHERE swept_at IS NULL"
+    eventually(lambda: not rows(site, unswept), what="the deposits to be swept", seconds=120)
 
 
 class Trader(AppCustomer):

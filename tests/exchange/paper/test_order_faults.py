@@ -179,6 +179,15 @@ def test_a_right_signature_may_be_called_wrong(funded: Caller) -> None:
     assert codes == [-1022, None]
 
 
+def test_somebody_else_can_trade_with_money_of_their_own(funded: Caller) -> None:
+    found = funded.door("account", name="stranger", funds={"USDT": "900"})
+    stranger = Caller(funded.url, {"key": found["key"], "secret": found["secret"]})
+    placed = stranger.signed("POST", "/api/v3/order", **ORDER)
+    refused = stranger.signed("POST", "/api/v3/order", **ORDER)
+    assert (placed.status_code, refused.json()["code"], stranger.free("USDT")) == (200, -2010, D(200))
+    assert open_orders(funded) == ["first"]
+
+
 def test_the_state_tells_which_reports_are_still_to_go_wrong(funded: Caller) -> None:
     funded.door("fault", do="events", how="swap", x="TRADE", count=2)
     assert funded.door_get("state")["events"] == [{"how": "swap", "x": "TRADE", "count": 2}]
