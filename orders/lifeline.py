@@ -53,7 +53,7 @@ def _fills(order: Order) -> Iterator[Step]:
 def _end(order: Order) -> Step:
     if not order.is_final:
         waits = (
-            _("Waiting for the venue's answer")
+            _("The venue has not answered yet: the order is being checked")
             if order.status == Status.PENDING
             else _("In the book, waiting")
         )

@@ -125,7 +125,7 @@ def texts() -> dict[str, str]:
         "chartFailed": _("The candles could not be loaded. Try another interval or reload the page."),
         "sending": _("Sending…"),
         "placed": _("Order {id} is placed."),
-        "pending": _("Order {id} is recorded; the venue has not answered yet."),
+        "pending": _("Order {id} is recorded; the venue has not answered yet: it is being checked."),
         "filled": _("Order {id} is filled."),
         "rejected": _("Order {id} was not accepted: {reason}"),
         "expired": _("Order {id} ended without being filled completely."),

@@ -92,12 +92,15 @@ class Stage:
     def place(self, user: User, nonce: str = "", **ticket: str) -> dict[str, Any]:
         """What the API answers to the ticket, with its status."""
         publish_book(SYMBOL, bids=((str(PRICE - 10), "5"),), asks=((str(PRICE), "5"),))
-        browser = Client()
-        browser.force_login(user)
+        browser = browser_of(user)
         body = {"symbol": SYMBOL, "client_order_id": nonce or f"try-{next(self._numbers)}", **ticket}
         answer = browser.post("/api/v1/orders/", body, content_type="application/json")
         found: dict[str, Any] = answer.json()
         return {**found, "http": answer.status_code}
+
+    def page_of(self, user: User, order_id: int) -> str:
+        """The order's own page as the customer sees it."""
+        return browser_of(user).get(f"/orders/{order_id}/").content.decode()
 
     def offer(
         self, price: Decimal = PRICE, quantity: Decimal = PIECE, side: str = "SELL", tif: str = "GTC"
@@ -157,6 +160,12 @@ class Stage:
             entries = Entry.objects.filter(account__type=Account.Type.VENUE, asset_id=asset)
             found[asset] = row.free + row.locked + sum((entry.amount for entry in entries), Decimal(0))
         return found
+
+
+def browser_of(user: User) -> Client:
+    browser = Client()
+    browser.force_login(user)
+    return browser
 
 
 def client_ids(user: User) -> set[str]:

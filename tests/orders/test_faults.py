@@ -28,7 +28,7 @@ TICKETS = {
 }
 KINDS = pytest.mark.parametrize("kind", TICKETS)
 Asked = dict[str, Any]
-NOBODY_TELLS: Asked = {"do": "events", "how": "delay", "count": 20, "ms": 2000}
+NOBODY_TELLS: Asked = {"do": "events", "how": "delay", "count": 20, "ms": 30_000}
 LOT_SIZE = {"filterType": "LOT_SIZE", "minQty": "0.00001", "maxQty": "9000", "stepSize": "0.00001"}
 
 
@@ -186,6 +186,8 @@ def test_an_order_is_executed_once_whatever_goes_wrong(
     answer = buy(stage, alice, kind)
     assert answer["status"] == ("OPEN" if is_waiting else fault.told), answer
     assert (answer["http"] == 202) == (answer["status"] == "PENDING")
+    if answer["status"] == "PENDING":
+        assert "the order is being checked" in stage.page_of(alice, answer["id"])
     if is_waiting:
         fill(stage, is_waiting=True)
     if fault.never_arrives:
