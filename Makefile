@@ -4,7 +4,7 @@ SETUP = @$(or $(PYTHON),$(error Causeway needs Python 3.11, 3.12 or 3.13)) excha
 IN = .venv/bin/python -m
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test test-browser check bench bench-ledger bench-fanout soak-ledger prove prove-market prove-streams bench-books bench-wide clean
+.PHONY: run test test-browser check bench bench-ledger bench-fanout soak soak-ledger prove prove-market prove-streams bench-books bench-wide bench-orders clean
 
 run: ; $(SETUP) run
 	@$(IN) exchange.local run
@@ -18,10 +18,14 @@ test-browser: ; $(SETUP) test
 check: ; $(SETUP) test
 	@$(IN) exchange.local check
 
-bench: bench-ledger bench-books bench-wide bench-fanout
+bench: bench-ledger bench-orders bench-books bench-wide bench-fanout
 
 bench-ledger: ; $(SETUP) test
 	@$(IN) tests.bench.ledger
+
+# About six minutes; ROUNDS=… and SLICE_SECONDS=… make it shorter.
+bench-orders: ; $(SETUP) test
+	@$(IN) tests.bench.orders
 
 # A quarter of an hour; MINUTES=0 leaves out the ten of its memory.
 bench-wide: ; $(SETUP) test
@@ -38,6 +42,10 @@ bench-books: ; $(SETUP) peers
 SECONDS_ ?= 600
 soak-ledger: ; $(SETUP) test
 	@SECONDS_=$(SECONDS_) $(IN) tests.soak.ledger
+
+# All processes run and customers trade while every order fault strikes the venue; MINUTES=10, SEED=… repeats its choices.
+soak: ; $(SETUP) test
+	@$(IN) tests.soak.orders
 
 # What is too long for the suite, at its full length.
 prove: ; $(SETUP) test

@@ -65,7 +65,7 @@ def _fills(order: Order) -> Iterator[Step]:
 def _end(order: Order) -> Step:
     if not order.is_final:
         waits = {
-            Status.PENDING: _("Waiting for the venue's answer"),
+            Status.PENDING: _("The venue has not answered yet: the order is being checked"),
             Status.WAITING: _("Waiting until the first order of its list is filled"),
         }
         return Step(waits.get(Status(order.status), _("In the book, waiting")), None, is_open=True)

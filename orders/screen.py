@@ -128,7 +128,7 @@ def texts() -> dict[str, str]:
         "placed": _("Order {id} is placed."),
         "listPlaced": _("List {id} of two orders is placed."),
         "inList": _("list {id}"),
-        "pending": _("Order {id} is recorded; the venue has not answered yet."),
+        "pending": _("Order {id} is recorded; the venue has not answered yet: it is being checked."),
         "filled": _("Order {id} is filled."),
         "rejected": _("Order {id} was not accepted: {reason}"),
         "expired": _("Order {id} ended without being filled completely."),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -31,20 +32,25 @@ def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     suite.drop_database(os.environ, name)
 
 
-@pytest.fixture
-def committed_db(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
-    """A fresh database in which tests really commit, from threads and child processes too; gives its address."""
+@contextmanager
+def fresh_database(blocker: DjangoDbBlocker) -> Iterator[str]:
+    """A database of its own in which everything really commits; gives its address, and is gone afterwards."""
     name = suite.clone_database(os.environ)
     url = suite.with_database(os.environ["DATABASE_URL"], name)
-    monkeypatch.setenv("DATABASE_URL", url)
-    with django_db_blocker.unblock():
+    with pytest.MonkeyPatch.context() as patch, blocker.unblock():
+        patch.setenv("DATABASE_URL", url)
         connections.close_all()
-        monkeypatch.setitem(connections.settings["default"], "NAME", name)
+        patch.setitem(connections.settings["default"], "NAME", name)
         yield url
         connections.close_all()
     suite.drop_database(os.environ, name)
+
+
+@pytest.fixture
+def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """A fresh database in which tests really commit, from threads and child processes too; gives its address."""
+    with fresh_database(django_db_blocker) as url:
+        yield url
 
 
 @pytest.fixture

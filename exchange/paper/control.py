@@ -5,9 +5,11 @@ POST /paper/deposit {coin, network, amount, address?, tag?, txId?} - a transfer 
                     pays several in one transaction; {count} many at once, {count, each} so many after every page of
                     the history that is read; {msAgo, spreadMs} when; {transferType: 1} from inside the venue; {shown}
                     what the history calls its amount
-POST /paper/fault   {on, do, count?, ms?, symbol?} - see `faults` (and `orderfaults` for what concerns orders); of
-                    depth snapshots also {do: "older"} (the book of now, told later), "without bids", "empty asks" and
-                    so on; {on: "depth", do: "slow", ms} and "429".
+POST /paper/account {name, funds: {asset: amount}} - another account with that much, and its {key, secret}, which may
+                    trade until the venue ends: somebody else than whose venue it is
+POST /paper/fault   {on, do, count?, ms?, symbol?, hideMs?} - see `faults` (and `orderfaults` for what concerns
+                    orders); of depth snapshots also {do: "older"} (the book of now, told later), "without bids", "empty
+                    asks" and so on; {on: "depth", do: "slow", ms} and "429".
                     Of sockets, all or those that follow a symbol: {do: "cut", symbol?} ends them without a word,
                     {do: "disconnect", symbol?} with one (private ones too without a symbol), {do: "mute", ms, symbol?}
                     leaves them open and silent, {do: "lifetime", ms} is what new ones live (a day); {do: "shutdown"}
@@ -26,12 +28,15 @@ GET  /paper/state   every balance and open order as it really is; faults that ha
                     of the last hour by address and minute
 """
 
+import secrets
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from aiohttp import WSCloseCode, web
 
 from exchange.paper import walletapi
+from exchange.paper.accounts import ApiKey
 from exchange.paper.disturbances import ACTS
 from exchange.paper.errors import ApiError
 from exchange.paper.feed import Listener
@@ -74,6 +79,7 @@ class Door:
     def open(self, app: web.Application) -> None:
         app.router.add_get("/paper/state", self.state)
         app.router.add_post("/paper/deposit", self.deposit)
+        app.router.add_post("/paper/account", self.account)
         app.router.add_post("/paper/fault", self.fault)
 
     async def state(self, incoming: web.Request) -> web.StreamResponse:
@@ -89,6 +95,27 @@ class Door:
         if len(rows) == 1:
             return web.json_response(shown(rows[0]))
         return web.json_response({"ids": [row["id"] for row in rows]})
+
+    async def account(self, incoming: web.Request) -> web.StreamResponse:
+        asked = await _asked(incoming)
+        try:
+            found = self._opened(str(asked["name"]), dict(asked.get("funds", {})))
+        except ApiError as error:
+            return _refused(error)
+        except (KeyError, ValueError, TypeError, ArithmeticError) as error:
+            return _refused(ApiError(-1100, f"{type(error).__name__}: {error}"))
+        self.venue.settle()
+        return web.json_response(found)
+
+    def _opened(self, name: str, funds: dict[str, Any]) -> dict[str, str]:
+        email = self.venue.transfers.create_sub_account(name)["email"]
+        account = self.venue.transfers.sub_account(email)
+        for asset, amount in funds.items():
+            account.receive(asset, Decimal(str(amount)))
+        self.venue.changed(account)
+        key = ApiKey(secrets.token_hex(32), account.account_id, secret=secrets.token_hex(32), can_trade=True)
+        self.venue.keys[key.key] = key
+        return {"email": account.email, "key": key.key, "secret": key.secret}
 
     async def fault(self, incoming: web.Request) -> web.StreamResponse:
         asked = await _asked(incoming)

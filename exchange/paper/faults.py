@@ -6,7 +6,14 @@ from typing import Any
 
 from aiohttp import web
 
-from exchange.paper.errors import INSUFFICIENT, OVERLOADED, UNKNOWN_ORDER, ApiError, rejected
+from exchange.paper.errors import (
+    BAD_SIGNATURE,
+    INSUFFICIENT,
+    OVERLOADED,
+    UNKNOWN_ORDER,
+    ApiError,
+    rejected,
+)
 from exchange.paper.limits import PLACE_LISTS, too_much
 from exchange.paper.market import Frozen, now_ms
 
@@ -37,7 +44,18 @@ DOORS: dict[str, object] = {
     "networks": ("GET", "/sapi/v1/capital/config/getall"),
     "transfer": ("POST", "/sapi/v1/sub-account/universalTransfer"),
 }
-BEFORE = ("429", "418", "refuse", "403", "503 before", "-1007 before", "-1008", "reset before", "hang before")
+BEFORE = (
+    "429",
+    "418",
+    "refuse",
+    "-1022",
+    "403",
+    "503 before",
+    "-1007 before",
+    "-1008",
+    "reset before",
+    "hang before",
+)
 AFTER = (
     "504 after", "-1000 after", "-1001 after", "-1006 after", "-1007 after", "garbage after", "hang after",
     "reset after", "hide", "slow",
@@ -63,13 +81,14 @@ PAGES = {
 @dataclass
 class Fault:
     """`do` strikes the next `count` calls at the door `on`, of one symbol when it is named; `ms` is how long it hangs,
-    hides or is slow."""
+    hides or is slow. What was done in spite of it nobody who asks is told of for `hide_ms`."""
 
     on: str
     do: str
     count: int = 1
     ms: int = 3000
     symbol: str = ""
+    hide_ms: int = 0
     older: dict[str, Frozen] = field(default_factory=dict)
 
     @property
@@ -78,7 +97,8 @@ class Fault:
 
     def told(self) -> dict[str, Any]:
         """What was asked for, and how often it is still to come."""
-        return {"on": self.on, "do": self.do, "count": self.count, "ms": self.ms, "symbol": self.symbol}
+        found = {"on": self.on, "do": self.do, "count": self.count, "ms": self.ms, "symbol": self.symbol}
+        return found | ({"hideMs": self.hide_ms} if self.hide_ms else {})
 
 
 @dataclass
@@ -93,7 +113,7 @@ class Faults:
         if on not in DOORS or do not in known:
             raise ApiError(-1100, f"`on` is one of {', '.join(DOORS)}; `do` one of {', '.join(known)}.")
         count, ms = int(asked.get("count", 1)), int(asked.get("ms", 3000))
-        fault = Fault(on, do, count, ms, str(asked.get("symbol", "")))
+        fault = Fault(on, do, count, ms, str(asked.get("symbol", "")), int(asked.get("hideMs", 0)))
         self.waiting.append(fault)
         return fault
 
@@ -179,6 +199,8 @@ def hidden_ids(body: Any) -> list[str]:
 
 def refuse(fault: Fault, ban: Any) -> None:
     """429 for this request alone, 418 for everything from this address for a while; or a plain no."""
+    if fault.do == "-1022":
+        raise BAD_SIGNATURE
     if fault.do == "refuse":
         raise ApiError(-9000, "This account has no right to this.")
     if fault.do == "429":

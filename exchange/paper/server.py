@@ -95,6 +95,8 @@ class Server:
             return _refusal(error, headers)
         self.venue.settle()
         if fault and not fault.is_before:
+            if fault.hide_ms:
+                self.venue.faults.hide_all(body, fault.hide_ms)
             if fault.do not in ("hide", "slow", *SNAPSHOT):
                 return await strike(fault, incoming)
             body = await self._bent(fault, request, body)

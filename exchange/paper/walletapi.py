@@ -129,6 +129,7 @@ def true_state(venue: Venue) -> dict[str, Any]:
         "deposits": len(venue.wallet.deposits),
         "withdrawals": len(venue.wallet.withdrawals),
         "faults": [fault.told() for fault in venue.faults.waiting],
+        "events": [{"how": bend.how, "x": bend.x, "count": bend.count} for bend in venue.telling.bends],
         "disturbances": venue.feed.disturbances.left,
         "weight": venue.limits.spent,
     }

@@ -217,8 +217,12 @@ def number_after(raw: bytes, name: bytes) -> int:
 
 
 def cpu_seconds(child: subprocess.Popen[bytes]) -> float:
-    """Processor time of all its threads so far."""
-    words = Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()
+    return cpu_seconds_of(child.pid)
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """Processor time of all threads of the process so far."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
