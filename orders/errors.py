@@ -226,7 +226,8 @@ _NO_MARKET = Told("unknown_market", _("This market is not known at the venue."))
 _NOT_OFFERED = Told("not_offered", _("This market does not offer that kind of order."))
 _ODD = Told("bad_combination", _("These settings of an order do not go together; nothing was placed."))
 _WRONG_SIDES = Told(
-    "wrong_sides", _("The prices of the pair must stand on both sides of the last price; nothing was placed.")
+    "prices_cross",
+    _("The prices of the pair must stand on both sides of the last price; nothing was placed."),
 )
 _TRIGGERS = Told("would_trigger", _("The last price has passed the stop price already; nothing was placed."))
 _GENERIC = Told("refused_by_venue", _("The market refused this order; nothing was placed."))

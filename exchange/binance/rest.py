@@ -12,16 +12,14 @@ from exchange.binance.models import (
     DayTicker,
     DepthSnapshot,
     ExchangeInfo,
-    Halves,
     Kline,
     MyTrade,
-    PlaceOrder,
-    PlacePair,
     PublicTrade,
     Report,
     VenueBalance,
     Wire,
 )
+from exchange.binance.sending import Halves, PlaceOrder, PlacePair
 from exchange.binance.signing import Key, encode, signed_query
 from exchange.binance.transport import Clock, Transport, Usage
 from exchange.binance.wallet import CoinConfig, DepositRecord, VenueAddress, WithdrawRecord

@@ -15,7 +15,8 @@ from accounts import services as accounts
 from accounts.models import User
 from exchange import failpoints
 from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
-from exchange.binance.models import Halves, Report
+from exchange.binance.models import Report
+from exchange.binance.sending import Halves
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
 from ledger import services as ledger

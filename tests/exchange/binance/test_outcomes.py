@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
-from exchange.binance.models import PlaceOrder
 from exchange.binance.rest import NoWallet, Rest
+from exchange.binance.sending import PlaceOrder
 from exchange.binance.signing import HmacKey
 from exchange.binance.transport import Clock, Usage
 from tests.venue import REST, Venue, error

@@ -9,8 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 import responses
 
-from exchange.binance.models import PlaceOrder, PlacePair, Report
+from exchange.binance.models import Report
 from exchange.binance.rest import Rest
+from exchange.binance.sending import PlaceOrder, PlacePair
 from exchange.binance.signing import HmacKey
 
 RECORDED = Path(__file__).parents[2] / "data" / "rest" / "binance-net.jsonl"
