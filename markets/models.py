@@ -92,6 +92,9 @@ class Candle(models.Model):
     trades = models.PositiveBigIntegerField()
     is_closed = models.BooleanField()
     is_first = models.BooleanField(default=False, help_text=_("The venue has none before it."))
+    follows_at = models.DateTimeField(
+        null=True, help_text=_("When the one before it opened, where the venue has a hole between.")
+    )
     seen_at = models.DateTimeField(null=True, help_text=_("When it was told to be so."))
 
     class Meta:

@@ -6,13 +6,12 @@ thousand weeks made of hours would be 168,000 rows. The newest ones that nobody 
 
 import random
 import threading
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial, reduce
 from itertools import pairwise
-from typing import NamedTuple
 
 import structlog
 from django.core.cache import cache
@@ -20,11 +19,11 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from exchange.binance.errors import VenueError
-from exchange.binance.models import Kline
 from exchange.gate import services as gate
 from exchange.money import EXACT
 from markets import queries, rules
 from markets.models import Candle
+from markets.services.storing import ODD, SETTLED, Series, store_answer
 
 log = structlog.get_logger()
 # The venue gives so many at once, and so does a page.
@@ -41,17 +40,13 @@ GRACE = timedelta(seconds=15)
 # A candle that was told so lately is right; so is an older one of a market whose line speaks, for nothing traded.
 LATELY = timedelta(seconds=10)
 SPEAKS_SECONDS = 15
+# The venue has nothing newer than its newest answer, a halted market's: it is asked again after so long.
+ENDED_SECONDS = 300
+# So long a hole of the venue's own is believed; its answer may have been a poor one.
+HOLE = timedelta(days=1)
 _guard = threading.Lock()
-_locks: dict["Series", threading.Lock] = {}
-
-
-class Series(NamedTuple):
-    symbol: str
-    interval: str
-    zone: int = 0
-
-    def next(self, candle: Candle) -> datetime:
-        return rules.next_open(self.interval, candle.open_at, self.zone)
+_locks: dict[Series, threading.Lock] = {}
+_odd: Counter[Series] = Counter()
 
 
 def candles(
@@ -98,13 +93,15 @@ def _kept(series: Series, before: datetime | None, limit: int, now: datetime) ->
     if before is not None:
         return stored, _is_whole(series, stored, limit, before, now)
     found, is_newest = _up_to_now(series, stored, now)
-    return found[-limit:], is_newest and _is_whole(series, found, limit, now - GRACE, now)
+    if is_newest and _is_whole(series, found, limit, now - GRACE, now):
+        return found[-limit:], True
+    return found[-limit:], _has_ended(series, stored, limit, now)
 
 
 def _is_whole(series: Series, found: Sequence[Candle], limit: int, end: datetime, now: datetime) -> bool:
     """True when nothing is missing: as many as asked or all there are, each closed if it is over, no hole, to the end.
 
-    Markets without a trade still have candles at the venue: a hole is always one of ours, or of the venue's own.
+    Markets without a trade still have candles at the venue: a hole is one of ours, unless the venue has said so lately.
     """
     if not found or (len(found) < limit and not found[0].is_first):
         return False
@@ -112,8 +109,38 @@ def _is_whole(series: Series, found: Sequence[Candle], limit: int, end: datetime
     return (
         series.next(last) >= end
         and (last.is_closed or series.next(last) > now - GRACE)
-        and all(older.is_closed and series.next(older) >= newer.open_at for older, newer in pairwise(found))
+        and all(
+            older.is_closed and (series.next(older) >= newer.open_at or _is_theirs(older, newer, now))
+            for older, newer in pairwise(found)
+        )
     )
+
+
+def _is_theirs(older: Candle, newer: Candle, now: datetime) -> bool:
+    """True for a hole between two candles that the venue has too."""
+    is_lately = newer.seen_at is not None and newer.seen_at > now - HOLE
+    return is_lately and newer.follows_at == older.open_at
+
+
+def _has_ended(series: Series, stored: list[Candle], limit: int, now: datetime) -> bool:
+    """True when the venue said a while ago that it has no newer ones, and no stream has brought any since."""
+    try:
+        ended = cache.get(_ended(series))
+    except (OSError, RedisError):
+        return False
+    if not stored or ended is None:
+        return ended == 0
+    last = stored[-1]
+    edge = series.next(last)
+    if ended != int(last.open_at.timestamp() * 1000) or edge > now - GRACE:
+        return False
+    finer = rules.finer(series.interval, series.zone)
+    is_quiet = finer is None or not queries.candles_from(series.symbol, finer, edge, 1)
+    return is_quiet and _is_whole(series, stored, limit, edge, now)
+
+
+def _ended(series: Series) -> str:
+    return f"candles:ended:{series.symbol}:{series.interval}:{series.zone}"
 
 
 def _up_to_now(series: Series, stored: list[Candle], now: datetime) -> tuple[list[Candle], bool]:
@@ -153,8 +180,9 @@ def _made(series: Series, opened: datetime, part: Series, parts: Iterable[Candle
         inside = []
         while left and left[0].open_at < edge:
             inside.append(left.popleft())
-        is_closed = inside[-1].is_closed and part.next(inside[-1]) >= edge
-        yield _merged(series, opened, inside, is_closed=is_closed)
+        if inside:  # the venue has none of a time in which it stood still
+            is_closed = inside[-1].is_closed and part.next(inside[-1]) >= edge
+            yield _merged(series, opened, inside, is_closed=is_closed)
         opened = edge
 
 
@@ -194,7 +222,8 @@ def _windows(interval: str, before: datetime | None, limit: int, now: datetime) 
     width = rules.INTERVALS[interval] * WINDOW
     first = (int(before.timestamp()) // width + 1) * width
     ends = [first - number * 2 * width for number in range(-(-limit // WINDOW))]
-    return [None if end > now.timestamp() else end for end in ends if end > 0]
+    settled = (now - SETTLED).timestamp()
+    return [None if end > settled else end for end in ends if end > 0]
 
 
 def _fetching(series: Series) -> threading.Lock:
@@ -232,59 +261,27 @@ def _fetch(series: Series, end: int | None) -> None:
 
 
 def _fetch_and_store(series: Series, end: int | None) -> None:
-    """As many as the venue gives; fewer than that begin with the first it has."""
+    """As many as the venue gives; fewer than that begin with the first it has.
+
+    What it has not, between them or after the last, is remembered, so that nobody asks for it again and again. An
+    answer with a candle that cannot be is no answer.
+    """
     symbol, interval, zone = series
     end_ms = None if end is None else end * 1000 - 1
-    fetched = gate.call(
-        None,
-        gate.Kind.MARKET_DATA,
-        None,
-        lambda rest: rest.klines(symbol, interval, end_ms=end_ms, limit=MOST_CANDLES, zone_minutes=zone),
-    )
-    store_candles({(symbol, interval): fetched}, zone=zone)
-    if 0 < len(fetched) < MOST_CANDLES:
-        queries.series(symbol, interval, zone).filter(open_at=_at(fetched[0].open_ms)).update(is_first=True)
+    asked_at = timezone.now() + timedelta(milliseconds=gate.clock().offset_ms)
+    try:
+        fetched = gate.call(
+            None,
+            gate.Kind.MARKET_DATA,
+            None,
+            lambda rest: rest.klines(symbol, interval, end_ms=end_ms, limit=MOST_CANDLES, zone_minutes=zone),
+        )
+        store_answer(series, fetched, asked_at=asked_at, is_from_first=0 < len(fetched) < MOST_CANDLES)
+    except ODD as error:
+        _odd[series] += 1
+        log.warning("candles.odd", **series._asdict(), count=_odd[series], reason=repr(error)[:100])
+        return
     if end is not None:
         cache.touch(_asked(series, end), ANSWERED_SECONDS)
-
-
-# ------------------------------------------------------------------ storing
-def store_candles(series: Mapping[tuple[str, str], Iterable[Kline]], *, zone: int = 0) -> None:
-    """The candles, by market and interval, are in the database; one that was open is overwritten by its later self."""
-    now = timezone.now()
-    rows = [
-        _candle(symbol, interval, zone, kline, now)
-        for (symbol, interval), klines in series.items()
-        for kline in klines
-    ]
-    Candle.objects.bulk_create(
-        rows,
-        batch_size=1000,
-        update_conflicts=True,
-        unique_fields=["market", "interval", "zone", "open_at"],
-        update_fields=[
-            "open", "high", "low", "close", "volume", "quote_volume", "trades", "is_closed", "seen_at",
-        ],
-    )  # fmt: skip
-
-
-def _candle(symbol: str, interval: str, zone: int, kline: Kline, now: datetime) -> Candle:
-    return Candle(
-        market_id=symbol,
-        interval=interval,
-        zone=zone,
-        open_at=_at(kline.open_ms),
-        open=kline.open,
-        high=kline.high,
-        low=kline.low,
-        close=kline.close,
-        volume=kline.volume,
-        quote_volume=kline.quote_volume,
-        trades=kline.trades,
-        is_closed=kline.is_closed and kline.close_ms <= int(now.timestamp() * 1000),
-        seen_at=now,
-    )
-
-
-def _at(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds // 1000, tz=UTC)
+    else:
+        cache.set(_ended(series), fetched[-1].open_ms if fetched else 0, timeout=ENDED_SECONDS)

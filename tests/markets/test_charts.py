@@ -44,7 +44,8 @@ def calls(venue: Venue, paper: PaperMarket) -> Iterator[Calls]:
 
     make_market()
     venue.on("GET", KLINES, answer)
-    while time.time() % 60 > 55:  # both would be right, but different, when the minute turned in between
+    # Both would be right, but different, when the minute turned in between or just before.
+    while not 3 < time.time() % 60 < 55:
         time.sleep(0.1)
     yield lambda: venue.count("GET", KLINES)
     cache.clear()
