@@ -16,6 +16,8 @@ from django.conf import settings
 log = structlog.get_logger()
 
 LEASE, EPOCH = f"{settings.REDIS_PREFIX}:writer", f"{settings.REDIS_PREFIX}:epoch"
+# The last write that was carried out: whose, and its number.
+WRITTEN = f"{settings.REDIS_PREFIX}:written"
 LEASE_MS = 4000
 RENEW_SECONDS = 1
 _TAKE = """
@@ -34,18 +36,31 @@ _RELEASE = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('DEL', KEYS[1])
 """
-# The commands follow the epoch, each as the number of its words and the words.
+# What follows: the epoch, the writer, the number of this write, and commands, each as the number of its words and the
+# words. One that waits for `after` is left out when a write of that number or a later one was carried out, unheard;
+# and so is everything when a later write was carried out before.
 _WRITE = f"""
 if redis.call('GET', '{EPOCH}') ~= ARGV[1] then return 0 end
-local at = 2
+local done = redis.call('HMGET', '{WRITTEN}', 'writer', 'number')
+local last = done[1] == ARGV[2] and tonumber(done[2]) or 0
+if tonumber(ARGV[3]) <= last then return 1 end
+redis.call('HSET', '{WRITTEN}', 'writer', ARGV[2], 'number', ARGV[3])
+local at, is_left_out = 4, false
 while at <= #ARGV do
   local count = tonumber(ARGV[at])
-  redis.call(unpack(ARGV, at + 1, at + count))
-  at = at + count + 1
+  if count == 0 then
+    is_left_out = tonumber(ARGV[at + 1]) <= last
+    at = at + 2
+  else
+    if not is_left_out then redis.call(unpack(ARGV, at + 1, at + count)) end
+    at = at + count + 1
+  end
 end
 return 1
 """
 Command = Sequence[bytes]
+# Commands that must not be carried out twice, with the number of the write in which they were first.
+Once = tuple[int, Sequence[Command]]
 
 
 class Lost(Exception):
@@ -66,6 +81,7 @@ class Writer:
         self._sha = b""
         self._renewed_at: float = 0
         self.epoch = 0
+        self.number = 0
 
     def take(self) -> bool:
         """True when this process is the writer now, under a new epoch."""
@@ -86,15 +102,26 @@ class Writer:
             self._again()
         self._renewed_at = now
 
-    def write(self, commands: Sequence[Command]) -> bool:
+    def write(self, commands: Sequence[Command], *, once: Sequence[Once] = ()) -> bool:
         """All of these, in one step and one round trip; raises Lost when another may write.
 
-        False when nothing was written because the epoch was new: everything has to be said again under it.
+        False when nothing was written because the epoch was new: everything has to be said again under it. After an
+        error nobody knows whether it was; what is told `once`, with the `number` that this write was to have, may be
+        given again.
         """
-        words: list[bytes] = [b"EVALSHA", self._sha, b"0", b"%d" % self.epoch]
-        for command in commands:
-            words.append(b"%d" % len(command))
-            words.extend(command)
+        self.number += 1
+        words: list[bytes] = [
+            b"EVALSHA",
+            self._sha,
+            b"0",
+            b"%d" % self.epoch,
+            self._token,
+            b"%d" % self.number,
+        ]
+        _add(words, commands)
+        for number, told in once:
+            words += (b"0", b"%d" % number)
+            _add(words, told)
         if self._answer(words) == 1:
             return True
         self._again()
@@ -123,6 +150,12 @@ class Writer:
         """The lease or the epoch is not ours any more: Redis began anew, or another process did."""
         if not self.take():
             raise Lost
+
+
+def _add(words: list[bytes], commands: Sequence[Command]) -> None:
+    for command in commands:
+        words.append(b"%d" % len(command))
+        words.extend(command)
 
 
 def packed(words: Sequence[bytes]) -> bytes:

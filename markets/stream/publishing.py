@@ -53,7 +53,8 @@ class Publisher:
         self._wrote_whole: dict[str, float] = {}
         self._not_grouped: set[str] = set()
         self._whole_at = self._grouped_at = self._known_at = self._alive_at = self._away_until = clock() - 60
-        self._trades: list[TradeEvent] = []
+        # What is not known to be written, by the number of the write in which it was first.
+        self._trades: list[tuple[int, list[TradeEvent]]] = []
         self._tickers: dict[str, TickerEvent] = {}
         self._prices: dict[str, TickerEvent] = {}
         self._tickers_at = clock() - TICKERS_SECONDS
@@ -79,15 +80,15 @@ class Publisher:
         self._due |= changes.books
         self._look_for_lateness()
         self._tickers |= changes.tickers
-        self._trades.extend(changes.trades)
-        del self._trades[:-MOST_TRADES]
+        self._keep_trades(changes.trades)
         if now < self._away_until:
             return
         try:
             self._writer.keep()
             if self._epoch != self._writer.epoch:
                 self._begin()
-            if self._writer.write(self._commands(changes, now)):
+            once = [(number, self._told(trades)) for number, trades in self._trades]
+            if self._writer.write(self._commands(changes, now), once=once):
                 self._trades = []
             else:
                 self._begin()
@@ -119,7 +120,6 @@ class Publisher:
         self._add_books(commands, now, now_ms)
         self._add_wholes(commands, now, now_ms)
         self._add_groups(commands, now, now_ms)
-        self._add_trades(commands, self._trades)
         self._add_tickers(commands, now, now_ms)
         for k in changes.candles.values():
             self._tell(commands, feed.candle_channel(str(k["s"]), str(k["i"])), candle_of(k))
@@ -214,7 +214,23 @@ class Publisher:
         }
 
     # ------------------------------------------------------------------ trades, tickers
-    def _add_trades(self, commands: list[Command], trades: Iterable[TradeEvent]) -> None:
+    def _keep_trades(self, fresh: list[TradeEvent]) -> None:
+        """They go with the next write; those of one that failed keep its number, for it may have been carried out."""
+        number = self._writer.number + 1
+        if fresh and self._trades and self._trades[-1][0] == number:
+            self._trades[-1][1].extend(fresh)
+        elif fresh:
+            self._trades.append((number, list(fresh)))
+        more = sum(len(trades) for _number, trades in self._trades) - MOST_TRADES
+        while more > 0:
+            oldest = self._trades[0][1]
+            more -= len(oldest)
+            del oldest[: len(oldest) + min(more, 0)]
+            if not oldest:
+                del self._trades[0]
+
+    def _told(self, trades: Iterable[TradeEvent]) -> list[Command]:
+        commands: list[Command] = []
         by_symbol: dict[str, list[TradeEvent]] = {}
         for event in trades:
             by_symbol.setdefault(event.s, []).append(event)
@@ -229,6 +245,7 @@ class Publisher:
                     feed.trades_key(symbol),
                     {"type": "trades", "symbol": symbol, "trades": rows},
                 )
+        return commands
 
     def _add_tickers(self, commands: list[Command], now: float, now_ms: int) -> None:
         """The newest of every market that moved, once a second; those that stand still, now and then."""
