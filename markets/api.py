@@ -163,10 +163,7 @@ class Book(Public):
     @method_decorator(cache_control(public=True, max_age=0))
     def get(self, request: Request, symbol: str) -> Response:
         limit = limit_of(request, 100, DEEPEST)
-        shown = queries.market(symbol).symbol
-        book = queries.published_book(shown)
-        if book is not None and limit > len(book.bids) and limit > len(book.asks):
-            book = queries.whole_book(shown)
+        book = queries.levels_of(queries.market(symbol).symbol, limit)
         if book is None:
             raise Unavailable(_("The book of this market is not there yet."))
         sides = {"bids": book.bids[:limit], "asks": book.asks[:limit]}

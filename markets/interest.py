@@ -44,10 +44,10 @@ def forget() -> None:
 
 
 def watched() -> frozenset[str]:
-    """What was looked at within the last minute; what was not is forgotten."""
+    """What was looked at within the last minute, at most so many, the newest; what was not is forgotten."""
     pipe = feed.client().pipeline(transaction=False)
     pipe.zremrangebyscore(WATCHED, "-inf", time.time() - WATCHED_SECONDS)
-    pipe.zrange(WATCHED, 0, MOST_NAMES)
+    pipe.zrange(WATCHED, 0, MOST_NAMES - 1, desc=True)
     _gone, names = pipe.execute()
     return frozenset(name.decode() for name in names)
 

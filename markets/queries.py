@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -144,13 +144,28 @@ def published_book(symbol: str) -> PublishedBook | None:
     return _book(feed.book_key(symbol))
 
 
-def whole_book(symbol: str) -> PublishedBook | None:
+def levels_of(symbol: str, count: int) -> PublishedBook | None:
+    """The best so many levels of the market's book, as far as they are published: nobody waits for more.
+
+    `known` is how many they are when there may be more of them. None before the first are published.
+    """
+    best = published_book(symbol)
+    if best is None or count <= max(len(best.bids), len(best.asks)):
+        return best
+    found = whole_book(symbol, wait_ms=0)
+    if found is None or len(found.bids) + len(found.asks) > len(best.bids) + len(best.asks):
+        return found
+    shown = max(len(found.bids), len(found.asks))
+    return replace(found, known=shown if found.known is None else min(shown, found.known))
+
+
+def whole_book(symbol: str, *, wait_ms: int = WHOLE_WAIT_MS) -> PublishedBook | None:
     """All kept levels of the market's book.
 
     They are published while somebody looks: who comes first waits a moment for them, or has the best levels alone.
     """
     interest.watch(symbol)
-    give_up = time.monotonic() + WHOLE_WAIT_MS / 1000
+    give_up = time.monotonic() + wait_ms / 1000
     while (found := _book(feed.whole_key(symbol))) is None and time.monotonic() < give_up:
         time.sleep(WHOLE_POLL_MS / 1000)
     best = _book(feed.book_key(symbol))

@@ -1,11 +1,14 @@
 """Public market data by API: open to all, kept for a moment, plain texts."""
 
 import json
+import time
 
 import pytest
 from django.test import Client
 
-from markets import feed
+from exchange.broadcast import WATCHED
+from markets import feed, interest
+from markets.queries import WHOLE_WAIT_MS
 from tests.factories import make_market, publish_book
 
 pytestmark = pytest.mark.django_db
@@ -111,3 +114,21 @@ def test_the_api_tells_the_time(client: Client) -> None:
 def test_nothing_of_it_can_be_written(client: Client) -> None:
     answer = client.post("/api/v1/markets/", {}, content_type="application/json")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+
+
+def test_nobody_waits_for_the_levels_of_a_market_that_nobody_looked_at(client: Client) -> None:
+    make_market()
+    publish()
+    feed.client().delete(feed.whole_key("BTCUSDT"))
+    began = time.monotonic()
+    body = client.get("/api/v1/markets/BTCUSDT/book/").json()
+    assert time.monotonic() - began < WHOLE_WAIT_MS / 1000 / 2
+    assert (len(body["bids"]), body["known"]) == (20, 20), "there may be more"
+    assert "BTCUSDT" in interest.watched()
+
+
+def test_of_too_many_names_the_newest_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interest, "MOST_NAMES", 3)
+    now = time.time()
+    feed.client().zadd(WATCHED, {f"M{number}": now - number for number in range(6)})
+    assert interest.watched() == {"M0", "M1", "M2"}
