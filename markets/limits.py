@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import chain
+from typing import Any
 
 from markets.rules import GONE, ZERO, Filter, number
 
@@ -52,6 +53,10 @@ _MOST = {
     "MAX_NUM_ORDER_AMENDS": ("maxNumOrderAmends",),
     "MAX_POSITION": ("maxPosition",),
     "MAX_ASSET": ("limit",),
+    "EXCHANGE_MAX_NUM_ORDERS": ("maxNumOrders",),
+    "EXCHANGE_MAX_NUM_ALGO_ORDERS": ("maxNumAlgoOrders",),
+    "EXCHANGE_MAX_NUM_ICEBERG_ORDERS": ("maxNumIcebergOrders",),
+    "EXCHANGE_MAX_NUM_ORDER_LISTS": ("maxNumOrderLists",),
 }
 # One rule by two names: the venue has replaced the first filter of each pair by the second.
 _SAME: dict[Word, tuple[Word, ...]] = {
@@ -85,6 +90,27 @@ def narrowed(before: Sequence[Filter], after: Sequence[Filter]) -> list[Narrower
             if value and (value < was or not was if is_most else value > was):
                 found.append(Narrower(*key, was, value))
     return found
+
+
+def narrowed_rates(before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]) -> list[Narrower]:
+    """The venue's limits of requests and orders in a time that shrank or are new."""
+    old, new = _rates(before), _rates(after)
+    return [
+        Narrower(*key, old.get(key, ZERO), limit)
+        for key, limit in new.items()
+        if key not in old or limit < old[key]
+    ]
+
+
+def _rates(rows: Iterable[Mapping[str, Any]]) -> dict[Word, Decimal]:
+    """The limits, each by what is counted and in which time."""
+    return {
+        (str(row.get("rateLimitType")), f"{row.get('intervalNum')} {row.get('interval')}"): Decimal(
+            row["limit"]
+        )
+        for row in rows
+        if type(row.get("limit")) is int
+    }
 
 
 def _limits(

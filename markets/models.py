@@ -76,6 +76,16 @@ class Market(models.Model):
         return settings.PLATFORM_FEE_BPS if self.own_fee_bps is None else self.own_fee_bps
 
 
+class VenueLimits(models.Model):
+    """What the venue last said of its limits for everybody and everything; one row."""
+
+    rate_limits = models.JSONField(default=list)
+    filters = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return "limits of the venue"
+
+
 class Candle(models.Model):
     market = models.ForeignKey(Market, models.CASCADE, related_name="candles")
     interval = models.CharField(max_length=3)

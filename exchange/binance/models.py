@@ -101,12 +101,20 @@ class SymbolInfo:
 class ExchangeInfo:
     symbols: tuple[SymbolInfo, ...]
     rate_limits: tuple[dict[str, Any], ...]
+    filters: tuple[dict[str, Any], ...] = ()
 
     @classmethod
     def from_wire(cls, body: Wire) -> "ExchangeInfo":
         routed = {symbol for group in body.get("sors", ()) for symbol in group["symbols"]}
         symbols = tuple(SymbolInfo.from_wire(row, routed) for row in body["symbols"])
-        return cls(symbols=symbols, rate_limits=tuple(dict(row) for row in body.get("rateLimits", ())))
+        limits, filters = (_limits(body.get(name)) for name in ("rateLimits", "exchangeFilters"))
+        return cls(symbols=symbols, rate_limits=limits, filters=filters)
+
+
+def _limits(rows: object) -> tuple[dict[str, Any], ...]:
+    """Those of a list that are names with words and whole numbers: what the venue says of itself stops no catalogue."""
+    found = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return tuple(dict(row) for row in found if all(type(value) in (str, int) for value in row.values()))
 
 
 @dataclass(frozen=True)
@@ -166,21 +174,6 @@ class DayTicker:
     def from_wire(cls, row: Wire) -> "DayTicker":
         names = ("symbol", "openPrice", "highPrice", "lowPrice", "lastPrice", "volume", "quoteVolume")
         return cls(*(str(row[name]) for name in names))
-
-
-@dataclass(frozen=True)
-class PublicTrade:
-    trade_id: int
-    price: Decimal
-    quantity: Decimal
-    time_ms: int
-    is_buyer_maker: bool
-
-    @classmethod
-    def from_wire(cls, row: Wire) -> "PublicTrade":
-        return cls(
-            int(row["id"]), dec(row["price"]), dec(row["qty"]), int(row["time"]), bool(row["isBuyerMaker"])
-        )
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from exchange.binance.models import (
     ExchangeInfo,
     Kline,
     MyTrade,
-    PublicTrade,
     Report,
     VenueBalance,
     Wire,
@@ -103,11 +102,6 @@ class Rest:
             hours, minutes = divmod(abs(zone_minutes), 60)
             pairs.append(("timeZone", f"{'-' if zone_minutes < 0 else ''}{hours}:{minutes:02}"))
         return [Kline.from_wire(row) for row in self._read_public("/api/v3/klines", pairs)]
-
-    def trades(self, symbol: str, limit: int = 100) -> list[PublicTrade]:
-        """The newest public trades, oldest first. Weight 25."""
-        rows = self._read_public("/api/v3/trades", [("symbol", symbol), ("limit", str(limit))])
-        return [PublicTrade.from_wire(row) for row in rows]
 
     # ------------------------------------------------------------------ orders
     def place(self, order: PlaceOrder) -> Report:

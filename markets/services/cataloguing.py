@@ -12,8 +12,8 @@ from exchange.binance.models import ExchangeInfo, SymbolInfo
 from exchange.gate import services as gate
 from exchange.office import services as office
 from markets import rules
-from markets.limits import Word, unknown_words
-from markets.models import Asset, Market
+from markets.limits import Narrower, Word, narrowed, narrowed_rates, unknown_words
+from markets.models import Asset, Market, VenueLimits
 from markets.services.telling import Change, tell_staff
 
 log = structlog.get_logger()
@@ -35,8 +35,8 @@ def synchronise_catalogue() -> int:
 def store_catalogue(info: ExchangeInfo) -> int:
     """Assets and markets are as the venue lists them; a market that is gone is closed, its history stays.
 
-    What changed of a market that customers see is on record; staff are told of what narrows, stops, comes back or
-    vanishes there, and of words that nobody here knows, once.
+    What changed of a market that customers see is on record, of the others in one record together. Staff are told of
+    what narrows, stops, comes back, vanishes or is new, and of words that nobody here knows, once.
     """
     _one_at_a_time()
     symbols = [symbol for symbol in info.symbols if symbol.is_spot]
@@ -56,15 +56,60 @@ def store_catalogue(info: ExchangeInfo) -> int:
     gone = [change for name in missing if (change := _changed(known[name], {"status": rules.GONE}))]
     Market.objects.filter(symbol__in=[change.symbol for change in gone]).update(status=rules.GONE)
     Market.objects.filter(symbol__in=named).update(seen_at=timezone.now())
-    _list_fresh(symbols, fresh, is_first_time=not known)
-    shown = [change for change in [*changes, *gone] if known[change.symbol].is_listed]
-    for change in shown:
-        log.info("market.changed", symbol=change.symbol, fields=sorted(change.before))
-        office.record(
-            None, "market.changed", "market", change.symbol, before=change.before, after=change.after
-        )
-    tell_staff(shown, _words([*known.values(), *new]) - words_before)
+    if not known:
+        _list_first(symbols)
+    _record([*changes, *gone], known, [] if not known else sorted(symbol.symbol for symbol in fresh))
+    limits, new_words = _take_limits(info)
+    tell_staff(
+        [*changes, *gone],
+        (_words([*known.values(), *new]) - words_before) | new_words,
+        added=(f"{symbol.symbol}: {symbol.status}" for symbol in fresh if known),
+        of_the_venue=limits,
+    )
     return len(symbols)
+
+
+def _record(changes: Sequence[Change], known: dict[str, Market], added: Sequence[str]) -> None:
+    """What changed is on record: each listed market's by itself, of the others what happened to which."""
+    hidden = [change for change in changes if not known[change.symbol].is_listed]
+    for change in changes:
+        log.info("market.changed", symbol=change.symbol, fields=sorted(change.before))
+        if known[change.symbol].is_listed:
+            office.record(
+                None, "market.changed", "market", change.symbol, before=change.before, after=change.after
+            )
+    if hidden or added:
+        before: dict[str, object] = {change.symbol: _brief(change.before) for change in hidden}
+        after: dict[str, object] = {change.symbol: _brief(change.after) for change in hidden}
+        office.record(
+            None,
+            "catalogue.changed",
+            "catalogue",
+            "",
+            before=before,
+            after=after | dict.fromkeys(added, "new"),
+        )
+
+
+def _brief(fields: dict[str, Any]) -> dict[str, object]:
+    """Texts as they are, of what is long its name: all of a large venue's markets may change at once."""
+    return {name: value if isinstance(value, str) else "…" for name, value in fields.items()}
+
+
+def _take_limits(info: ExchangeInfo) -> tuple[list[Narrower], set[Word]]:
+    """The venue's own limits are kept; gives those that are narrower than before, and words nobody here knows."""
+    kept, is_first = VenueLimits.objects.get_or_create(pk=1)
+    before, rates = kept.filters, kept.rate_limits
+    kept.filters, kept.rate_limits = list(info.filters), list(info.rate_limits)
+    if (before, rates) == (kept.filters, kept.rate_limits):
+        return [], set()
+    kept.save()
+    words = set(unknown_words("TRADING", kept.filters, (), ())) - set(
+        unknown_words("TRADING", before, (), ())
+    )
+    if is_first:
+        return [], words
+    return [*narrowed_rates(rates, kept.rate_limits), *narrowed(before, kept.filters)], words
 
 
 def _one_at_a_time() -> None:
@@ -141,18 +186,17 @@ def _store(markets: list[Market]) -> None:
     )  # fmt: skip
 
 
-def _list_fresh(symbols: Sequence[SymbolInfo], fresh: Sequence[SymbolInfo], *, is_first_time: bool) -> None:
-    """What is offered before staff have decided anything: every market of a small venue, of others the named ones."""
+def _list_first(symbols: Sequence[SymbolInfo]) -> None:
+    """What is offered before staff have decided anything: every market of a small venue, of others the named ones.
+
+    Only the first catalogue ever is listed so; what the venue adds later is staff's to list.
+    """
     trading = [symbol.symbol for symbol in symbols if symbol.status == "TRADING"]
-    if len(trading) <= LIST_ALL_UP_TO:
-        wanted = [symbol.symbol for symbol in fresh if symbol.status == "TRADING"]
-    elif is_first_time:
+    wanted = trading
+    if len(trading) > LIST_ALL_UP_TO:
         named = set(trading) & set(settings.FIRST_MARKETS)
         wanted = sorted(named) or sorted(trading)[: len(settings.FIRST_MARKETS)]
-    else:
-        wanted = []
-    listed_already = Market.objects.filter(is_listed=True).count()
-    for rank, symbol in enumerate(_by_preference(wanted), start=listed_already):
+    for rank, symbol in enumerate(_by_preference(wanted)):
         Market.objects.filter(symbol=symbol).update(is_listed=True, rank=rank)
 
 

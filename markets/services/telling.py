@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from exchange.errors import Text
 from exchange.money import plain
 from exchange.office import services as office
-from markets.limits import Word, narrowed
+from markets.limits import Narrower, Word, narrowed
 
 MOST_LINES = 100
 
@@ -24,10 +24,21 @@ class Change:
     after: dict[str, Any]
 
 
-def tell_staff(changes: Collection[Change], new_words: Iterable[Word]) -> None:
-    """Staff find a message about each kind of thing that happened to markets."""
+def tell_staff(
+    changes: Collection[Change],
+    new_words: Iterable[Word],
+    *,
+    added: Iterable[str] = (),
+    of_the_venue: Iterable[Narrower] = (),
+) -> None:
+    """Staff find a message about each kind of thing that happened to markets, listed or not.
+
+    `added`: markets that the venue has now; `of_the_venue`: limits of no single market.
+    """
+    _tell("market.new", _("Markets that the venue has added: %(count)s"), sorted(added))
     _tell("market.status", _("Markets that stopped or came back: %(count)s"), _status_lines(changes))
-    _tell("market.limits", _("Limits of the venue that became narrower: %(count)s"), _limit_lines(changes))
+    lines = [*(_line("*", limit) for limit in of_the_venue), *_limit_lines(changes)]
+    _tell("market.limits", _("Limits of the venue that became narrower: %(count)s"), lines)
     words = [f"{kind}: {word}" for kind, word in sorted(new_words)]
     _tell("market.unknown", _("Words of the venue that nobody here knows: %(count)s"), words)
 
@@ -47,11 +58,15 @@ def _status_lines(changes: Iterable[Change]) -> list[str]:
 
 def _limit_lines(changes: Iterable[Change]) -> list[str]:
     return [
-        f"{change.symbol}: {limit.filter_type} {limit.name} {_shown(limit.before)} → {_shown(limit.after)}"
+        _line(change.symbol, limit)
         for change in changes
         if "filters" in change.after
         for limit in narrowed(change.before["filters"], change.after["filters"])
     ]
+
+
+def _line(whose: str, limit: Narrower) -> str:
+    return f"{whose}: {limit.filter_type} {limit.name} {_shown(limit.before)} → {_shown(limit.after)}"
 
 
 def _shown(limit: Decimal) -> str:

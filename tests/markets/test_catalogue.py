@@ -45,11 +45,14 @@ def listed() -> list[str]:
     return [market.symbol for market in queries.listed()]
 
 
-def test_a_small_venue_is_listed_whole_and_what_it_adds_later_too() -> None:
+def test_a_small_venue_is_listed_whole_and_what_it_adds_later_by_staff() -> None:
     store(symbol("ETH"), symbol("BTC"), symbol("ZZZ"))
     assert listed() == ["BTCUSDT", "ETHUSDT", "ZZZUSDT"]
     store(symbol("ETH"), symbol("BTC"), symbol("ZZZ"), symbol("ADA"))
-    assert listed() == ["BTCUSDT", "ETHUSDT", "ZZZUSDT", "ADAUSDT"]
+    assert listed() == ["BTCUSDT", "ETHUSDT", "ZZZUSDT"]
+    store(symbol("ADA"))
+    store(symbol("ADA"), symbol("NEO"))
+    assert "NEOUSDT" not in listed()
 
 
 def test_what_staff_took_off_the_list_stays_off() -> None:
