@@ -101,7 +101,7 @@ class RecordedMarket:
         """An event as it is sent; one that cannot be read is sent all the same, and changes nothing here."""
         try:
             event = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if isinstance(event, dict):
             self.take(event)
@@ -130,6 +130,8 @@ class RecordedMarket:
 
     def _candle(self, event: dict[str, Any]) -> None:
         k = event["k"]
+        if type(k["t"]) is not int:
+            raise TypeError("a candle without a time")
         rows = self._candles.setdefault(k["i"], {})
         values = [k[name] for name in ("t", "o", "h", "l", "c", "v", "T", "q", "n", "V", "Q")]
         rows[k["t"]] = [*values, "0"]
@@ -188,8 +190,8 @@ def is_snapshot(raw: str) -> bool:
     try:
         body = json.loads(raw)
         levels_of(body["bids"] + body["asks"])
-        return isinstance(body["lastUpdateId"], int)
-    except (ValueError, KeyError, TypeError, IndexError, InvalidOperation):
+        return type(body["lastUpdateId"]) is int
+    except (ValueError, LookupError, TypeError, InvalidOperation, RecursionError):
         return False
 
 

@@ -8,6 +8,8 @@ shows: streams, and snapshots; a book without one begins empty just before its f
 import asyncio
 import gzip
 import json
+import logging
+import math
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,10 +29,12 @@ BREATH = 50  # frames sent without letting anybody else act
 LONGEST_WAIT = 10.0  # for listeners that do not read, in seconds
 DEPTH = "@DEPTH"
 Line = dict[str, Any]
+log = logging.getLogger(__name__)
 _STREAM = re.compile(r'\{ *\\?"stream\\?": *\\?"([^"\\]+)\\?"')
 _FIRST_ID = re.compile(r'"U\\?": *(\d+)')
 _DATA = re.compile(r'"data": *')
-_AT = re.compile(r'"ts": ?([0-9.]+)')
+_SYMBOL = {"symbol", "baseAsset", "quoteAsset", "filters"}
+_AT = re.compile(r'"ts": ?([0-9]+(?:\.[0-9]+)?)[,}]')
 _TIME = re.compile(r'"([ETOC])": ?(\d{13,16})\b')
 _CANDLE = re.compile(r'"([tT])": ?(\d{13,16})\b')
 
@@ -109,7 +113,7 @@ class Replay:
         for number, raw in enumerate(_raw_lines(self.files)):
             line = _read(raw)
             if line is None:
-                self.skipped += 1
+                self._skip(raw)
                 continue
             await clock.reach(line["ts"])
             if number % BREATH == 0:
@@ -125,7 +129,7 @@ class Replay:
         """One frame of a combined stream; others, answers to requests say, are not sent."""
         stream, payload = _parts(frame)
         if not stream:
-            self.skipped += 1
+            self._skip(frame)
             return
         if moved is not None:
             payload = moved.to_now(stream, payload)
@@ -135,11 +139,17 @@ class Replay:
             market.hear(payload)
         sink.send(stream, payload)
 
+    def _skip(self, raw: str) -> None:
+        """Counted, and said at the first, the second, the fourth and so on."""
+        self.skipped += 1
+        if self.skipped.bit_count() == 1:
+            log.warning("replay: %d lines skipped, the last: %.100s", self.skipped, raw)
+
     def _hear_tickers(self, payload: str) -> None:
         """Each row is its market's, as an event of its own would be."""
         try:
             rows = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         for row in rows if isinstance(rows, list) else ():
             if isinstance(row, dict) and (market := self.markets.get(str(row.get("s")))):
@@ -216,17 +226,18 @@ def _read(raw: str) -> Line | None:
     """The line; None when it is none, such as the half one that a killed writer leaves."""
     try:
         line: Line = json.loads(raw)
-        is_whole = isinstance(line["data"], str) or line["t"] not in ("recv", "http")
-        return line if is_whole and isinstance(line["ts"], (int, float)) else None
-    except (ValueError, KeyError, TypeError):
+        kind, at, urls = line["t"], line["ts"], urlsplit(line.get("url", "") + "")
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
+    is_whole = isinstance(line.get("data"), str) or kind not in ("recv", "http")
+    return line if is_whole and urls and isinstance(at, (int, float)) and math.isfinite(at) else None
 
 
 def _infos(raw: str) -> dict[str, dict[str, Any]]:
     """The symbols of a recorded exchangeInfo; none of one that was refused."""
     try:
-        return {row["symbol"]: row for row in json.loads(raw)["symbols"]}
-    except (ValueError, KeyError, TypeError):
+        return {row["symbol"]: row for row in json.loads(raw)["symbols"] if row.keys() >= _SYMBOL}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
 
 
@@ -254,5 +265,5 @@ def _escaped_name(frame: str) -> str:
     """The stream's name where some of it is written `\\u8fd9`."""
     try:
         return str(json.loads(frame)["stream"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""

@@ -28,19 +28,24 @@ SAY_SECONDS = 10.0
 RETRY_SECONDS = 30.0
 PIECE = 2**18
 OVERHEAD = 100  # of a waiting line besides its text, in bytes
+MOST_LEVELS = 1000
 GZIP, FASTEST = 31, 1
-DEPTH = "/api/v3/depth?symbol={}&limit=1000"
+DEPTH = "/api/v3/depth?symbol={}&limit={}"
 NAME, NAMES = "streams-%Y%m%dT%H%M%S.%fZ.jsonl.gz", "streams-*.jsonl.gz"
 _encode = msgspec.json.encode
 
 
 class Shown(msgspec.Struct):
-    """A live book at one moment: copies of its levels, best first."""
+    """A live book at one moment: copies of its levels, best first.
+
+    `known` of them on both sides without a hole, None when all there are; only those are written.
+    """
 
     symbol: str
     last_update_id: int
     bids: Sequence[Level]
     asks: Sequence[Level]
+    known: int | None = None
 
 
 class Line(msgspec.Struct, omit_defaults=True):
@@ -263,5 +268,7 @@ def _beginning(begin: Begin) -> Iterator[Line]:
     for url, body in begin.answers:
         yield Line(begin.ts, "http", url, body.decode("utf-8", "backslashreplace"))
     for book in begin.books:
-        shown = {"lastUpdateId": book.last_update_id, "bids": book.bids, "asks": book.asks}
-        yield Line(begin.ts, "http", DEPTH.format(book.symbol), _encode(shown).decode())
+        bids, asks = book.bids[: book.known], book.asks[: book.known]
+        shown = {"lastUpdateId": book.last_update_id, "bids": bids, "asks": asks}
+        limit = max(MOST_LEVELS, len(bids), len(asks)) if book.known is None else book.known
+        yield Line(begin.ts, "http", DEPTH.format(book.symbol, limit), _encode(shown).decode())

@@ -149,7 +149,10 @@ class Session:
     def _shown(self) -> list[Shown]:
         """The live books as they are this moment."""
         live = [book for book in self.following.books.values() if book.state == State.LIVE]
-        return [Shown(book.symbol, book.last_update_id, book.bids.top(), book.asks.top()) for book in live]
+        return [
+            Shown(book.symbol, book.last_update_id, book.bids.top(), book.asks.top(), book.known)
+            for book in live
+        ]
 
     # ------------------------------------------------------------------ threads of their own
     def _fetch(self, symbol: str, limit: int) -> DepthSnapshot:

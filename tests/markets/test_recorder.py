@@ -344,3 +344,17 @@ def test_telling_it_of_a_burst_loses_nothing(tmp_path: Path, figure: Callable[[s
     recorder.stop()
     figure(f"telling the recorder of a frame: {spent:.1f} µs of the stream's thread")
     assert (recorder.dropped, len(lines(files(tmp_path)[0]))) == (0, count)
+
+
+def test_of_a_book_only_what_is_known_without_a_hole_is_written(tmp_path: Path) -> None:
+    rows = [(str(100 - number), "1") for number in range(9)]
+    books = [Shown("DEEPUSDT", 1, rows, rows, known=4), Shown("ALLUSDT", 1, rows, rows)]
+    recorder = Recorder(tmp_path, books=lambda: books)
+    recorder._wants_file = True
+    recorder.received(b"{}")
+    recorder.stop()
+    found = [line for file in files(tmp_path) for line in lines(file) if line["t"] == "http"]
+    assert [(line["url"], len(json.loads(line["data"])["bids"])) for line in found] == [
+        ("/api/v3/depth?symbol=DEEPUSDT&limit=4", 4),
+        ("/api/v3/depth?symbol=ALLUSDT&limit=1000", 9),
+    ]

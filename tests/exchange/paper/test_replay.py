@@ -300,6 +300,58 @@ def test_frames_of_a_recording_that_are_none_do_not_end_it(tmp_path: Path) -> No
     assert replay.markets["TOYUSDT"].depth(1)["lastUpdateId"] == 3
 
 
+def odd(data: str, kind: str = "recv", url: str = "") -> str:
+    return json.dumps({"ts": 1_700_000_001, "t": kind, "url": url, "data": data}) + "\n"
+
+
+def kline(**k: Any) -> str:
+    return frame(
+        1, "toyusdt@kline_1m", e="kline", s="TOYUSDT", k=dict.fromkeys("tohlcvTqnVQ", 1) | {"i": "1m"} | k
+    )
+
+
+ODD_LINES = [
+    '{"ts": 1.2.3, "t": "recv", "data": "{}"}\n',
+    '{"ts": 1700000001, "data": "{}"}\n',
+    '{"ts": NaN, "t": "recv", "data": "{}"}\n',
+    '{"ts": Infinity, "t": "recv", "data": "{}"}\n',
+    '{"ts": 1700000001, "t": "http", "url": null, "data": "{}"}\n',
+    '{"ts": 1700000001, "t": "http", "url": 5, "data": "{}"}\n',
+    '{"ts": 1700000001, "t": "http", "url": "http://[/api/v3/depth?symbol=TOYUSDT", "data": "{}"}\n',
+    *("[]\n", "5\n", '"x"\n', "null\n", "\n", "[" * 100_000 + "\n"),
+]
+# Lines of a recording whose text says nothing, or something that cannot be.
+ODD_TEXTS = [
+    odd('{"stream":5,"data":{}}'),
+    odd("[" * 100_000),
+    odd('{"stream":"toyusdt@depth@100ms","data":5}'),
+    odd('{"stream":"toyusdt@trade","data":' + "[" * 100_000 + "}"),
+    odd('{"stream":"!miniTicker@arr","data":[1,{"s":"TOYUSDT","e":[]}]}'),
+    odd('{"stream":"!miniTicker@arr","data":' + "[" * 100_000 + "}"),
+    odd("[]", "http", "/api/v3/exchangeInfo"),
+    odd("5", "http", "/api/v3/exchangeInfo"),
+    odd('{"symbols":[{"symbol":"TOYUSDT"}]}', "http", "/api/v3/exchangeInfo"),
+    odd('{"symbols":[5]}', "http", "/api/v3/exchangeInfo"),
+    odd('{"lastUpdateId":1,"bids":{},"asks":{}}', "http", "/api/v3/depth?symbol=TOYUSDT"),
+    odd('{"lastUpdateId":true,"bids":[],"asks":[]}', "http", "/api/v3/depth?symbol=TOYUSDT"),
+    odd("[" * 100_000, "http", "/api/v3/depth?symbol=TOYUSDT"),
+    kline(t="x"),
+]
+
+
+@pytest.mark.parametrize("where", [0, 2])
+def test_odd_lines_are_counted_and_skipped(tmp_path: Path, where: int) -> None:
+    lines = [snapshot(0, 1, "100"), diff(1, 2, 2, "101"), diff(2, 3, 3, "102")]
+    lines[where:where] = [*ODD_LINES, *ODD_TEXTS]
+    (tmp_path / "toy.jsonl").write_text("".join(lines))
+    replay = Replay(tmp_path, speed=0)
+    asyncio.run(replay.run(Counting("toyusdt@depth@100ms")))
+    market = replay.markets["TOYUSDT"]
+    assert (market.depth(1)["lastUpdateId"], market.klines("1m", None, None, 5)) == (3, [])
+    assert replay.skipped >= len(ODD_LINES)
+    assert market.ticker()["symbol"] == "TOYUSDT"
+
+
 def test_a_long_recording_is_not_held_in_memory(tmp_path: Path) -> None:
     """A hundred megabytes of text are listed and played in far less."""
     event = diff(1, 2, 2, *(f"{n}.00000000" for n in range(400)))
