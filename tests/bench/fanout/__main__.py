@@ -26,8 +26,8 @@ CROWDS = {"daphne": 1000, "uvicorn": 4000}
 GROUP = " group"
 # The bars of the issue: at least (frames a second of the slowest page; pages), at most (ms; ratios; megabytes).
 AT_LEAST = {
-    "daphne_1000_slowest_page": 9,
-    "uvicorn_4000_slowest_page": 9,
+    "daphne_1000_slowest_page_of_all_rounds": 9,
+    "uvicorn_4000_slowest_page_of_all_rounds": 9,
     "daphne_group_200_slowest_page": 9,
     "uvicorn_group_200_slowest_page": 9,
     "daphne_silent_closed": cases.SILENT,
@@ -36,6 +36,8 @@ AT_LEAST = {
 AT_MOST = {
     "daphne_1000_p99_ms": 250,
     "uvicorn_4000_p99_ms": 250,
+    "daphne_1000_p99_ms_worst_round": 500,
+    "uvicorn_4000_p99_ms_worst_round": 500,
     "daphne_cpu_a_frame_vs_group_send": 0.25,
     "uvicorn_cpu_a_frame_vs_group_send": 0.10,
     "daphne_beside_silent_p99_ms": 250,
@@ -120,8 +122,9 @@ class Bench:
     def silent(self, program: str) -> None:
         """Fifty pages that never read, among those that do."""
         site = self.sites[program]
+        memory = cases.memory_mb(site.pid)
         with cases.audience(self.busy, self.crowd, site, FEW, silent=cases.SILENT) as opened:
-            found = cases.silence(self.crowd, site)
+            found = cases.silence(self.crowd, site, memory_before=memory)
         self.note(opened)
         self.figures |= {f"{program}_{name}": value for name, value in found.items()}
         self.figures[f"{program}_silent_closed"] = opened["silent_closed"]
@@ -146,20 +149,26 @@ class Bench:
         for name, windows in self.windows.items():
             key = name.replace(" ", "_")
             figures[f"{key}_slowest_page"] = statistics.median(one.slowest for one in windows)
+            figures[f"{key}_slowest_page_of_all_rounds"] = min(one.slowest for one in windows)
             figures[f"{key}_p99_ms"] = statistics.median(one.p99_ms for one in windows)
+            figures[f"{key}_p99_ms_worst_round"] = max(one.p99_ms for one in windows)
         figures |= {**self.figures, "yardstick_us": statistics.median(self.yardstick)}
         return {name: round(value, 3) for name, value in figures.items()}
 
     def print(self, figures: dict[str, float]) -> None:
         print(
             f"| window of {SECONDS:g} s, medians | slowest page, frames a second | p50 / p99 ms | CPU | µs a frame |"
+            " worst round: slowest page | p99 ms |"
         )
-        print("|---|---|---|---|---|")
+        print("|---|---|---|---|---|---|---|")
         for name, windows in self.windows.items():
             slowest, p50, p99, cpu, us = (
                 statistics.median(getattr(one, field) for one in windows) for field in cases.Window.__slots__
             )
-            print(f"| {name} | {slowest:.1f} | {p50:.0f} / {p99:.0f} | {cpu:.0%} | {us:.0f} |")
+            print(
+                f"| {name} | {slowest:.1f} | {p50:.0f} / {p99:.0f} | {cpu:.0%} | {us:.0f}"
+                f" | {min(one.slowest for one in windows):.1f} | {max(one.p99_ms for one in windows):.0f} |"
+            )
         print("\n| ratio | median | lowest | highest | bar |\n|---|---|---|---|---|")
         for name, values in self.ratios.items():
             middle, low, high = statistics.median(values), min(values), max(values)

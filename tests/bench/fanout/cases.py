@@ -99,15 +99,18 @@ def pause(site: Site) -> None:
 
 
 # ------------------------------------------------------------------ pages that never read
-def silence(crowd: Child, site: Site) -> dict[str, float]:
-    """Until the server has closed the silent ones: how the others fared and what it took; then they read again."""
+def silence(crowd: Child, site: Site, *, memory_before: float) -> dict[str, float]:
+    """Until the server has closed the silent ones: how the others fared and what it took; then they read again.
+
+    `memory_before`: the server's before any of these pages was open.
+    """
     open_files = count_files(site.pid)
     began = time.monotonic()
     time.sleep(FULL_SECONDS)
-    memory, late = memory_mb(site.pid), []
+    late = []
     while count_files(site.pid) > open_files - SILENT and time.monotonic() - began < LONGEST_SILENCE:
         late.append(measure(crowd, site, LOOK_SECONDS).p99_ms)
-    took, growth = time.monotonic() - began, memory_mb(site.pid) - memory
+    took, growth = time.monotonic() - began, memory_mb(site.pid) - memory_before
     crowd.ask("wake")
     return {
         "beside_silent_p99_ms": statistics.median(late),
