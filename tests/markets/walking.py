@@ -1,5 +1,6 @@
 """Random orders priced by a walk of the book, then executed by the paper venue on the very same book."""
 
+import json
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from exchange.paper.accounts import MAIN, down, text
 from exchange.paper.errors import ApiError
 from exchange.paper.market import Market
 from exchange.paper.venue import Venue
+from markets.queries import PublishedBook
 from markets.walks import Walk, walk
 from tests.exchange.paper.people import KEYS
 
@@ -17,6 +19,8 @@ PLENTY = Decimal(10**12)
 ORDERS_A_VENUE = 250  # large orders empty a book; then a new one is laid out
 DEEPEST = 5000
 UNIT = Decimal("1e-8")
+# Such a part of the orders is priced by a book as it is published.
+PUBLISHED = 0.5
 
 
 @dataclass
@@ -53,8 +57,9 @@ def one_order(venue: Venue, dice: random.Random, tally: Tally) -> None:
     if not levels:
         return
     kind, asked = ticket(market, dice, levels)
+    book_known = as_published(market.symbol, book, dice) if dice.random() < PUBLISHED else None
     priced = walk(
-        levels,
+        levels if book_known is None else book_known.facing(side),
         side,
         quantity=asked.get("quantity"),
         quote=asked.get("quoteOrderQty"),
@@ -71,8 +76,26 @@ def one_order(venue: Venue, dice: random.Random, tally: Tally) -> None:
     except ApiError:
         tally.refused += 1
         return
-    tally.kinds[f"{kind} {'in full' if priced.is_complete else 'in part'}"] += 1
+    if book_known is not None and priced.is_beyond and len(book_known.facing(side)) < len(levels):
+        tally.kinds["beyond what is known"] += 1
+        if priced.quantity > order.executed:
+            tally.differences.append(f"{market.symbol} {side} {asked}: more priced than there was")
+        return
+    how = "published, " if book_known is not None else ""
+    tally.kinds[f"{how}{kind} {'in full' if priced.is_complete else 'in part'}"] += 1
     tally.differences += differences(priced, asked, order, fills)
+
+
+def as_published(symbol: str, book: dict[str, Any], dice: random.Random) -> PublishedBook:
+    """The book as another process reads it: so many levels are known, and beyond them every other one is missing."""
+    known = dice.choice([None, 3, 10, 40, 100])
+    sides = {
+        side: rows if known is None else rows[:known] + rows[known + 1 :: 2]
+        for side, rows in ((side, book[side]) for side in ("bids", "asks"))
+    }
+    told = {"symbol": symbol, "epoch": 1, "u": book["lastUpdateId"], "event_ms": 0, "published_ms": 0}
+    body = json.loads(json.dumps({**told, "state": "LIVE", "known": known, **sides}))
+    return PublishedBook(**body)
 
 
 def ticket(market: Market, dice: random.Random, levels: list[list[str]]) -> tuple[str, dict[str, Decimal]]:
