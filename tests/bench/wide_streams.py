@@ -60,7 +60,7 @@ def run_ours(kind: str, markets: int) -> None:
     from django.conf import settings
 
     from exchange.binance.models import DepthSnapshot
-    from markets import services
+    from markets import interest, services
     from markets.management.commands.markets import Command
     from markets.models import Market
     from markets.stream.events import streams_of
@@ -86,7 +86,7 @@ def run_ours(kind: str, markets: int) -> None:
     session = Session(
         writer,
         stream_url=settings.BINANCE_STREAM_URL,
-        wanted=lambda: Wanted(names, frozenset()),
+        wanted=lambda: Wanted(names, interest.watched()),
         fetch_snapshot=snapshot,
         store=Command.store,
         snapshots=Snapshots(weight_a_minute=10**6, weight_at_once=10**6),
