@@ -51,7 +51,7 @@ class Causeway(Book):
 
     def __init__(self, snapshot: Any) -> None:
         wire = DepthSnapshot.from_wire(SYMBOL, snapshot)
-        following = Following(fetch_snapshot=lambda symbol, limit: wire, depth=DEPTH)
+        following = Following(fetch_snapshot=lambda symbol, limit: wire, depth=len(wire.bids))
         following.follow([SYMBOL])
         following.on_up(streams_of([SYMBOL]))
         following.fetch_one()

@@ -54,12 +54,16 @@ class Bench:
         self._tops: dict[tuple[str, int], tuple[Levels, Levels]] = {}
         self.wrong: set[str] = set()
 
-    def run(self) -> int:
-        """The exit status; tables and the line with the figures are printed."""
+    def play(self) -> None:
+        """All rounds; the tables are printed."""
         for number in range(1, self._rounds + 1):
             self.round()
             print(f"round {number} of {self._rounds}", file=sys.stderr, flush=True)
         self._print()
+
+    def run(self) -> int:
+        """The exit status; tables and the line with the figures are printed."""
+        self.play()
         figures = self.figures()
         is_fast = all(
             value >= BAR if name in ("apply", "apply_top") else value > 1 for name, value in figures.items()

@@ -26,8 +26,12 @@ def main() -> int:
         raise SystemExit(f"not installed: {', '.join(missing)}; `make bench-books` makes .venv-peers")
     silence()
     os.environ.update({**ADDRESSES, "VENUE": "paper", "DJANGO_SETTINGS_MODULE": "exchange.settings"})
-    from tests.bench.book_rounds import Bench
+    from markets.stream.following import DEEP
+    from tests.bench.book_rounds import OURS, Bench
 
+    print(f"{DEEP} levels a side, as the markets process keeps them:\n")
+    Bench(rounds=ROUNDS, frames=FRAMES, seed=SEED, depth=DEEP, names=(OURS,)).play()
+    print("\nThe deepest book that the venue gives:\n")
     return Bench(rounds=ROUNDS, frames=FRAMES, seed=SEED).run()
 
 

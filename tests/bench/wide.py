@@ -82,6 +82,7 @@ class Bench:
     # ------------------------------------------------------------------ one process before the venue
     def measure(self, kind: str, places: Mapping[str, str], *, minutes: float = 0) -> int:
         """A window of the process in its steady state; the number of books that are live at the end."""
+        forget_books()
         with streams_process(kind, places, self.folder / f"{kind}.log") as child:
             names = wait_until_live(child, self.folder / f"{kind}.log")
             self.note(kind, window(child, names))
@@ -164,6 +165,15 @@ def books(names: list[str]) -> list[dict[str, Any]]:
 
     found = connection().mget([feed.book_key(name) for name in names])
     return [json.loads(raw) for raw in found if raw is not None]  # type: ignore[union-attr]
+
+
+def forget_books() -> None:
+    """What the process before has left is not taken for the next one's."""
+    from markets import feed
+    from tests.bench.wide_streams import symbols
+
+    names = symbols(MARKETS)
+    connection().delete(*(key(name) for name in names for key in (feed.book_key, feed.whole_key)))
 
 
 def states(names: list[str]) -> dict[str, str]:
