@@ -235,11 +235,13 @@ def window(child: subprocess.Popen[bytes], names: list[str]) -> dict[str, float]
 
 def look_at(names: list[str]) -> None:
     """Somebody looks at these for a minute from now, and the process has heard of it."""
-    from markets import feed, interest
+    from exchange.broadcast import WATCHED
+    from markets import feed
 
-    connection().zadd(interest.WATCHED, dict.fromkeys(names, time.time()))
+    connection().zadd(WATCHED, dict.fromkeys(names, time.time()))
     give_up = time.monotonic() + LOOK_SECONDS
-    while connection().exists(*(feed.whole_key(name) for name in names)) < len(names):
+    keys = [feed.whole_key(name) for name in names]
+    while None in connection().mget(keys):  # type: ignore[operator]
         assert time.monotonic() < give_up, "nobody writes the whole books of watched markets"
         time.sleep(0.2)
 

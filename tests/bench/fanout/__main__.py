@@ -16,7 +16,7 @@ from typing import Any
 
 from exchange.local import suite
 from tests.bench.fanout import cases, sites
-from tests.bench.fanout.children import Child
+from tests.bench.fanout.children import Child, memory_mb
 from tests.verdict import verdict
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
@@ -122,7 +122,7 @@ class Bench:
     def silent(self, program: str) -> None:
         """Fifty pages that never read, among those that do."""
         site = self.sites[program]
-        memory = cases.memory_mb(site.pid)
+        memory = memory_mb(site.pid)
         with cases.audience(self.busy, self.crowd, site, FEW, silent=cases.SILENT) as opened:
             found = cases.silence(self.crowd, site, memory_before=memory)
         self.note(opened)
