@@ -58,6 +58,8 @@ class Changes:
     trades: list[TradeEvent] = field(default_factory=list)
     tickers: dict[str, TickerEvent] = field(default_factory=dict)
     candles: dict[tuple[str, str, int], Candle] = field(default_factory=dict)
+    # Books that are followed no more, as they stood last.
+    gone: dict[str, LocalBook] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,10 @@ class Following:
         for symbol in symbols:
             if symbol not in self.books:
                 self.books[symbol] = LocalBook(symbol, state=State.STALE, depth=self._depth)
+                self._changes.books.add(symbol)
         for symbol in set(self.books) - set(symbols):
-            del self.books[symbol]
+            gone = self._changes.gone[symbol] = self.books.pop(symbol)
+            gone.mark_stale()
             self._deeper.pop(symbol, None)
             self._snapshots.drop(symbol)
         self._symbols = {symbol.lower(): symbol for symbol in symbols}

@@ -46,6 +46,7 @@ class Publisher:
         self._watched: frozenset[str] = frozenset()
         self._groups: dict[str, list[str]] = {}
         self._due: set[str] = set()
+        self._gone: dict[str, LocalBook] = {}
         self._is_late = False
         self._known: dict[str, tuple[Side, int | None]] = {}
         self._keys: dict[str, bytes] = {}
@@ -77,6 +78,7 @@ class Publisher:
         now = self._clock()
         changes = self._following.changes()
         self._due |= changes.books
+        self._gone |= changes.gone
         self._look_for_lateness()
         self._tickers |= changes.tickers
         self._trades.extend(changes.trades)
@@ -88,7 +90,7 @@ class Publisher:
             if self._epoch != self._writer.epoch:
                 self._begin()
             if self._writer.write(self._commands(changes, now)):
-                self._trades = []
+                self._trades, self._gone = [], {}
             else:
                 self._begin()
         except (OSError, RedisError) as error:
@@ -116,6 +118,7 @@ class Publisher:
     def _commands(self, changes: Changes, now: float) -> list[Command]:
         commands: list[Command] = []
         now_ms = time.time_ns() // 1_000_000
+        self._add_gone(commands, now_ms)
         self._add_books(commands, now, now_ms)
         self._add_wholes(commands, now, now_ms)
         self._add_groups(commands, now, now_ms)
@@ -134,6 +137,22 @@ class Publisher:
         commands.append((b"PUBLISH", channel.encode(), _encode(body)))
 
     # ------------------------------------------------------------------ books
+    def _add_gone(self, commands: list[Command], now_ms: int) -> None:
+        """Nobody hears of these any more: what is known of them is told to be stale, once, also to who looks."""
+        for symbol, book in self._gone.items():
+            self._known.pop(symbol, None)
+            if symbol in self._following.books:
+                continue
+            body = self._body(book, None, now_ms, book.known)
+            top = {**body, **{side: body[side][:TOP_LEVELS] for side in ("bids", "asks")}}
+            told = {feed.book_key(symbol): top}
+            for step in self._groups.get(symbol, ()):
+                told[feed.group_channel(symbol, step)] = grouped(body, step)
+            for name, one in told.items():
+                key, value = name.encode(), _encode(one)
+                commands += [(b"SET", key, value), (b"PUBLISH", key, value)]
+            commands.append((b"DEL", feed.whole_key(symbol).encode()))
+
     def _add_books(self, commands: list[Command], now: float, now_ms: int) -> None:
         due, self._due = self._due, set()
         if now - self._known_at >= KNOWN_SECONDS:
@@ -161,6 +180,8 @@ class Publisher:
         self._not_whole |= {symbol for symbol, at in wrote.items() if at <= again}
         symbols, self._not_whole = self._not_whole & self._watched, set()
         self._wrote_whole = {symbol: at for symbol, at in wrote.items() if symbol in self._watched}
+        if lapsed := [feed.whole_key(symbol).encode() for symbol in wrote if symbol not in self._watched]:
+            commands.append((b"DEL", *lapsed))
         seconds = b"%d" % WHOLE_KEPT_SECONDS
         for symbol in symbols:
             book = self._following.books.get(symbol)

@@ -156,6 +156,53 @@ def test_a_book_without_a_line_is_stale_and_keeps_the_age_of_its_last_word(
     assert states()["ETHUSDT"] == "LIVE"
 
 
+def test_a_whole_book_that_is_no_longer_written_is_not_taken_for_the_newest(
+    following: Following, publisher: Publisher, clock: Clock
+) -> None:
+    """Nobody has looked for a minute: what was written then is gone with the interest."""
+    assert feed.client().exists(feed.whole_key("BTCUSDT"))
+    publisher.serve(())
+    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, [["999", "0"]]))
+    clock.now += 0.3
+    publisher.publish()
+    assert not feed.client().exists(feed.whole_key("BTCUSDT"))
+    book = queries.whole_book("BTCUSDT")
+    assert book is not None and (book.u, book.bids[0]) == (11, ("998", "1"))
+
+
+def test_a_whole_book_that_is_behind_the_best_levels_does_not_count(
+    following: Following, publisher: Publisher, clock: Clock
+) -> None:
+    written = feed.client().get(feed.whole_key("BTCUSDT"))
+    publisher.serve(())
+    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, [["999", "0"]]))
+    clock.now += 0.3
+    publisher.publish()
+    old = json.loads(written) | {"published_ms": json.loads(written)["published_ms"] - 1500}  # type: ignore[arg-type]
+    feed.client().set(feed.whole_key("BTCUSDT"), json.dumps(old))
+    book = queries.whole_book("BTCUSDT")
+    assert book is not None and (book.u, len(book.bids)) == (11, 20)
+
+
+def test_a_market_that_is_followed_no_more_is_stale_to_everybody(
+    following: Following, publisher: Publisher, clock: Clock, channel: redis.client.PubSub
+) -> None:
+    publisher.serve({"BTCUSDT", "BTCUSDT#10"})
+    clock.now += 0.3
+    publisher.publish()
+    heard_on(channel)
+    following.follow(["ETHUSDT"])
+    publisher.publish()
+    assert {(told["symbol"], told["state"], told.get("step")) for told in heard_on(channel)} == {
+        ("BTCUSDT", "STALE", None),
+        ("BTCUSDT", "STALE", "10"),
+    }
+    assert states() == {"BTCUSDT": "STALE", "ETHUSDT": "LIVE"}
+    assert not feed.client().exists(feed.whole_key("BTCUSDT"))
+    publisher.publish()
+    assert heard_on(channel) == []
+
+
 def test_a_quantity_that_is_no_number_reaches_nobody(
     following: Following, publisher: Publisher, clock: Clock
 ) -> None:
