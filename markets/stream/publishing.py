@@ -213,14 +213,14 @@ class Publisher:
         return key
 
     def _known_of(self, book: LocalBook) -> int | None:
-        """Counted twice a second, and whenever the book is another one: far below the best levels little happens."""
+        """Counted twice a second, when the book is another one, and always when less is known than is told."""
         counted = self._known.get(book.symbol)
-        if counted is None or counted[0] is not book.bids:
+        if counted is None or counted[0] is not book.bids or book.is_shallower_than(TOP_LEVELS):
             counted = self._known[book.symbol] = (book.bids, book.known)
         return counted[1]
 
     def _body(self, book: LocalBook, count: int | None, now_ms: int, known: int | None) -> dict[str, Any]:
-        """What is said of the book: its best levels, or without a count all that it shows."""
+        """What is said of the book: its best levels, or without a count all; none below the first that may lack."""
         return {
             "type": "book",
             "symbol": book.symbol,
@@ -230,8 +230,8 @@ class Publisher:
             "published_ms": now_ms,
             "state": State.STALE if self._is_late and book.state is LIVE else book.state,
             "known": known,
-            "bids": book.bids.top(count),
-            "asks": book.asks.top(count),
+            "bids": book.bids.top(count)[:known],
+            "asks": book.asks.top(count)[:known],
         }
 
     # ------------------------------------------------------------------ trades, tickers

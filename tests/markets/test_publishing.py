@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import OperationalError
 
 from exchange.binance.models import DayTicker
+from exchange.broadcast.frames import Top
 from markets import feed, interest, queries
 from markets.stream import CandleKeeper, Following, Publisher, Snapshots
 from markets.stream.publishing import PRICES_SECONDS, WHOLE_AGAIN_SECONDS, WHOLE_KEPT_SECONDS
@@ -524,3 +525,43 @@ def test_one_event_of_a_strange_time_makes_no_book_stale_and_hides_no_lateness(
         publisher.publish()
         states.append(told("BTCUSDT"))
     assert states == [*["LIVE"] * 5, "STALE", "LIVE"]
+
+
+# ------------------------------------------------------------------ what is known
+def test_levels_below_the_first_that_may_lack_are_told_to_nobody(writer: Writer, clock: Clock) -> None:
+    """Of a shallow book nearly all known levels went within a moment; new ones far below are no ladder with them."""
+    venue = Venue()
+    venue.books = {f"C{n}USDT": ladder(10, levels=700) for n in range(30)}
+    weight = Snapshots(clock=clock, weight_at_once=150, weight_a_minute=0)
+    following = Following(fetch_snapshot=venue.depth, snapshots=weight, clock=clock)
+    following.follow(list(venue.books))
+    opened(following)
+    while following.fetch_one():
+        following.take_fetched()
+    publisher = Publisher(following, writer, clock=clock)
+    publisher.serve({"C0USDT", "C0USDT#100", "C0USDT#10000"})
+    publisher.publish()
+    gone = [[str(999 - n), "0"] for n in range(98)]
+    say(following, "c0usdt@depth@100ms", depth("C0USDT", 11, 11, [*gone, ["700", "5"], ["600", "1"]]))
+    clock.now += 0.2
+    publisher.publish()
+    body = feed.load(feed.client().get(feed.book_key("C0USDT")))  # type: ignore[arg-type]
+    assert (body["known"], body["bids"]) == (2, [["901", "1"], ["900", "1"]])
+    assert json.loads(Top(1, body).snapshot["text"])["known"] == 2
+    for step in ("100", "10000"):
+        rows = feed.load(feed.client().get(feed.group_channel("C0USDT", step)))  # type: ignore[arg-type]
+        assert rows["bids"] == []
+
+
+def test_a_page_is_not_told_what_limits_nothing(publisher: Publisher) -> None:
+    body = feed.load(feed.client().get(feed.book_key("BTCUSDT")))  # type: ignore[arg-type]
+    assert "known" not in json.loads(Top(1, body | {"known": 80}).snapshot["text"])
+    assert "known" not in json.loads(Top(1, body).snapshot["text"])
+
+
+def test_a_row_is_never_of_the_price_zero(publisher: Publisher, clock: Clock) -> None:
+    publisher.serve({"BTCUSDT", "BTCUSDT#10000"})
+    clock.now += 0.2
+    publisher.publish()
+    rows = feed.load(feed.client().get(feed.group_channel("BTCUSDT", "10000")))  # type: ignore[arg-type]
+    assert (rows["bids"], rows["asks"]) == ([], [["10000", "80"]])
