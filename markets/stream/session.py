@@ -173,7 +173,8 @@ class Session:
         self.following.tickers.put(self._fetch_tickers(missing))
 
     def _ask_for_quiet(self) -> None:
-        self._audit.ask_for_one(list(self.following.books.values()), self._fetch_snapshot)
+        books, watched = list(self.following.books.values()), markets_of(self._looked.watched)
+        self._audit.ask(books, self._fetch_snapshot, watched=watched)
 
     def _record_catalogue(self) -> None:
         """A recording has the filters of all markets that are followed: a replay may know none of them."""
