@@ -80,7 +80,9 @@ class Following:
         snapshots: Snapshots | None = None,
         depth: int = DEEP,
         clock: Callable[[], float] = time.monotonic,
+        venue_ms: Callable[[], int | None] = lambda: None,
     ) -> None:
+        """`venue_ms` is the time by the venue's clock, in milliseconds, when it is known."""
         self._depth = depth
         self.books: dict[str, LocalBook] = {}
         # What could not be read or believed, by market and kind of trouble.
@@ -93,6 +95,7 @@ class Following:
         self._changes = Changes()
         self._lateness, self._newest_ms = Lateness(), 0
         self._clock, self._looked_at = clock, clock() - LOOK_SECONDS
+        self._venue_ms = venue_ms
         self._moved: set[str] = set()
         self._unstored: dict[tuple[str, str, int], Kline] = {}
         # By the names of their streams, in lower case: the venue's symbols may be of any script.
@@ -351,7 +354,7 @@ class Following:
         """Events older than the newest say nothing; one from so far back says that the newest may be none."""
         if not newest_ms or 0 <= self._newest_ms - newest_ms <= STRANGE_MS:
             return
-        if self._lateness.note(newest_ms, time.time_ns() // 1_000_000):
+        if self._lateness.note(newest_ms, int(self._clock() * 1000), self._venue_ms()):
             self._newest_ms = newest_ms
 
     def _look_for_shallow(self) -> None:

@@ -489,34 +489,34 @@ def told(symbol: str) -> str:
 
 
 def test_books_of_a_while_ago_are_told_stale_and_live_again_when_the_process_has_caught_up(
-    following: Following, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+    following: Following, publisher: Publisher, clock: Clock
 ) -> None:
     """Also the quiet market's, of which nobody can know whether an event waits unread."""
     now = 1_800_000_000_000
-    monkeypatch.setattr("markets.stream.following.time.time_ns", lambda: now * 1_000_000)
 
     def event(number: int, age_ms: int) -> dict[str, Any]:
         return {**depth("BTCUSDT", number, number), "E": now - age_ms}
 
     states = []
-    for number, age_ms in ((11, 40), (12, 10_000), (13, 9_000), (14, 60)):
+    for number, age_ms in ((11, 40), (12, 40), (13, 10_000), (14, 9_000), (15, 60)):
         now += 20_000
+        clock.now = now / 1000
         say(following, "btcusdt@depth@100ms", event(number, age_ms))
         publisher.publish()
         states.append((told("BTCUSDT"), told("ETHUSDT")))
-    assert states == [("LIVE", "LIVE"), ("STALE", "STALE"), ("STALE", "STALE"), ("LIVE", "LIVE")]
+    assert states == [*[("LIVE", "LIVE")] * 2, *[("STALE", "STALE")] * 2, ("LIVE", "LIVE")]
     assert following.books["BTCUSDT"].resyncs == 0
 
 
 @pytest.mark.parametrize("strange", [11, 12])
 def test_one_event_of_a_strange_time_makes_no_book_stale_and_hides_no_lateness(
-    following: Following, publisher: Publisher, monkeypatch: pytest.MonkeyPatch, strange: int
+    following: Following, publisher: Publisher, clock: Clock, strange: int
 ) -> None:
     now = 1_800_000_000_000
-    monkeypatch.setattr("markets.stream.following.time.time_ns", lambda: now * 1_000_000)
     states = []
     for number, age_ms in ((11, 40), (12, 40), (13, 40), (14, 40), (15, 40), (16, 10_000), (17, 40)):
         now += 20_000
+        clock.now = now / 1000
         if number == 15:
             lost(following, "BTCUSDT")
             opened(following)
