@@ -85,6 +85,8 @@ class Following:
         """`venue_ms` is the time by the venue's clock, in milliseconds, when it is known."""
         self._depth = depth
         self.books: dict[str, LocalBook] = {}
+        # Of their lines nothing is heard, though these used to speak: live books are of a while ago.
+        self.quiet: frozenset[str] = frozenset()
         # What could not be read or believed, by market and kind of trouble.
         self.unreadable: Counter[str] = Counter()
         self.tickers = Tickers(self._doubt_ticker)
@@ -144,6 +146,11 @@ class Following:
             self._deeper.pop(book.symbol, None)
             self._snapshots.drop(book.symbol)
             self._changes.books.add(book.symbol)
+
+    def on_quiet(self, streams: Iterable[str]) -> None:
+        """The lines of these streams, and of no others, have stopped to speak; nothing is lost yet."""
+        before, self.quiet = self.quiet, frozenset(book.symbol for book in self._books_of(streams))
+        self._changes.books |= before ^ self.quiet
 
     def _books_of(self, streams: Iterable[str]) -> list[LocalBook]:
         names = (name.partition(DEPTH) for name in streams)

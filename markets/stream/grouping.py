@@ -11,7 +11,8 @@ ROWS = 20
 def grouped(body: dict[str, Any], step: str) -> dict[str, Any]:
     """The published book with its levels summed by `step`: bids down to a multiple of it, asks up to one.
 
-    A last row that may lack levels which are not known is left out, and one whose price would be zero; `best` has the venue's own best prices.
+    A last row that may lack levels which are not known is left out, and so is one whose price would be zero; `best` has
+    the venue's own best prices.
     """
     width = Decimal(step)
     rows = {"bids": ROUND_FLOOR, "asks": ROUND_CEILING}

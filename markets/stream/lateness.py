@@ -35,9 +35,7 @@ class Lateness:
             return False
         self._learn(age, now_ms)
         by_the_venue = 0 if venue_ms is None else venue_ms - event_ms
-        self.is_late = (
-            age - self._usual(age, now_ms) > LATE_MS or LATE_MS < by_the_venue <= OTHER_CLOCK_MS
-        )
+        self.is_late = age - self._usual(age, now_ms) > LATE_MS or LATE_MS < by_the_venue <= OTHER_CLOCK_MS
         return True
 
     def _learn(self, age: int, now_ms: int) -> None:

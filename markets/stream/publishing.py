@@ -228,11 +228,15 @@ class Publisher:
             "u": book.last_update_id,
             "event_ms": book.event_ms,
             "published_ms": now_ms,
-            "state": State.STALE if self._is_late and book.state is LIVE else book.state,
+            "state": State.STALE if book.state is LIVE and self._is_old(book) else book.state,
             "known": known,
             "bids": book.bids.top(count)[:known],
             "asks": book.asks.top(count)[:known],
         }
+
+    def _is_old(self, book: LocalBook) -> bool:
+        """It was right a while ago."""
+        return self._is_late or book.symbol in self._following.quiet
 
     # ------------------------------------------------------------------ trades, tickers
     def _add_trades(self, commands: list[Command], trades: Iterable[TradeEvent]) -> None:

@@ -87,6 +87,7 @@ class Session:
             on_up=self.following.on_up,
             on_down=self.following.on_down,
             on_tick=self._tick,
+            on_quiet=self.following.on_quiet,
             pace=pace,
         )
 

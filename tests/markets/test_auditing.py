@@ -12,7 +12,9 @@ def quiet_books(count: int) -> list[LocalBook]:
     return books
 
 
-def asked_in(audit: Audit, clock: Clock, books: list[LocalBook], watched: set[str], rounds: int) -> list[list[str]]:
+def asked_in(
+    audit: Audit, clock: Clock, books: list[LocalBook], watched: set[str], rounds: int
+) -> list[list[str]]:
     """The markets that were asked for in each of the rounds, ten seconds apart, after a quiet minute."""
     found: list[list[str]] = []
 

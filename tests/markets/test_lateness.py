@@ -10,7 +10,15 @@ MINUTE, HOUR = 60_000, 3_600_000
 def test_what_comes_later_than_it_did_is_late_until_it_has_caught_up() -> None:
     lateness = Lateness()
     seen = []
-    for now, age in ((-100, 50), (0, 50), (100, 900), (200, 50 + LATE_MS), (300, 51 + LATE_MS), (400, 9_000), (500, 700)):
+    for now, age in (
+        (-100, 50),
+        (0, 50),
+        (100, 900),
+        (200, 50 + LATE_MS),
+        (300, 51 + LATE_MS),
+        (400, 9_000),
+        (500, 700),
+    ):
         lateness.note(now - age, now)
         seen.append(lateness.is_late)
     assert seen == [False, False, False, False, True, True, False]

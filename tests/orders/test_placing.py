@@ -22,10 +22,13 @@ from orders.models import Fill, Order, Status, VenueOrder
 from tests.factories import balance, held_by_the_house, make_user, publish_book, venue_account
 from tests.venue import Venue, error, fill_body, order_body, trade_body
 
-
 PERCENT = {
     "filterType": "PERCENT_PRICE_BY_SIDE",
-    **{f"{side}Multiplier{end}": many for side in ("bid", "ask") for end, many in (("Up", "5"), ("Down", "0.2"))},
+    **{
+        f"{side}Multiplier{end}": many
+        for side in ("bid", "ask")
+        for end, many in (("Up", "5"), ("Down", "0.2"))
+    },
 }
 
 
