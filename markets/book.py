@@ -20,8 +20,11 @@ MOST_LEVELS = 1000
 # Kept below the published ones: what moves up when better levels go is then still known.
 SPARE_LEVELS = 200
 MOST_BUFFERED = 2000
-# Old events in a row are ignored, as two overlapping lines tell everything twice; ids that run backwards are not.
-MOST_OLD = 50
+# Old events in a row are ignored, as two overlapping lines tell everything twice; ids that run backwards are not: their
+# events are newer than what is known by the venue's clock, more than lines that cut time differently ever say.
+MOST_OLD, MOST_BACKWARD, BACKWARD_MS = 50, 2, 300
+# So many events show how fast a stream comes towards a snapshot.
+ENOUGH_PASSED = 3
 # A minute's events: so far a stream that is read late may be behind a snapshot.
 MOST_BEHIND = 600
 # As texts, what is from the least up to "00" or not below "1" is more than zero. Others may be zero in some notation,
@@ -29,6 +32,8 @@ MOST_BEHIND = 600
 ZERO, LEAST, ODD, ONE = "0.00000000", "0.00000001", "00", "1"
 # No price is greater; infinity is, and what is no number is neither smaller nor greater.
 GREATEST = 1e18
+# Two prices of so many significant digits are never one binary float.
+MOST_DIGITS = 15
 # Nine of ten changes are to one of the best 20 levels, half of them at a price that was there a moment ago.
 NEAR = 24
 # Of so many levels the price of one is remembered: an event's price was there a moment ago, or is new.
@@ -135,6 +140,8 @@ class Side:
         number = float(price)
         if not 0.0 < number < GREATEST:
             raise ValueError("a price that cannot be")
+        if len(price) > MOST_DIGITS and len(price.replace(".", "").strip("0")) > MOST_DIGITS:
+            raise ValueError("a price of more digits than can be told apart")
         return self._sign * number
 
     def _remember(self, price: str) -> float:
@@ -181,9 +188,11 @@ class LocalBook:
     # Another one, of no other book, each time the events that wait begin anew: older snapshots do not meet these.
     generation: int = member(default_factory=_generations.__next__)
     _old: int = 0
+    _backward: int = 0
     # Where a snapshot or a deeper book stood, how far the stream has come towards it, and in how many events.
     _met: int = -1
     _reached: int = 0
+    _began: int = 0
     _passed: int = 0
     _buffer: list[Diff] = member(default_factory=list)
 
@@ -218,9 +227,10 @@ class LocalBook:
                     asks.apply(diff.asks)
             except ValueError:  # a text that cannot be one: half of the event is applied
                 return self._start_over(diff)
-            self.last_update_id, self.event_ms, self._old = last, diff.event_ms, 0
+            self.last_update_id, self.event_ms = last, diff.event_ms
+            self._old = self._backward = 0
             return bids.best + asks.best >= 0 and self._start_over()
-        return (last > known or not self._passes_over(last)) and self._start_over(diff)
+        return (last > known or not self._passes_over(diff)) and self._start_over(diff)
 
     def _joins(self, diff: Diff) -> bool:
         """True when nothing was lost while the line was down: the book is live again without a snapshot."""
@@ -284,22 +294,32 @@ class LocalBook:
             self.state = State.SYNCING
         self.resyncs += 1
         self.generation = next(_generations)
-        self.may_join, self._old = False, 0
+        self.may_join, self._old, self._backward = False, 0, 0
         self._buffer = [diff for diff in diffs if diff.last > self.last_update_id]
         return True
 
     def _stand_at(self, last_update_id: int) -> None:
         """What is known is of now; the stream, if it is read late, has yet to come to it."""
-        self._met, self._reached, self._passed = last_update_id, 0, 0
+        self._met, self._reached, self._began, self._passed = last_update_id, 0, 0, 0
 
-    def _passes_over(self, last: int) -> bool:
-        """False after too many old events in a row, and after many more where they lead up to a snapshot."""
-        if self.last_update_id == self._met and last > self._reached:
-            self._reached = last
-            self._passed += 1
-        else:
-            self._old += 1
-        return self._old <= MOST_OLD and self._passed <= MOST_BEHIND
+    def _passes_over(self, diff: Diff) -> bool:
+        """False for events of other ids than the known ones, and after too many old ones in a row."""
+        if self.last_update_id == self._met and diff.last > self._reached:
+            return self._comes_nearer(diff.last)
+        self._old += 1
+        if diff.event_ms > self.event_ms + BACKWARD_MS and self.last_update_id != self._met:
+            self._backward += 1
+        return self._old <= MOST_OLD and self._backward < MOST_BACKWARD
+
+    def _comes_nearer(self, last: int) -> bool:
+        """False when a stream that seems to be behind a snapshot would not come to it, so fast as it is, in time."""
+        self._began = self._began or last
+        self._reached = last
+        self._passed += 1
+        if self._passed < ENOUGH_PASSED:
+            return True
+        lacks, came = self.last_update_id - last, last - self._began
+        return self._passed <= MOST_BEHIND and lacks * (self._passed - 1) <= MOST_BEHIND * came
 
     @property
     def is_crossed(self) -> bool:

@@ -24,6 +24,8 @@ from markets.walks import Level, Walk, walk
 
 log = structlog.get_logger()
 WHOLE_WAIT_MS, WHOLE_POLL_MS = 800, 50
+# By so much the whole book may be older than the best levels: a little more than what lies between two writings.
+WHOLE_BEHIND_MS = 1000
 ZERO = Decimal(0)
 
 
@@ -160,27 +162,41 @@ def levels_of(symbol: str, count: int) -> PublishedBook | None:
 
 
 def whole_book(symbol: str, *, wait_ms: int = WHOLE_WAIT_MS) -> PublishedBook | None:
-    """All kept levels of the market's book.
+    """All kept levels of the market's book, at most a second behind the best ones.
 
     They are published while somebody looks: who comes first waits a moment for them, or has the best levels alone.
     """
     interest.watch(symbol)
     give_up = time.monotonic() + wait_ms / 1000
-    while (found := _book(feed.whole_key(symbol))) is None and time.monotonic() < give_up:
+    while True:
+        alive, best, whole = _read(feed.ALIVE, feed.book_key(symbol), feed.whole_key(symbol))
+        if whole is not None and (best is None or _is_as_new(whole, best)):
+            return _as_of_now(whole, alive)
+        if time.monotonic() >= give_up:
+            return None if best is None else _as_of_now(best, alive)
         time.sleep(WHOLE_POLL_MS / 1000)
-    best = _book(feed.book_key(symbol))
-    return found if found is not None and (best is None or best.state == found.state) else best
+
+
+def _is_as_new(whole: dict[str, Any], best: dict[str, Any]) -> bool:
+    """Both say the same of the book, and what the whole one lacks happened within a moment after it was written."""
+    if any(whole[name] != best[name] for name in ("epoch", "state")):
+        return False
+    return whole["u"] == best["u"] or best["published_ms"] - whole["published_ms"] <= WHOLE_BEHIND_MS
 
 
 def _book(key: str) -> PublishedBook | None:
+    alive, body = _read(feed.ALIVE, key)
+    return None if body is None else _as_of_now(body, alive)
+
+
+def _read(*keys: str) -> list[dict[str, Any] | None]:
+    """What these keys hold at one moment; nothing while Redis is away."""
     try:
-        raw, alive = feed.client().mget(key, feed.ALIVE)  # type: ignore[misc]
+        found = feed.client().mget(*keys)
     except (OSError, RedisError) as error:
         log.warning("feed.away", error=type(error).__name__)
-        return None
-    if raw is None:
-        return None
-    return _as_of_now(feed.load(raw), feed.load(alive))
+        return [None] * len(keys)
+    return [feed.load(raw) for raw in found]  # type: ignore[union-attr]
 
 
 def _as_of_now(body: dict[str, Any], alive: dict[str, Any] | None) -> PublishedBook:

@@ -42,14 +42,21 @@ class Top:
 
     @property
     def _head(self) -> Body:
-        known = self.body
+        body = self.body
         return {
-            "u": known["u"],
-            "epoch": known["epoch"],
-            "state": known["state"],
-            "at": known["published_ms"],
-            **({"step": known["step"], "best": known["best"]} if known.get("step") else {}),
+            "u": body["u"],
+            "epoch": body["epoch"],
+            "state": body["state"],
+            "at": body["published_ms"],
+            **({"known": body["known"]} if self._is_limited else {}),
+            **({"step": body["step"], "best": body["best"]} if body.get("step") else {}),
         }
+
+    @property
+    def _is_limited(self) -> bool:
+        """There are more levels, but nobody knows them."""
+        known = self.body.get("known")
+        return known is not None and known <= max(len(self.body[side]) for side in SIDES)
 
 
 class Table:

@@ -1,17 +1,19 @@
 """Whether a book that hears nothing has nothing to hear: a venue may forget one stream of a line that is well."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from math import inf
 from queue import Empty, SimpleQueue
 
 from exchange.binance.models import DepthSnapshot
 from markets.book import LIVE, LocalBook
 
-# So long a book may hear nothing before it is held against the venue's, one book in `EVERY_SECONDS`; and so long an
-# event may be on its way.
+# So long a book may hear nothing before it is held against the venue's, a few in `EVERY_SECONDS`; and so long an event
+# may be on its way.
 QUIET_SECONDS, EVERY_SECONDS, WAY_SECONDS = 60.0, 10.0, 3.0
-LEVELS = 100  # the cheapest snapshot: weight 5
+# The cheapest snapshot has weight 5: all together use 1.5 % of what the venue allows.
+LEVELS, AT_ONCE = 100, 3
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Suspicion:
 
 
 class Audit:
-    """Quiet LIVE books in turn, the one that was asked for longest ago first."""
+    """Quiet LIVE books in turn: watched ones once in `quiet_seconds`, then those that were asked for longest ago."""
 
     def __init__(
         self,
@@ -49,17 +51,25 @@ class Audit:
         self._answers: SimpleQueue[Suspicion] = SimpleQueue()
         self._suspicions: list[Suspicion] = []
 
-    def ask_for_one(self, books: Iterable[LocalBook], fetch: Callable[[str, int], DepthSnapshot]) -> None:
+    def ask(
+        self,
+        books: Iterable[LocalBook],
+        fetch: Callable[[str, int], DepthSnapshot],
+        *,
+        watched: Collection[str] = (),
+    ) -> None:
         """Called now and then, by a thread that may wait for the venue."""
         now = self._clock()
         self._look(list(books), now)
         quiet = [symbol for symbol, one in self._stands.items() if now - one.since >= self._quiet_seconds]
-        if not quiet:
-            return
-        symbol = min(quiet, key=lambda one: self._asked_at.get(one, 0.0))
-        self._asked_at[symbol] = now
-        snapshot = fetch(symbol, LEVELS)
-        self._answers.put(Suspicion(symbol, snapshot.last_update_id, self._clock() + self._way_seconds))
+        for symbol in sorted(quiet, key=lambda one: self._turn(one, now, watched))[:AT_ONCE]:
+            self._asked_at[symbol] = now
+            snapshot = fetch(symbol, LEVELS)
+            self._answers.put(Suspicion(symbol, snapshot.last_update_id, self._clock() + self._way_seconds))
+
+    def _turn(self, symbol: str, now: float, watched: Collection[str]) -> tuple[bool, float]:
+        asked_at = self._asked_at.get(symbol, -inf)
+        return symbol not in watched or now - asked_at < self._quiet_seconds, asked_at
 
     def _look(self, books: list[LocalBook], now: float) -> None:
         before = self._stands

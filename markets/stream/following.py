@@ -58,6 +58,8 @@ class Changes:
     trades: list[TradeEvent] = field(default_factory=list)
     tickers: dict[str, TickerEvent] = field(default_factory=dict)
     candles: dict[tuple[str, str, int], Candle] = field(default_factory=dict)
+    # Books that are followed no more, as they stood last.
+    gone: dict[str, LocalBook] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,13 @@ class Following:
         snapshots: Snapshots | None = None,
         depth: int = DEEP,
         clock: Callable[[], float] = time.monotonic,
+        venue_ms: Callable[[], int | None] = lambda: None,
     ) -> None:
+        """`venue_ms` is the time by the venue's clock, in milliseconds, when it is known."""
         self._depth = depth
         self.books: dict[str, LocalBook] = {}
+        # Of their lines nothing is heard, though these used to speak: live books are of a while ago.
+        self.quiet: frozenset[str] = frozenset()
         # What could not be read or believed, by market and kind of trouble.
         self.unreadable: Counter[str] = Counter()
         self.tickers = Tickers(self._doubt_ticker)
@@ -91,6 +97,7 @@ class Following:
         self._changes = Changes()
         self._lateness, self._newest_ms = Lateness(), 0
         self._clock, self._looked_at = clock, clock() - LOOK_SECONDS
+        self._venue_ms = venue_ms
         self._moved: set[str] = set()
         self._unstored: dict[tuple[str, str, int], Kline] = {}
         # By the names of their streams, in lower case: the venue's symbols may be of any script.
@@ -106,8 +113,10 @@ class Following:
         for symbol in symbols:
             if symbol not in self.books:
                 self.books[symbol] = LocalBook(symbol, state=State.STALE, depth=self._depth)
+                self._changes.books.add(symbol)
         for symbol in set(self.books) - set(symbols):
-            del self.books[symbol]
+            gone = self._changes.gone[symbol] = self.books.pop(symbol)
+            gone.mark_stale()
             self._deeper.pop(symbol, None)
             self._snapshots.drop(symbol)
         self._symbols = {symbol.lower(): symbol for symbol in symbols}
@@ -137,6 +146,11 @@ class Following:
             self._deeper.pop(book.symbol, None)
             self._snapshots.drop(book.symbol)
             self._changes.books.add(book.symbol)
+
+    def on_quiet(self, streams: Iterable[str]) -> None:
+        """The lines of these streams, and of no others, have stopped to speak; nothing is lost yet."""
+        before, self.quiet = self.quiet, frozenset(book.symbol for book in self._books_of(streams))
+        self._changes.books |= before ^ self.quiet
 
     def _books_of(self, streams: Iterable[str]) -> list[LocalBook]:
         names = (name.partition(DEPTH) for name in streams)
@@ -347,7 +361,7 @@ class Following:
         """Events older than the newest say nothing; one from so far back says that the newest may be none."""
         if not newest_ms or 0 <= self._newest_ms - newest_ms <= STRANGE_MS:
             return
-        if self._lateness.note(newest_ms, time.time_ns() // 1_000_000):
+        if self._lateness.note(newest_ms, int(self._clock() * 1000), self._venue_ms()):
             self._newest_ms = newest_ms
 
     def _look_for_shallow(self) -> None:

@@ -11,7 +11,8 @@ ROWS = 20
 def grouped(body: dict[str, Any], step: str) -> dict[str, Any]:
     """The published book with its levels summed by `step`: bids down to a multiple of it, asks up to one.
 
-    A last row that may lack levels which are not known is left out; `best` has the venue's own best prices.
+    A last row that may lack levels which are not known is left out, and so is one whose price would be zero; `best` has
+    the venue's own best prices.
     """
     width = Decimal(step)
     rows = {"bids": ROUND_FLOOR, "asks": ROUND_CEILING}
@@ -33,6 +34,6 @@ def _side(
         else:
             rows.append((price, Decimal(quantity)))
     else:
-        if known is not None and len(rows) > 1:
+        if known is not None and rows:
             rows.pop()
-    return [(plain(price), plain(quantity)) for price, quantity in rows]
+    return [(plain(price), plain(quantity)) for price, quantity in rows if price]

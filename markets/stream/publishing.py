@@ -46,6 +46,7 @@ class Publisher:
         self._watched: frozenset[str] = frozenset()
         self._groups: dict[str, list[str]] = {}
         self._due: set[str] = set()
+        self._gone: dict[str, LocalBook] = {}
         self._is_late = False
         self._known: dict[str, tuple[Side, int | None]] = {}
         self._keys: dict[str, bytes] = {}
@@ -78,6 +79,7 @@ class Publisher:
         now = self._clock()
         changes = self._following.changes()
         self._due |= changes.books
+        self._gone |= changes.gone
         self._look_for_lateness()
         self._tickers |= changes.tickers
         self._keep_trades(changes.trades)
@@ -89,7 +91,7 @@ class Publisher:
                 self._begin()
             once = [(number, self._told(trades)) for number, trades in self._trades]
             if self._writer.write(self._commands(changes, now), once=once):
-                self._trades = []
+                self._trades, self._gone = [], {}
             else:
                 self._begin()
         except (OSError, RedisError) as error:
@@ -117,6 +119,7 @@ class Publisher:
     def _commands(self, changes: Changes, now: float) -> list[Command]:
         commands: list[Command] = []
         now_ms = time.time_ns() // 1_000_000
+        self._add_gone(commands, now_ms)
         self._add_books(commands, now, now_ms)
         self._add_wholes(commands, now, now_ms)
         self._add_groups(commands, now, now_ms)
@@ -134,6 +137,22 @@ class Publisher:
         commands.append((b"PUBLISH", channel.encode(), _encode(body)))
 
     # ------------------------------------------------------------------ books
+    def _add_gone(self, commands: list[Command], now_ms: int) -> None:
+        """Nobody hears of these any more: what is known of them is told to be stale, once, also to who looks."""
+        for symbol, book in self._gone.items():
+            self._known.pop(symbol, None)
+            if symbol in self._following.books:
+                continue
+            body = self._body(book, None, now_ms, book.known)
+            top = {**body, **{side: body[side][:TOP_LEVELS] for side in ("bids", "asks")}}
+            told = {feed.book_key(symbol): top}
+            for step in self._groups.get(symbol, ()):
+                told[feed.group_channel(symbol, step)] = grouped(body, step)
+            for name, one in told.items():
+                key, value = name.encode(), _encode(one)
+                commands += [(b"SET", key, value), (b"PUBLISH", key, value)]
+            commands.append((b"DEL", feed.whole_key(symbol).encode()))
+
     def _add_books(self, commands: list[Command], now: float, now_ms: int) -> None:
         due, self._due = self._due, set()
         if now - self._known_at >= KNOWN_SECONDS:
@@ -161,6 +180,8 @@ class Publisher:
         self._not_whole |= {symbol for symbol, at in wrote.items() if at <= again}
         symbols, self._not_whole = self._not_whole & self._watched, set()
         self._wrote_whole = {symbol: at for symbol, at in wrote.items() if symbol in self._watched}
+        if lapsed := [feed.whole_key(symbol).encode() for symbol in wrote if symbol not in self._watched]:
+            commands.append((b"DEL", *lapsed))
         seconds = b"%d" % WHOLE_KEPT_SECONDS
         for symbol in symbols:
             book = self._following.books.get(symbol)
@@ -192,14 +213,14 @@ class Publisher:
         return key
 
     def _known_of(self, book: LocalBook) -> int | None:
-        """Counted twice a second, and whenever the book is another one: far below the best levels little happens."""
+        """Counted twice a second, when the book is another one, and always when less is known than is told."""
         counted = self._known.get(book.symbol)
-        if counted is None or counted[0] is not book.bids:
+        if counted is None or counted[0] is not book.bids or book.is_shallower_than(TOP_LEVELS):
             counted = self._known[book.symbol] = (book.bids, book.known)
         return counted[1]
 
     def _body(self, book: LocalBook, count: int | None, now_ms: int, known: int | None) -> dict[str, Any]:
-        """What is said of the book: its best levels, or without a count all that it shows."""
+        """What is said of the book: its best levels, or without a count all; none below the first that may lack."""
         return {
             "type": "book",
             "symbol": book.symbol,
@@ -207,11 +228,15 @@ class Publisher:
             "u": book.last_update_id,
             "event_ms": book.event_ms,
             "published_ms": now_ms,
-            "state": State.STALE if self._is_late and book.state is LIVE else book.state,
+            "state": State.STALE if book.state is LIVE and self._is_old(book) else book.state,
             "known": known,
-            "bids": book.bids.top(count),
-            "asks": book.asks.top(count),
+            "bids": book.bids.top(count)[:known],
+            "asks": book.asks.top(count)[:known],
         }
+
+    def _is_old(self, book: LocalBook) -> bool:
+        """It was right a while ago."""
+        return self._is_late or book.symbol in self._following.quiet
 
     # ------------------------------------------------------------------ trades, tickers
     def _keep_trades(self, fresh: list[TradeEvent]) -> None:

@@ -57,17 +57,18 @@ class Session:
         fetch_tickers: Callable[[Collection[str]], list[DayTicker]] | None = None,
         fetch_catalogue: Callable[[], Wire] | None = None,
         recorder: Callable[[Books], Recorder] | None = None,
+        venue_ms: Callable[[], int | None] = lambda: None,
         pace: Pace | None = None,
         snapshots: Snapshots | None = None,
         audit: Audit | None = None,
         streams: Callable[[Iterable[str], Iterable[str]], list[str]] = streams_of,
     ) -> None:
         """`fetch_tickers` gives the last 24 hours of markets that stand still, `fetch_catalogue` the venue's
-        exchangeInfo for a recording.
+        exchangeInfo for a recording, `venue_ms` the time by the venue's clock when that is known.
 
         `snapshots` says how much of the venue's weight books may use, `streams` what of a market is read.
         """
-        self.following = Following(fetch_snapshot=self._fetch, snapshots=snapshots)
+        self.following = Following(fetch_snapshot=self._fetch, snapshots=snapshots, venue_ms=venue_ms)
         self._url, self._fetch_snapshot = stream_url, fetch_snapshot
         self._recorder = recorder(self._shown) if recorder else None
         self._fetch_catalogue, self._catalogued = fetch_catalogue, frozenset[str]()
@@ -86,6 +87,7 @@ class Session:
             on_up=self.following.on_up,
             on_down=self.following.on_down,
             on_tick=self._tick,
+            on_quiet=self.following.on_quiet,
             pace=pace,
         )
 
@@ -176,7 +178,8 @@ class Session:
         self.following.tickers.put(self._fetch_tickers(missing))
 
     def _ask_for_quiet(self) -> None:
-        self._audit.ask_for_one(list(self.following.books.values()), self._fetch_snapshot)
+        books, watched = list(self.following.books.values()), markets_of(self._looked.watched)
+        self._audit.ask(books, self._fetch_snapshot, watched=watched)
 
     def _record_catalogue(self) -> None:
         """A recording has the filters of all markets that are followed: a replay may know none of them."""

@@ -108,15 +108,22 @@ def plan_of(market: Market, ticket: Ticket) -> Plan:
     book = markets.published_book(market.symbol)
     if ticket.type != Type.MARKET:
         return _waiting_plan(market, ticket, book)
-    now_ms = time.time_ns() // 1_000_000
-    if book is None or not book.is_fresh(now_ms, settings.BOOK_STALE_SECONDS):
+    if not _is_fresh(book):
         raise PricesDelayed()
+    assert book is not None, "no book is not fresh"
     require_sure(prices_of(market, book))
     return _market_plan(market, ticket, book)
 
 
+def _is_fresh(book: markets.PublishedBook | None) -> bool:
+    return book is not None and book.is_fresh(time.time_ns() // 1_000_000, settings.BOOK_STALE_SECONDS)
+
+
 def _waiting_plan(market: Market, ticket: Ticket, book: markets.PublishedBook | None) -> Plan:
-    """Of an order that says itself at what price it trades, or from what price on."""
+    """Of an order that says itself at what price it trades, or from what price on.
+
+    How far that may be from the market is left to the venue while no book here is of now.
+    """
     filters.check(
         market.filters,
         side=ticket.side,
@@ -126,7 +133,7 @@ def _waiting_plan(market: Market, ticket: Ticket, book: markets.PublishedBook | 
         stop_price=ticket.stop_price,
         trailing_delta=ticket.trailing_delta,
         iceberg_quantity=ticket.iceberg_quantity,
-        reference=book.middle if book else None,
+        reference=book.middle if book and _is_fresh(book) else None,
     )
     _require_to_wait(market, ticket)
     require_near(market, ticket, prices_of(market, book))

@@ -45,8 +45,8 @@ def live(
     return book
 
 
-def change(first: int, last: int, bids: Any = (), asks: Any = ()) -> Diff:
-    return Diff(first, last, 0, [tuple(row) for row in bids], [tuple(row) for row in asks])
+def change(first: int, last: int, bids: Any = (), asks: Any = (), *, ms: int = 0) -> Diff:
+    return Diff(first, last, ms, [tuple(row) for row in bids], [tuple(row) for row in asks])
 
 
 # ------------------------------------------------------------------ the recorded session
@@ -145,15 +145,55 @@ def test_a_stream_that_is_far_behind_a_deeper_book_catches_up_with_it() -> None:
     assert (book.state, book.resyncs, book.last_update_id) == (State.LIVE, 0, 301)
 
 
-def test_ids_that_begin_anew_are_not_taken_for_a_stream_that_is_behind() -> None:
+@pytest.mark.parametrize("every_ms", [1000, 60_000])
+def test_ids_that_begin_anew_are_not_taken_for_a_stream_that_is_behind(every_ms: int) -> None:
+    """Their events are newer than what is known, by the venue's clock."""
     book = live(last=1000)
-    book.on_diff(change(1001, 1001))
-    assert any(book.on_diff(change(last, last)) for last in range(1, 60))
+    book.on_diff(change(1001, 1001, ms=5))
+    assert [book.on_diff(change(last, last, ms=5 + last * every_ms)) for last in (1, 2)] == [False, True]
+
+
+def test_an_id_that_is_far_too_great_makes_a_book_deaf_for_a_moment_only() -> None:
+    book = live(last=1000)
+    book.on_diff(change(1001, 2**40, ms=100))
+    deaf = [book.on_diff(change(1001 + n, 1001 + n, ms=100 + n * 100)) for n in range(1, 6)]
+    assert (book.state, deaf) == (State.SYNCING, [False, False, False, False, True])
+
+
+def test_two_lines_that_tell_the_same_for_seconds_harm_nothing() -> None:
+    """The older one runs behind, and both go on."""
+    book = live(last=100)
+    events = [change(last, last, ms=last * 100) for last in range(101, 161)]
+    for new, old in zip(events[20:], events, strict=False):
+        book.on_diff(old)
+        book.on_diff(new)
+    book = live(last=100)
+    for event in events:
+        assert not book.on_diff(event)
+    for event in events[-40:]:
+        assert not book.on_diff(event)
+    assert (book.state, book.resyncs) == (State.LIVE, 0)
+
+
+def test_ids_that_begin_anew_after_a_snapshot_are_noticed_by_their_pace() -> None:
+    book = live(last=1_000_000)
+    assert [book.on_diff(change(last, last)) for last in (1, 2, 3)] == [False, False, True]
 
 
 def test_a_stream_that_never_catches_up_is_of_other_ids() -> None:
     book = live(last=10_000)
     assert any(book.on_diff(change(last, last)) for last in range(1, 700))
+
+
+def test_a_price_that_could_be_taken_for_its_neighbour_is_not_followed() -> None:
+    """As binary floats 9007199254740992 and …993 are one."""
+    book = LocalBook("BTCUSDT")
+    with pytest.raises(ValueError, match="digits"):
+        book.on_snapshot(1, [("9007199254740993", "1")], [])
+    assert book.state == State.SYNCING
+    known = live(last=1)
+    assert known.on_diff(change(2, 2, [["98.00000000000001", "1"]]))
+    assert known.on_snapshot(2, [("123456789012345.00000000", "1"), ("0.000000000012345", "1")], [])
 
 
 def test_an_old_event_changes_nothing() -> None:

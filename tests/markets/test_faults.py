@@ -170,6 +170,23 @@ def test_a_day_that_ends_all_the_same_costs_seconds() -> None:
         assert found.wrong() == []
 
 
+def test_books_of_a_line_that_falls_silent_are_stale_long_before_it_is_given_up(
+    figure: Callable[[str], None],
+) -> None:
+    """At the pace of the product: their age would be counted from our own signs of life."""
+    with scene(3, Pace()) as found:
+        us = {symbol: found.heard.now(symbol)["u"] for symbol in found.markets}
+        wait_for(lambda: all(found.heard.now(symbol)["u"] > u + 50 for symbol, u in us.items()))
+        began = time.monotonic()
+        found.fault(do="mute", ms=3500)
+        wait_for(lambda: {found.heard.now(symbol)["state"] for symbol in found.markets} == {"STALE"})
+        took = time.monotonic() - began
+        found.seconds_until_back()
+        assert found.wrong() == []
+    assert took < Pace().quiet + 1
+    figure(f"a line that falls silent: STALE after {took:.1f} s")
+
+
 def test_a_stream_that_the_venue_forgets_while_its_line_lives_is_asked_for_again() -> None:
     """Its book would stay LIVE as it was: nothing is missed between two events that never come."""
     audit = Audit(quiet_seconds=0.5, every_seconds=0.1, way_seconds=0.3)

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.db import OperationalError
 
 from exchange.binance.models import DayTicker
+from exchange.broadcast.frames import Top
 from markets import feed, interest, queries
 from markets.stream import CandleKeeper, Following, Publisher, Snapshots
 from markets.stream.publishing import PRICES_SECONDS, WHOLE_AGAIN_SECONDS, WHOLE_KEPT_SECONDS
@@ -154,6 +155,53 @@ def test_a_book_without_a_line_is_stale_and_keeps_the_age_of_its_last_word(
     assert first is not None and later is not None
     assert (first.state, later.state, later.published_ms) == ("STALE", "STALE", first.published_ms)
     assert states()["ETHUSDT"] == "LIVE"
+
+
+def test_a_whole_book_that_is_no_longer_written_is_not_taken_for_the_newest(
+    following: Following, publisher: Publisher, clock: Clock
+) -> None:
+    """Nobody has looked for a minute: what was written then is gone with the interest."""
+    assert feed.client().exists(feed.whole_key("BTCUSDT"))
+    publisher.serve(())
+    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, [["999", "0"]]))
+    clock.now += 0.3
+    publisher.publish()
+    assert not feed.client().exists(feed.whole_key("BTCUSDT"))
+    book = queries.whole_book("BTCUSDT")
+    assert book is not None and (book.u, book.bids[0]) == (11, ("998", "1"))
+
+
+def test_a_whole_book_that_is_behind_the_best_levels_does_not_count(
+    following: Following, publisher: Publisher, clock: Clock
+) -> None:
+    written = feed.client().get(feed.whole_key("BTCUSDT"))
+    publisher.serve(())
+    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, [["999", "0"]]))
+    clock.now += 0.3
+    publisher.publish()
+    old = json.loads(written) | {"published_ms": json.loads(written)["published_ms"] - 1500}  # type: ignore[arg-type]
+    feed.client().set(feed.whole_key("BTCUSDT"), json.dumps(old))
+    book = queries.whole_book("BTCUSDT")
+    assert book is not None and (book.u, len(book.bids)) == (11, 20)
+
+
+def test_a_market_that_is_followed_no_more_is_stale_to_everybody(
+    following: Following, publisher: Publisher, clock: Clock, channel: redis.client.PubSub
+) -> None:
+    publisher.serve({"BTCUSDT", "BTCUSDT#10"})
+    clock.now += 0.3
+    publisher.publish()
+    heard_on(channel)
+    following.follow(["ETHUSDT"])
+    publisher.publish()
+    assert {(told["symbol"], told["state"], told.get("step")) for told in heard_on(channel)} == {
+        ("BTCUSDT", "STALE", None),
+        ("BTCUSDT", "STALE", "10"),
+    }
+    assert states() == {"BTCUSDT": "STALE", "ETHUSDT": "LIVE"}
+    assert not feed.client().exists(feed.whole_key("BTCUSDT"))
+    publisher.publish()
+    assert heard_on(channel) == []
 
 
 def test_a_quantity_that_is_no_number_reaches_nobody(
@@ -441,34 +489,34 @@ def told(symbol: str) -> str:
 
 
 def test_books_of_a_while_ago_are_told_stale_and_live_again_when_the_process_has_caught_up(
-    following: Following, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+    following: Following, publisher: Publisher, clock: Clock
 ) -> None:
     """Also the quiet market's, of which nobody can know whether an event waits unread."""
     now = 1_800_000_000_000
-    monkeypatch.setattr("markets.stream.following.time.time_ns", lambda: now * 1_000_000)
 
     def event(number: int, age_ms: int) -> dict[str, Any]:
         return {**depth("BTCUSDT", number, number), "E": now - age_ms}
 
     states = []
-    for number, age_ms in ((11, 40), (12, 10_000), (13, 9_000), (14, 60)):
+    for number, age_ms in ((11, 40), (12, 40), (13, 10_000), (14, 9_000), (15, 60)):
         now += 20_000
+        clock.now = now / 1000
         say(following, "btcusdt@depth@100ms", event(number, age_ms))
         publisher.publish()
         states.append((told("BTCUSDT"), told("ETHUSDT")))
-    assert states == [("LIVE", "LIVE"), ("STALE", "STALE"), ("STALE", "STALE"), ("LIVE", "LIVE")]
+    assert states == [*[("LIVE", "LIVE")] * 2, *[("STALE", "STALE")] * 2, ("LIVE", "LIVE")]
     assert following.books["BTCUSDT"].resyncs == 0
 
 
 @pytest.mark.parametrize("strange", [11, 12])
 def test_one_event_of_a_strange_time_makes_no_book_stale_and_hides_no_lateness(
-    following: Following, publisher: Publisher, monkeypatch: pytest.MonkeyPatch, strange: int
+    following: Following, publisher: Publisher, clock: Clock, strange: int
 ) -> None:
     now = 1_800_000_000_000
-    monkeypatch.setattr("markets.stream.following.time.time_ns", lambda: now * 1_000_000)
     states = []
     for number, age_ms in ((11, 40), (12, 40), (13, 40), (14, 40), (15, 40), (16, 10_000), (17, 40)):
         now += 20_000
+        clock.now = now / 1000
         if number == 15:
             lost(following, "BTCUSDT")
             opened(following)
@@ -477,3 +525,43 @@ def test_one_event_of_a_strange_time_makes_no_book_stale_and_hides_no_lateness(
         publisher.publish()
         states.append(told("BTCUSDT"))
     assert states == [*["LIVE"] * 5, "STALE", "LIVE"]
+
+
+# ------------------------------------------------------------------ what is known
+def test_levels_below_the_first_that_may_lack_are_told_to_nobody(writer: Writer, clock: Clock) -> None:
+    """Of a shallow book nearly all known levels went within a moment; new ones far below are no ladder with them."""
+    venue = Venue()
+    venue.books = {f"C{n}USDT": ladder(10, levels=700) for n in range(30)}
+    weight = Snapshots(clock=clock, weight_at_once=150, weight_a_minute=0)
+    following = Following(fetch_snapshot=venue.depth, snapshots=weight, clock=clock)
+    following.follow(list(venue.books))
+    opened(following)
+    while following.fetch_one():
+        following.take_fetched()
+    publisher = Publisher(following, writer, clock=clock)
+    publisher.serve({"C0USDT", "C0USDT#100", "C0USDT#10000"})
+    publisher.publish()
+    gone = [[str(999 - n), "0"] for n in range(98)]
+    say(following, "c0usdt@depth@100ms", depth("C0USDT", 11, 11, [*gone, ["700", "5"], ["600", "1"]]))
+    clock.now += 0.2
+    publisher.publish()
+    body = feed.load(feed.client().get(feed.book_key("C0USDT")))  # type: ignore[arg-type]
+    assert (body["known"], body["bids"]) == (2, [["901", "1"], ["900", "1"]])
+    assert json.loads(Top(1, body).snapshot["text"])["known"] == 2
+    for step in ("100", "10000"):
+        rows = feed.load(feed.client().get(feed.group_channel("C0USDT", step)))  # type: ignore[arg-type]
+        assert rows["bids"] == []
+
+
+def test_a_page_is_not_told_what_limits_nothing(publisher: Publisher) -> None:
+    body = feed.load(feed.client().get(feed.book_key("BTCUSDT")))  # type: ignore[arg-type]
+    assert "known" not in json.loads(Top(1, body | {"known": 80}).snapshot["text"])
+    assert "known" not in json.loads(Top(1, body).snapshot["text"])
+
+
+def test_a_row_is_never_of_the_price_zero(publisher: Publisher, clock: Clock) -> None:
+    publisher.serve({"BTCUSDT", "BTCUSDT#10000"})
+    clock.now += 0.2
+    publisher.publish()
+    rows = feed.load(feed.client().get(feed.group_channel("BTCUSDT", "10000")))  # type: ignore[arg-type]
+    assert (rows["bids"], rows["asks"]) == ([], [["10000", "80"]])

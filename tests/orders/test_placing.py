@@ -14,13 +14,22 @@ from accounts.models import User
 from exchange.binance.models import Report
 from ledger.errors import InsufficientFunds
 from ledger.models import Account, Hold
-from markets.errors import FilterViolation
+from markets.errors import FarFromMarket, FilterViolation
 from markets.models import Asset
 from orders import services
 from orders.errors import BadTicket, MarketClosed, NonceReused, PricesDelayed
-from orders.models import Fill, Order, VenueOrder
+from orders.models import Fill, Order, Status, VenueOrder
 from tests.factories import balance, held_by_the_house, make_user, publish_book, venue_account
 from tests.venue import Venue, error, fill_body, order_body, trade_body
+
+PERCENT = {
+    "filterType": "PERCENT_PRICE_BY_SIDE",
+    **{
+        f"{side}Multiplier{end}": many
+        for side in ("bid", "ask")
+        for end, many in (("Up", "5"), ("Down", "0.2"))
+    },
+}
 
 
 def ticket(**changes: Any) -> services.Ticket:
@@ -300,6 +309,20 @@ def test_a_market_order_waits_for_live_prices(alice: User, venue: Venue, book: d
     publish_book(**book)
     with pytest.raises(PricesDelayed):
         services.place_order(user=alice, ticket=market_ticket(quantity=Decimal(1)))
+
+
+@pytest.mark.parametrize("book", [{"state": "STALE"}, {"state": "SYNCING"}, {"age_ms": 60_000}])
+def test_how_far_a_price_may_be_is_not_measured_by_old_prices(
+    alice: User, market: Any, venue: Venue, book: dict[str, Any]
+) -> None:
+    """The venue knows where the market is now; a book of a while ago would refuse good orders."""
+    market.filters = [*market.filters, PERCENT]
+    market.save()
+    venue.places()
+    with pytest.raises(FarFromMarket):
+        services.place_order(user=alice, ticket=ticket(price=Decimal("7000.00")))
+    publish_book(**book)
+    assert services.place_order(user=alice, ticket=ticket(price=Decimal("7000.00"))).status == Status.OPEN
 
 
 # ------------------------------------------------------------------ refused before the venue hears of it

@@ -9,6 +9,7 @@ import websocket
 
 from exchange.binance.market_streams.buffered import Buffered
 from exchange.binance.market_streams.pace import Pace
+from exchange.binance.market_streams.rhythm import Rhythm
 from exchange.binance.market_streams.subscriptions import Subscriptions
 from exchange.binance.streams import Down
 
@@ -68,6 +69,7 @@ class Line:
         # Staggered: sockets that were opened together do not all move in the same minute.
         self._rotate_at = now + pace.rotation * random.uniform(0.96, 1)
         self._was_told_to_leave = False
+        self._rhythm = Rhythm(pace)
         self._complete_at: float | None = None
 
     def fileno(self) -> int:
@@ -84,6 +86,11 @@ class Line:
         """It is open, should speak and does not."""
         is_expected = self.subscriptions.carried or self.subscriptions.is_asking
         return bool(is_expected) and now - self.heard_at > self._pace.silence
+
+    def has_stopped(self, now: float) -> bool:
+        """It used to speak more often; asked on every tick, after what had come was read."""
+        self._rhythm.note(self.heard_at)
+        return self._rhythm.has_stopped(now)
 
     def may_replace(self, older: "Line", wanted: Sequence[str], now: float) -> bool:
         """It carries all that the older one is needed for, and has shown it for a while."""

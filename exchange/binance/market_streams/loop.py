@@ -25,7 +25,8 @@ class MarketStreams:
     Everything is called in the thread of `run`. `on_frame(raw)`: a frame as it came, `{"stream":…,"data":…}`; while a
     socket is being replaced both deliver, so that an event may come twice. `on_up(streams)`: the venue says that these
     are carried from now on. `on_down(streams, reason)`: these are wanted, and no socket carries them any more. What is
-    no longer wanted is forgotten without a word. `on_tick()`: every `pace.tick` seconds, after all that had come.
+    no longer wanted is forgotten without a word. `on_quiet(streams)`: these and no others are carried by sockets alone
+    that used to speak and have stopped to. `on_tick()`: every `pace.tick` seconds, after all that had come.
     """
 
     def __init__(
@@ -36,11 +37,13 @@ class MarketStreams:
         on_up: Callable[[frozenset[str]], None],
         on_down: Callable[[frozenset[str], str], None],
         on_tick: Callable[[], None],
+        on_quiet: Callable[[frozenset[str]], None] = lambda streams: None,
         pace: Pace | None = None,
     ) -> None:
         self._url, self._pace = f"{base_url}/stream", pace or Pace()
         self._on_frame, self._on_up = guarded(on_frame), guarded(on_up)
         self._on_down, self._on_tick = guarded(on_down), guarded(on_tick)
+        self._on_quiet = guarded(on_quiet)
         self._stopped = threading.Event()
         self._attempts = Attempts(self._pace.attempts, self._pace.attempts_within)
         self._selector = selectors.DefaultSelector()
@@ -48,6 +51,7 @@ class MarketStreams:
         self._wanted: tuple[str, ...] = ()
         self._spread: tuple[str, ...] = ()
         self._carried: set[str] = set()
+        self._quiet: frozenset[str] = frozenset()
         self._unfinished: set[Line] = set()
         self._tick_at = 0.0
         self.unreadable = 0  # frames that were neither an event nor an answer
@@ -116,6 +120,18 @@ class MarketStreams:
             if older and self._with(older, lambda line: line.receive(now)) is False:
                 log.info("stream.replaced", streams=len(older.subscriptions.carried))
                 self._close(older)
+        self._look_for_quiet(now)
+
+    def _look_for_quiet(self, now: float) -> None:
+        lines = [line for shard in self._shards for line in shard.lines]
+        stopped = [line for line in lines if line.has_stopped(now)]
+        quiet = frozenset[str]().union(*(line.subscriptions.carried for line in stopped))
+        if quiet:
+            quiet -= set().union(*(line.subscriptions.carried for line in lines if line not in stopped))
+        if quiet != self._quiet:
+            self._quiet = quiet
+            log.warning("stream.quiet" if quiet else "stream.speaks", streams=len(quiet))
+            self._on_quiet(quiet)
 
     def _with(self, line: Line, act: Callable[[Line], bool | None]) -> bool | None:
         """One socket's turn; whatever goes wrong ends this socket and no other."""

@@ -29,6 +29,8 @@ class Pace:
     # A socket that lived for so long was a good one: its next begins with the first wait.
     stable: float = 30
 
+    # A socket that usually speaks more often and is silent for so long is told of, long before it is given up.
+    quiet: float = 2.5
     # Nothing heard on a socket that carries streams: it is open and dead.
     silence: float = 8
     # The venue cuts a connection after 24 hours; going first, at about 23, chooses the moment.

@@ -25,6 +25,8 @@ from markets.writer import Writer
 
 log = structlog.get_logger()
 CATALOGUE_SECONDS, LISTED_SECONDS, WAIT_SECONDS = 300, 5, 1
+# An answer with the venue's time that took longer is not exact enough.
+ANSWER_MS = 1000
 
 
 class Command(BaseCommand):
@@ -37,6 +39,7 @@ class Command(BaseCommand):
         self.writer = Writer(settings.REDIS_URL)
         self.symbols: tuple[str, ...] = ()
         self.listed_at: float = 0
+        self.venue_ahead_ms: int | None = None
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.stop)
         threading.Thread(target=self.keep_catalogue, name="catalogue", daemon=True).start()
@@ -70,6 +73,7 @@ class Command(BaseCommand):
             fetch_snapshot=self.snapshot,
             fetch_tickers=self.day_tickers,
             fetch_catalogue=self.catalogue,
+            venue_ms=self.venue_ms,
             store=self.store,
             recorder=self.recorder if settings.RECORD_DIR else None,
         )
@@ -106,12 +110,25 @@ class Command(BaseCommand):
             close_old_connections()
             try:
                 services.synchronise_catalogue()
+                self.measure_clock()
             except VenueError as error:
                 log.warning("catalogue.not_read", reason=str(error)[:120])
             except Exception as error:  # the outermost loop: the database may be away for a while
                 log.warning("catalogue.not_kept", error=type(error).__name__)
             if self.stopped.wait(CATALOGUE_SECONDS if self.symbols else WAIT_SECONDS):
                 return
+
+    def measure_clock(self) -> None:
+        """How far the venue's clock is ahead of this process's, which nobody sets; a slow answer says nothing."""
+        before = milliseconds()
+        told = gate.call(None, gate.Kind.MARKET_DATA, None, lambda rest: rest.time())
+        after = milliseconds()
+        if after - before <= ANSWER_MS:
+            self.venue_ahead_ms = told - (before + after) // 2
+
+    def venue_ms(self) -> int | None:
+        """The time by the venue's clock, None until it has been asked for."""
+        return None if self.venue_ahead_ms is None else milliseconds() + self.venue_ahead_ms
 
     @staticmethod
     def snapshot(symbol: str, limit: int) -> DepthSnapshot:
@@ -129,3 +146,8 @@ class Command(BaseCommand):
     def store(series: Mapping[Series, Iterable[Kline]]) -> None:
         close_old_connections()
         services.store_candles(series)
+
+
+def milliseconds() -> int:
+    """By a clock that is never set."""
+    return time.monotonic_ns() // 1_000_000
