@@ -269,13 +269,16 @@ class Following:
         want = self._snapshots.take()
         if want is None:
             return False
-        snapshot = None
+        snapshot, is_lost = None, False
         try:
             snapshot = self._fetch(want.symbol, want.limit)
         except Exception as error:  # whatever the road outside says: the book stays SYNCING and asks again
             if isinstance(error, NotSent):
                 self._snapshots.give_back(want)
+            else:
+                is_lost = True
             log.warning("book.no_snapshot", symbol=want.symbol, reason=repr(error)[:120])
+        self._snapshots.done(want, is_lost=is_lost)
         self._fetched.put(Fetched(want, snapshot))
         return True
 

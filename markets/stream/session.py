@@ -25,7 +25,8 @@ from markets.writer import Lost, Writer
 log = structlog.get_logger()
 
 LOOK_SECONDS, STORE_SECONDS, HAND_OVER_SECONDS = 0.5, 5.0, 5.0
-FETCHERS = 3
+# More than markets that are doubted may keep waiting (snapshots.DOUBTED_AT_ONCE).
+FETCHERS = 5
 # Until a catalogue that could not be had for a recording is asked for again; the first minute of a file counts.
 CATALOGUE_SECONDS = 15.0
 # Between two questions for the last 24 hours of markets that nothing is known of.

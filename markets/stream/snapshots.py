@@ -14,6 +14,8 @@ KEPT_BACK = 0.6
 # Whatever went wrong before: within five seconds of the end of it a book is live again.
 FIRST_WAIT, LONGEST_WAIT = 0.25, 3.0
 CALM_SECONDS = 60.0
+# Markets whose last question had no answer may keep so many threads waiting, and no more: others have theirs.
+DOUBTED_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Snapshots:
         self._watched: frozenset[str] = frozenset()
         self._wants: dict[str, Want] = {}
         self._tries: dict[tuple[str, bool], tuple[int, float]] = {}
+        self._doubted: set[str] = set()
+        self._doubted_now: list[str] = []
 
     def rank(self, symbols: Sequence[str], watched: Collection[str]) -> None:
         """Who comes first: a market that somebody looks at, then those of a better rank."""
@@ -87,18 +91,30 @@ class Snapshots:
             now = self._clock()
             if now < self._rests_until:
                 return None
-            due = [want for want in self._wants.values() if want.due <= now]
+            due = [want for want in self._wants.values() if want.due <= now and self._may_wait(want.symbol)]
             first = min(due, key=self._turn, default=None)
             if first is None or WEIGHTS[first.limit] > self._left - self._kept_back(first):
                 return None
             self._left -= WEIGHTS[first.limit]
+            if first.symbol in self._doubted:
+                self._doubted_now.append(first.symbol)
             return self._wants.pop(first.symbol)
+
+    def done(self, want: Want, *, is_lost: bool) -> None:
+        """What was taken has come to its end; a market whose answer was lost is doubted until the next is not."""
+        with self._lock:
+            if want.symbol in self._doubted_now:
+                self._doubted_now.remove(want.symbol)
+            (self._doubted.add if is_lost else self._doubted.discard)(want.symbol)
 
     def give_back(self, want: Want) -> None:
         """It was not sent, and has used no weight; whatever is sent next would hardly fare better at once."""
         with self._lock:
             self._left += WEIGHTS[want.limit]
             self._rests_until = self._clock() + FIRST_WAIT
+
+    def _may_wait(self, symbol: str) -> bool:
+        return symbol not in self._doubted or len(self._doubted_now) < DOUBTED_AT_ONCE
 
     def _turn(self, want: Want) -> tuple[bool, bool, int, int]:
         return (
