@@ -21,6 +21,7 @@ from markets import interest, queries, services
 from markets.stream.following import Series
 from markets.stream.recorder import Recorder
 from markets.stream.session import Books, Session, Wanted
+from markets.stream.snapshots import Snapshots
 from markets.writer import Writer
 
 log = structlog.get_logger()
@@ -70,6 +71,7 @@ class Command(BaseCommand):
             fetch_snapshot=self.snapshot,
             fetch_tickers=self.day_tickers,
             fetch_catalogue=self.catalogue,
+            snapshots=Snapshots(used_weight=gate.used_weight),
             store=self.store,
             recorder=self.recorder if settings.RECORD_DIR else None,
         )
