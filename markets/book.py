@@ -12,10 +12,14 @@ from dataclasses import field as member
 from enum import StrEnum
 from itertools import count
 from math import inf
+from typing import Annotated
 
 import msgspec
 
-Level = tuple[str, str]
+# No market has amounts of more digits; a text that is longer is refused where it is read.
+MOST_DIGITS = 40
+Amount = Annotated[str, msgspec.Meta(max_length=MOST_DIGITS)]
+Level = tuple[Amount, Amount]
 MOST_LEVELS = 1000
 # Kept below the published ones: what moves up when better levels go is then still known.
 SPARE_LEVELS = 200
@@ -64,8 +68,8 @@ class Diff(msgspec.Struct, tag_field="e", tag="depthUpdate", gc=False):
 
 
 def require_numbers(levels: Iterable[Level]) -> None:
-    """Raises ValueError unless each text is digits with at most one point: no sign, exponent, space or NaN."""
-    if not all(_is_number(text) for level in levels for text in level):
+    """Raises ValueError unless each text is digits, not too many, with at most one point: no sign, exponent, NaN."""
+    if not all(len(text) <= MOST_DIGITS and _is_number(text) for level in levels for text in level):
         raise ValueError("a text that is no number")
 
 

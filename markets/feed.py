@@ -22,6 +22,7 @@ from exchange.broadcast import ALIVE, TICKERS, book_key, candle_channel, group_c
 
 __all__ = [
     "ALIVE",
+    "ATTEMPTS",
     "TICKERS",
     "TRADES_KEPT",
     "book_key",
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 TRADES_KEPT = 100
+# Not for readers: the writer's connections to the venue of the last minutes.
+ATTEMPTS = f"{settings.REDIS_PREFIX}:attempts"
 
 
 def whole_key(symbol: str) -> str:

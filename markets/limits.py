@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import chain
 from typing import Any
 
-from markets.rules import GONE, ZERO, Filter, number
+from markets.rules import GONE, UNREADABLE, ZERO, Filter, number
 
 Word = tuple[str, str]
 # What is known here of binance.md 8, 10 and 11; the last three states are of older documents.
@@ -21,6 +21,7 @@ STATUSES = frozenset(
         "POST_TRADING",
         "AUCTION_MATCH",
         GONE,
+        UNREADABLE,
     }
 )
 ORDER_TYPES = frozenset(
@@ -125,6 +126,14 @@ def _limits(
             for key in _SAME.get((kind, name), ((kind, name),)) if value else ():
                 found[key] = (min if is_most else max)(value, found.get(key, value))
     return found
+
+
+def amounts_of(filters: Iterable[Filter]) -> Iterator[Decimal]:
+    """Every limit that is known here; raises InvalidOperation at what is no number."""
+    for item in filters:
+        for names in (_LEAST, _MOST):
+            for name in names.get(str(item.get("filterType")), ()):
+                yield number(item, name)
 
 
 def unknown_words(

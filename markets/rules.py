@@ -30,6 +30,8 @@ ZERO, SMALLEST = Decimal(0), Decimal("1e-18")
 _UP, _DOWN = Context(prec=60, rounding=ROUND_CEILING), Context(prec=60, rounding=ROUND_FLOOR)
 # Our word beside the venue's own: its list does not have the market any more.
 GONE = "GONE"
+# And another: its row of the list says no state that can be read.
+UNREADABLE = "UNREADABLE"
 INTERVALS = {
     "1s": 1, "1m": 60, "3m": 180, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "2h": 7200, "4h": 14400,
     "6h": 21600, "8h": 28800, "12h": 43200, "1d": 86400, "3d": 259200, "1w": 604800, "1M": 2592000,

@@ -4,6 +4,7 @@ Amounts are Decimal, order-book levels stay the venue's exact text, times are mi
 enumerations survive as text; unknown keys are ignored.
 """
 
+import json
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -80,21 +81,60 @@ class SymbolInfo:
         # An account needs one of each set; before there were sets, one of a single list.
         legacy = [row["permissions"]] if row.get("permissions") else []
         return cls(
-            symbol=row["symbol"],
-            status=row["status"],
-            base=row["baseAsset"],
-            quote=row["quoteAsset"],
+            symbol=_word(row["symbol"]),
+            status=_word(row["status"]),
+            base=_word(row["baseAsset"]),
+            quote=_word(row["quoteAsset"]),
             base_precision=int(row.get("baseAssetPrecision", 8)),
             quote_precision=int(row.get("quoteAssetPrecision", row.get("quotePrecision", 8))),
-            order_types=tuple(row.get("orderTypes", ())),
+            order_types=_words(row.get("orderTypes", [])),
             allows_quote_quantity=bool(row.get("quoteOrderQtyMarketAllowed", False)),
             is_spot=bool(row.get("isSpotTradingAllowed", True)),
-            filters=tuple(dict(item) for item in row.get("filters", ())),
+            filters=tuple(_filter(item) for item in row.get("filters", ())),
             abilities=(*abilities, SOR) if row["symbol"] in routed else tuple(abilities),
-            permission_sets=tuple(tuple(names) for names in row.get("permissionSets") or legacy),
-            stp_modes=tuple(row.get("allowedSelfTradePreventionModes", ())),
-            default_stp_mode=row.get("defaultSelfTradePreventionMode", ""),
+            permission_sets=tuple(_words(names) for names in row.get("permissionSets") or legacy),
+            stp_modes=_words(row.get("allowedSelfTradePreventionModes", [])),
+            default_stp_mode=_word(row.get("defaultSelfTradePreventionMode", "")),
         )
+
+
+def _word(value: object) -> str:
+    """Raises ValueError for what is no text, or none that a database keeps."""
+    if type(value) is not str or "\0" in value:
+        raise ValueError(f"{value!r:.40} is no word")
+    return value
+
+
+def _words(values: object) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise ValueError(f"{values!r:.40} is no list")
+    return tuple(_word(value) for value in values)
+
+
+def _filter(item: Any) -> dict[str, Any]:
+    """Raises what an odd one leads to: KeyError, TypeError, ValueError."""
+    _word(item["filterType"])
+    if "\\u0000" in json.dumps(item, allow_nan=False):
+        raise ValueError("a text that no database keeps")
+    return dict(item)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A row of the list that says odd things: its symbol and status, empty where it says none, and what is odd."""
+
+    symbol: str
+    status: str
+    reason: str
+
+    @classmethod
+    def from_wire(cls, row: Any, error: Exception) -> "Unreadable":
+        said = row if isinstance(row, dict) else {}
+        symbol, status = (
+            word if isinstance(word := said.get(name), str) and "\0" not in word else ""
+            for name in ("symbol", "status")
+        )
+        return cls(symbol, status, f"{type(error).__name__} {error}"[:120])
 
 
 @dataclass(frozen=True)
@@ -102,13 +142,19 @@ class ExchangeInfo:
     symbols: tuple[SymbolInfo, ...]
     rate_limits: tuple[dict[str, Any], ...]
     filters: tuple[dict[str, Any], ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
 
     @classmethod
     def from_wire(cls, body: Wire) -> "ExchangeInfo":
         routed = {symbol for group in body.get("sors", ()) for symbol in group["symbols"]}
-        symbols = tuple(SymbolInfo.from_wire(row, routed) for row in body["symbols"])
+        symbols, unreadable = [], []
+        for row in body["symbols"]:
+            try:
+                symbols.append(SymbolInfo.from_wire(row, routed))
+            except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+                unreadable.append(Unreadable.from_wire(row, error))
         limits, filters = (_limits(body.get(name)) for name in ("rateLimits", "exchangeFilters"))
-        return cls(symbols=symbols, rate_limits=limits, filters=filters)
+        return cls(tuple(symbols), rate_limits=limits, filters=filters, unreadable=tuple(unreadable))
 
 
 def _limits(rows: object) -> tuple[dict[str, Any], ...]:

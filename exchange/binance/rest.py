@@ -1,4 +1,5 @@
-"""The REST calls we make, one method each. Reads are retried a little; what changes something is sent once."""
+"""The REST calls we make, one method each. Reads are retried a little; what changes something is sent once, and so is
+what its user asks for again by himself."""
 
 import json
 from collections.abc import Callable, Collection
@@ -25,6 +26,8 @@ from exchange.binance.wallet import CoinConfig, DepositRecord, VenueAddress, Wit
 
 Pairs = list[tuple[str, str]]
 FEW_TICKERS = 100
+# A snapshot that comes late is of no use: the book that wants it has moved on, and asks again.
+DEPTH_SECONDS = 2.0
 _retry_reads = retry(
     retry=retry_if_exception_type(Unknown),
     stop=stop_after_attempt(3),
@@ -71,8 +74,9 @@ class Rest:
         return told
 
     def depth(self, symbol: str, limit: int = 100) -> DepthSnapshot:
-        """Weight 5 to 100 levels, 25 to 500, 50 to 1,000, 250 to 5,000."""
-        body = self._read_public("/api/v3/depth", [("symbol", symbol), ("limit", str(limit))])
+        """Weight 5 to 100 levels, 25 to 500, 50 to 1,000, 250 to 5,000. Asked once, and not for long."""
+        query = encode([("symbol", symbol), ("limit", str(limit))])
+        body = self._transport.send("GET", f"{self._base}/api/v3/depth?{query}", within=DEPTH_SECONDS)
         return DepthSnapshot.from_wire(symbol, body)
 
     def day_tickers(self, symbols: Collection[str]) -> list[DayTicker]:

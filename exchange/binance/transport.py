@@ -1,6 +1,7 @@
 """One place that sends, reads the limits' headers, and decides which of the three wrong ways an answer is."""
 
 import json
+import math
 import statistics
 import threading
 import time
@@ -16,6 +17,7 @@ from exchange.binance.errors import GONE, HALVES_CODES, NotSent, Rejected, Unkno
 
 USED_WEIGHT = "x-mbx-used-weight-"
 ORDER_COUNT = "x-mbx-order-count-"
+CONNECT_SECONDS = 3.05
 CLOCK_SAMPLES = 3
 CLOCK_SECONDS = 600
 
@@ -73,17 +75,29 @@ class Transport:
     def __init__(
         self, *, timeout: float = 12, observer: Callable[[Usage], None] | None = None, agent: str = "causeway"
     ) -> None:
-        self._timeout = (3.05, timeout)
+        self._timeout = timeout
         self._observer = observer
         self._agent = agent
         self._local = threading.local()
 
-    def send(self, method: str, url: str, *, api_key: str = "", writes: bool = False) -> Any:
-        """The decoded answer; raises Rejected, NotSent or Unknown. `writes`: doubt counts as Unknown."""
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        api_key: str = "",
+        writes: bool = False,
+        within: float = math.inf,
+    ) -> Any:
+        """The decoded answer; raises Rejected, NotSent or Unknown. `writes`: doubt counts as Unknown.
+
+        `within`: seconds after which it is given up even where others may take longer.
+        """
+        timeout = (min(CONNECT_SECONDS, within), min(self._timeout, within))
         headers = {"X-MBX-APIKEY": api_key} if api_key else {}
         try:
             answer = self._session().request(
-                method, url, headers=headers, timeout=self._timeout, allow_redirects=False
+                method, url, headers=headers, timeout=timeout, allow_redirects=False
             )
         except requests.exceptions.ConnectTimeout as error:
             raise NotSent("no connection within the time") from error

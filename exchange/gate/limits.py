@@ -29,9 +29,14 @@ def blocked_for() -> float:
 
 def has_spare_weight() -> bool:
     """True while less than half of what the venue allows in a minute is used; also when nobody can say."""
+    return used_weight() < HALF_A_MINUTE
+
+
+def used_weight() -> int:
+    """What this address has used in the venue's minute, as it said last; zero when nobody can say."""
     with contextlib.suppress(OSError, RedisError):
-        return int(cache.get(WEIGHT_KEY) or 0) < HALF_A_MINUTE
-    return True
+        return int(cache.get(WEIGHT_KEY) or 0)
+    return 0
 
 
 def observe(usage: Usage) -> None:
@@ -46,8 +51,13 @@ def observe(usage: Usage) -> None:
         if usage.http_status in (418, 429):
             cache.set(BLOCKED_KEY, _blocked_until, timeout=int(seconds) + 1)
         if (weight := usage.used_weight.get("1m")) is not None:
-            cache.set(WEIGHT_KEY, weight, timeout=60)
+            cache.set(WEIGHT_KEY, weight, timeout=_seconds_left())
         cache.set(SEEN_KEY, int(time.time() * 1000), timeout=None)
+
+
+def _seconds_left() -> int:
+    """Of the venue's minute, which begins at its :00 (binance.md 6); then it counts anew."""
+    return 60 - clock().now_ms() // 1000 % 60
 
 
 @once

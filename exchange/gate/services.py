@@ -23,7 +23,7 @@ from exchange.binance.rest import Rest
 from exchange.binance.signing import Ed25519Key, HmacKey, Key
 from exchange.database import rules_the_database
 from exchange.errors import DomainError
-from exchange.gate.limits import blocked_for, clock, has_spare_weight, observe
+from exchange.gate.limits import blocked_for, clock, has_spare_weight, observe, used_weight
 from exchange.gate.models import Installation, VenueAccount
 from exchange.gate.queries import primary_account
 from exchange.gate.relays import addresses, answer_within_a_moment, cancels, candles, history
@@ -64,6 +64,7 @@ __all__ = [
     "renew_clock",
     "renew_listen_keys",
     "set_deposit_strategy",
+    "used_weight",
     "venue_key",
     "wait_without_key",
 ]

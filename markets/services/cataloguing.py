@@ -11,10 +11,11 @@ from django.utils import timezone
 from exchange.binance.models import ExchangeInfo, SymbolInfo
 from exchange.gate import services as gate
 from exchange.office import services as office
-from markets import rules
+from markets import catalogue, rules
+from markets.catalogue import readable
 from markets.limits import Narrower, Word, narrowed, narrowed_rates, unknown_words
 from markets.models import Asset, Market, VenueLimits
-from markets.services.telling import Change, tell_staff
+from markets.services.telling import Change, tell_of_unreadable, tell_staff
 
 log = structlog.get_logger()
 LIST_ALL_UP_TO = 50
@@ -23,12 +24,18 @@ LIST_ALL_UP_TO = 50
 def synchronise_catalogue() -> int:
     """Asks the venue for its markets and keeps what it says; gives how many it has."""
     info = gate.call(None, gate.Kind.MARKET_DATA, None, lambda rest: rest.exchange_info())
-    if not any(symbol.is_spot for symbol in info.symbols):
+    info = readable(info)
+    count = 0
+    if any(symbol.is_spot for symbol in info.symbols):
+        count = store_catalogue(info)
+    else:
         log.warning(
             "catalogue.empty"
         )  # a venue that lists nothing has a bad moment: nothing is closed for it
-        return 0
-    return store_catalogue(info)
+    for row in info.unreadable:
+        log.warning("catalogue.unreadable", symbol=row.symbol[:20], reason=row.reason)
+    tell_of_unreadable(info.unreadable)
+    return count
 
 
 @transaction.atomic(durable=True)
@@ -36,8 +43,10 @@ def store_catalogue(info: ExchangeInfo) -> int:
     """Assets and markets are as the venue lists them; a market that is gone is closed, its history stays.
 
     What changed of a market that customers see is on record, of the others in one record together. Staff are told of
-    what narrows, stops, comes back, vanishes or is new, and of words that nobody here knows, once.
+    what narrows, stops, comes back, vanishes or is new, and of words that nobody here knows, once. Of a market whose
+    row cannot be read all stays as it was but its state.
     """
+    info = readable(info)
     _one_at_a_time()
     symbols = [symbol for symbol in info.symbols if symbol.is_spot]
     _store_assets(symbols)
@@ -51,8 +60,14 @@ def store_catalogue(info: ExchangeInfo) -> int:
         for name, fields in named.items()
         if name in known and (change := _changed(known[name], fields))
     ]
+    doubted = {row.symbol: catalogue.status_of(row) for row in info.unreadable if row.symbol not in named}
+    changes += [
+        change
+        for name, status in doubted.items()
+        if name in known and (change := _changed(known[name], {"status": status}))
+    ]
     _store([*new, *(known[change.symbol] for change in changes)])
-    missing = sorted(set(known) - set(named))
+    missing = sorted(set(known) - set(named) - set(doubted))
     gone = [change for name in missing if (change := _changed(known[name], {"status": rules.GONE}))]
     Market.objects.filter(symbol__in=[change.symbol for change in gone]).update(status=rules.GONE)
     Market.objects.filter(symbol__in=named).update(seen_at=timezone.now())

@@ -1,18 +1,23 @@
 """What staff hear of the venue's catalogue: once for each change, all of one kind in one message."""
 
+import hashlib
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.core.cache import cache
 from django.utils.translation import gettext_lazy as _
+from redis.exceptions import RedisError
 
+from exchange.binance.models import Unreadable
 from exchange.errors import Text
 from exchange.money import plain
 from exchange.office import services as office
 from markets.limits import Narrower, Word, narrowed
 
 MOST_LINES = 100
+TOLD_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,20 @@ def tell_staff(
     _tell("market.limits", _("Limits of the venue that became narrower: %(count)s"), lines)
     words = [f"{kind}: {word}" for kind, word in sorted(new_words)]
     _tell("market.unknown", _("Words of the venue that nobody here knows: %(count)s"), words)
+
+
+def tell_of_unreadable(rows: Iterable[Unreadable]) -> None:
+    """Staff find a message about rows of the venue's list that cannot be read, once a day as long as that lasts."""
+    lines = [f"{row.symbol or '?'}: {row.reason}" for row in rows if _is_news(row)]
+    _tell("market.unreadable", _("Markets that the venue says odd things of: %(count)s"), lines)
+
+
+def _is_news(row: Unreadable) -> bool:
+    digest = hashlib.sha256(f"{row.symbol} {row.reason}".encode()).hexdigest()
+    try:
+        return bool(cache.add(f"markets:unreadable:{digest}", 1, timeout=TOLD_SECONDS))
+    except (OSError, RedisError):  # told when it can be remembered that it was
+        return False
 
 
 def _tell(kind: str, subject: Text, lines: list[str]) -> None:

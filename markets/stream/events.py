@@ -1,7 +1,7 @@
 """The venue's market events as they come in, and what we say of them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from functools import lru_cache
 
@@ -52,17 +52,43 @@ class Frame(msgspec.Struct, gc=False):
     data: Diff | TradeEvent | KlineEvent | list[TickerEvent]
 
 
+class Rows(msgspec.Struct, gc=False):
+    """A frame of a list, whose rows can be read each for itself."""
+
+    data: list[msgspec.Raw]
+
+
 frame_of = msgspec.json.Decoder(Frame).decode
+_rows_of = msgspec.json.Decoder(Rows).decode
+_ticker_of = msgspec.json.Decoder(TickerEvent).decode
+# What reading a frame may lead to; the last is said of one that is nested without end.
+UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _named = re.compile(rb'"stream" *: *("(?:[^"\\]|\\.)*")').search
+_symbol_named = re.compile(rb'"s" *: *("(?:[^"\\]|\\.)*")').search
 
 
 def stream_of(raw: bytes) -> str:
     """The stream that a frame says it is of, also when the rest cannot be read; empty when it says none."""
-    found = _named(raw)
+    return _text_of(_named(raw))
+
+
+def _text_of(found: re.Match[bytes] | None) -> str:
+    """The first group as the JSON text that it is; empty when there is none."""
     try:
         return str(msgspec.json.decode(found[1])) if found else ""
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return ""
+
+
+def ticker_rows(raw: bytes) -> Iterator[tuple[str, TickerEvent | Exception]]:
+    """Each row of a frame of tickers: the market that it says it is of, and what it says or why nobody can read it."""
+    for row in _rows_of(raw).data:
+        try:
+            event = _ticker_of(row)
+        except UNREADABLE as error:
+            yield _text_of(_symbol_named(row)), error
+        else:
+            yield event.s, event
 
 
 def require_plain(raw: bytes, diff: Diff) -> None:

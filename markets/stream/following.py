@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Event
 
-import msgspec
 import structlog
 
 from exchange.binance.errors import NotSent
@@ -20,6 +19,7 @@ from exchange.errors import BadNumber
 from markets.book import LIVE, Diff, LocalBook, State
 from markets.stream.events import (
     TICKERS_STREAM,
+    UNREADABLE,
     Candle,
     KlineEvent,
     TickerEvent,
@@ -178,7 +178,7 @@ class Following:
                 self._on_kline(frame.stream, data.k)  # type: ignore[union-attr]
             else:
                 self._on_tickers(data)  # type: ignore[arg-type]
-        except (msgspec.MsgspecError, ValueError, ArithmeticError, KeyError, TypeError, BadNumber) as error:
+        except (*UNREADABLE, ArithmeticError, KeyError, TypeError, BadNumber) as error:
             self._on_unreadable(raw, error)
 
     def _on_diff(self, stream: str, diff: Diff) -> None:
@@ -233,11 +233,15 @@ class Following:
         self._changes.tickers |= {event.s: event for event in known}
 
     def _doubt_ticker(self, symbol: str, error: Exception) -> None:
-        self._doubt("feed.unreadable", symbol, error, stream=TICKERS_STREAM)
+        known = symbol if symbol in self.books else ""
+        self._doubt("feed.unreadable", known, error, stream=TICKERS_STREAM, says=symbol[:20])
 
     def _on_unreadable(self, raw: bytes, error: Exception) -> None:
-        """A book that may lack an event starts over."""
+        """A book that may lack an event starts over; of tickers each row counts for itself."""
         stream = stream_of(raw)
+        if stream == TICKERS_STREAM and (rows := self.tickers.rows(raw)) is not None:
+            self._on_tickers(rows)
+            return
         name, is_depth, _speed = stream.partition(DEPTH)
         symbol = self._symbols.get(name.partition("@")[0], "")
         self._doubt("feed.unreadable", symbol, error, stream=stream[:80], frame=repr(raw[:120]))
@@ -283,13 +287,16 @@ class Following:
         want = self._snapshots.take()
         if want is None:
             return False
-        snapshot = None
+        snapshot, is_lost = None, False
         try:
             snapshot = self._fetch(want.symbol, want.limit)
         except Exception as error:  # whatever the road outside says: the book stays SYNCING and asks again
             if isinstance(error, NotSent):
                 self._snapshots.give_back(want)
+            else:
+                is_lost = True
             log.warning("book.no_snapshot", symbol=want.symbol, reason=repr(error)[:120])
+        self._snapshots.done(want, is_lost=is_lost)
         self._fetched.put(Fetched(want, snapshot))
         return True
 

@@ -12,7 +12,7 @@ from markets import feed
 from markets.book import LIVE, LocalBook, Side, State
 from markets.stream.events import TickerEvent, TradeEvent, candle_of, ticker_of, trade_of
 from markets.stream.following import Changes, Following
-from markets.stream.grouping import grouped
+from markets.stream.grouping import Groups
 from markets.writer import Command, Writer
 
 log = structlog.get_logger()
@@ -23,7 +23,6 @@ TOP_LEVELS = 20
 WHOLE_SECONDS, WHOLE_KEPT_SECONDS = 0.25, 10
 # A quiet market's is written again before it is forgotten.
 WHOLE_AGAIN_SECONDS = 5
-GROUPS_SECONDS = 0.1
 KNOWN_SECONDS = 0.5
 # A book's age is that of the last sign of life: a quiet book is not said again.
 ALIVE_SECONDS = 0.1
@@ -44,7 +43,7 @@ class Publisher:
         self._following, self._writer, self._clock = following, writer, clock
         self._epoch = 0
         self._watched: frozenset[str] = frozenset()
-        self._groups: dict[str, list[str]] = {}
+        self._groups = Groups()
         self._due: set[str] = set()
         self._gone: dict[str, LocalBook] = {}
         self._is_late = False
@@ -52,8 +51,7 @@ class Publisher:
         self._keys: dict[str, bytes] = {}
         self._not_whole: set[str] = set()
         self._wrote_whole: dict[str, float] = {}
-        self._not_grouped: set[str] = set()
-        self._whole_at = self._grouped_at = self._known_at = self._alive_at = self._away_until = clock() - 60
+        self._whole_at = self._known_at = self._alive_at = self._away_until = clock() - 60
         # What is not known to be written, by the number of the write in which it was first.
         self._trades: list[tuple[int, list[TradeEvent]]] = []
         self._tickers: dict[str, TickerEvent] = {}
@@ -64,15 +62,12 @@ class Publisher:
     def serve(self, watched: Collection[str]) -> None:
         """These names are looked at: their markets' whole books, trades and groups are told as well."""
         names = frozenset(watched)
-        fresh, self._groups = names - self._watched, {}
+        fresh = {name.partition("#")[0] for name in names - self._watched}
         self._watched = names
-        for name in names:
-            symbol, is_group, step = name.partition("#")
-            if is_group:
-                self._groups.setdefault(symbol, []).append(step)
-        symbols = {name.partition("#")[0] for name in fresh}
-        self._not_whole |= symbols
-        self._not_grouped |= symbols & set(self._groups)
+        self._not_whole |= fresh
+        self._groups.serve(names)
+        for symbol in fresh:
+            self._groups.move(symbol)
 
     def publish(self) -> None:
         """Everything that changed since the last time; while Redis is away it is kept and said later."""
@@ -146,8 +141,8 @@ class Publisher:
             body = self._body(book, None, now_ms, book.known)
             top = {**body, **{side: body[side][:TOP_LEVELS] for side in ("bids", "asks")}}
             told = {feed.book_key(symbol): top}
-            for step in self._groups.get(symbol, ()):
-                told[feed.group_channel(symbol, step)] = grouped(body, step)
+            for step, grouping in self._groups.of(symbol).items():
+                told[feed.group_channel(symbol, step)] = grouping.of(body)
             for name, one in told.items():
                 key, value = name.encode(), _encode(one)
                 commands += [(b"SET", key, value), (b"PUBLISH", key, value)]
@@ -169,8 +164,7 @@ class Publisher:
             if symbol in watched:
                 commands.append((b"PUBLISH", key, value))
                 self._not_whole.add(symbol)
-                if symbol in self._groups:
-                    self._not_grouped.add(symbol)
+                self._groups.move(symbol)
 
     def _add_wholes(self, commands: list[Command], now: float, now_ms: int) -> None:
         if now - self._whole_at < WHOLE_SECONDS:
@@ -193,17 +187,11 @@ class Publisher:
                 )
 
     def _add_groups(self, commands: list[Command], now: float, now_ms: int) -> None:
-        if not self._not_grouped or now - self._grouped_at < GROUPS_SECONDS:
-            return
-        self._grouped_at = now
-        symbols, self._not_grouped = self._not_grouped, set()
-        for symbol in symbols:
+        for symbol, step, grouping in self._groups.turns(now):
             book = self._following.books.get(symbol)
-            if book is None:
-                continue
-            body = self._body(book, None, now_ms, book.known)
-            for step in self._groups.get(symbol, ()):
-                key, value = feed.group_channel(symbol, step).encode(), _encode(grouped(body, step))
+            if book is not None:
+                body = grouping.of(self._body(book, None, now_ms, book.known))
+                key, value = feed.group_channel(symbol, step).encode(), _encode(body)
                 commands += [(b"SET", key, value), (b"PUBLISH", key, value)]
 
     def _key_of(self, symbol: str) -> bytes:

@@ -11,6 +11,7 @@ import structlog
 
 from exchange.binance.market_streams import MarketStreams, Pace
 from exchange.binance.models import DayTicker, DepthSnapshot, Wire
+from markets.attempts import Memory
 from markets.book import State
 from markets.interest import markets_of
 from markets.stream.auditing import Audit
@@ -25,7 +26,8 @@ from markets.writer import Lost, Writer
 log = structlog.get_logger()
 
 LOOK_SECONDS, STORE_SECONDS, HAND_OVER_SECONDS = 0.5, 5.0, 5.0
-FETCHERS = 3
+# More than markets that are doubted may keep waiting (snapshots.DOUBTED_AT_ONCE).
+FETCHERS = 5
 # Until a catalogue that could not be had for a recording is asked for again; the first minute of a file counts.
 CATALOGUE_SECONDS = 15.0
 # Between two questions for the last 24 hours of markets that nothing is known of.
@@ -90,12 +92,14 @@ class Session:
             on_quiet=self.following.on_quiet,
             pace=pace,
         )
+        self._attempts = Memory(self._streams.attempts)
 
     def run(self) -> None:
         """Until `stop`, or until another process writes."""
+        self._attempts.recall()
         works = [(self._look, LOOK_SECONDS), (self._keeper.store, STORE_SECONDS)]
         works += [(self._record_catalogue, LOOK_SECONDS), (self._ask_tickers, LOOK_SECONDS)]
-        works.append((self._ask_for_quiet, self._audit.every_seconds))
+        works += [(self._ask_for_quiet, self._audit.every_seconds), (self._attempts.keep, LOOK_SECONDS)]
         threads = [threading.Thread(target=self._repeat, args=work, daemon=True) for work in works]
         fetch, over = self.following.fetch_for_ever, self._over
         threads += [threading.Thread(target=fetch, args=(over,), daemon=True) for _ in range(FETCHERS)]

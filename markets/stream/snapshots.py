@@ -10,10 +10,14 @@ from dataclasses import dataclass, replace
 # bucket and what flows into it within a minute stay below 60 % together.
 WEIGHTS = {100: 5, 500: 25, 1000: 50, 5000: 250}
 WEIGHT_A_MINUTE, WEIGHT_AT_ONCE = 1200, 2200
+# However much of it another process has used, the one before this one too: 60 % of what the venue counts.
+MOST_A_MINUTE = 3600
 KEPT_BACK = 0.6
 # Whatever went wrong before: within five seconds of the end of it a book is live again.
 FIRST_WAIT, LONGEST_WAIT = 0.25, 3.0
 CALM_SECONDS = 60.0
+# Markets whose last question had no answer may keep so many threads waiting, and no more: others have theirs.
+DOUBTED_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,12 @@ class Snapshots:
         *,
         weight_a_minute: int = WEIGHT_A_MINUTE,
         weight_at_once: int = WEIGHT_AT_ONCE,
+        used_weight: Callable[[], int] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._clock = clock
+        """`used_weight` says what the venue has counted in this minute."""
+        self._clock, self._used_weight = clock, used_weight
+        self._under_way = 0
         self._lock = threading.Lock()
         self._a_minute, self._at_once = weight_a_minute, weight_at_once
         self._left: float = weight_at_once
@@ -46,6 +53,8 @@ class Snapshots:
         self._watched: frozenset[str] = frozenset()
         self._wants: dict[str, Want] = {}
         self._tries: dict[tuple[str, bool], tuple[int, float]] = {}
+        self._doubted: set[str] = set()
+        self._doubted_now: list[str] = []
 
     def rank(self, symbols: Sequence[str], watched: Collection[str]) -> None:
         """Who comes first: a market that somebody looks at, then those of a better rank."""
@@ -83,22 +92,53 @@ class Snapshots:
     def take(self) -> Want | None:
         """The next wish that is due and can be paid for."""
         with self._lock:
-            self._fill()
-            now = self._clock()
-            if now < self._rests_until:
+            if self._first() is None:
                 return None
-            due = [want for want in self._wants.values() if want.due <= now]
-            first = min(due, key=self._turn, default=None)
-            if first is None or WEIGHTS[first.limit] > self._left - self._kept_back(first):
+        # Whoever knows may be slow to say it, and books do not wait for that.
+        used = self._used_weight() if self._used_weight else None
+        with self._lock:
+            first = self._first()
+            if first is None or (used is not None and self._is_too_much(first, used)):
                 return None
             self._left -= WEIGHTS[first.limit]
+            self._under_way += WEIGHTS[first.limit]
+            if first.symbol in self._doubted:
+                self._doubted_now.append(first.symbol)
             return self._wants.pop(first.symbol)
+
+    def _first(self) -> Want | None:
+        """Whose turn it is, when it can be paid for from what this process may use."""
+        self._fill()
+        now = self._clock()
+        if now < self._rests_until:
+            return None
+        due = [want for want in self._wants.values() if want.due <= now and self._may_wait(want.symbol)]
+        first = min(due, key=self._turn, default=None)
+        if first is None or WEIGHTS[first.limit] > self._left - self._kept_back(first):
+            return None
+        return first
+
+    def _is_too_much(self, want: Want, used: int) -> bool:
+        """True when this minute's share is used up, what is under way and not counted yet included."""
+        left = MOST_A_MINUTE - used - self._under_way
+        return WEIGHTS[want.limit] > left - self._kept_back(want)
+
+    def done(self, want: Want, *, is_lost: bool) -> None:
+        """What was taken has come to its end; a market whose answer was lost is doubted until the next is not."""
+        with self._lock:
+            self._under_way -= WEIGHTS[want.limit]
+            if want.symbol in self._doubted_now:
+                self._doubted_now.remove(want.symbol)
+            (self._doubted.add if is_lost else self._doubted.discard)(want.symbol)
 
     def give_back(self, want: Want) -> None:
         """It was not sent, and has used no weight; whatever is sent next would hardly fare better at once."""
         with self._lock:
             self._left += WEIGHTS[want.limit]
             self._rests_until = self._clock() + FIRST_WAIT
+
+    def _may_wait(self, symbol: str) -> bool:
+        return symbol not in self._doubted or len(self._doubted_now) < DOUBTED_AT_ONCE
 
     def _turn(self, want: Want) -> tuple[bool, bool, int, int]:
         return (

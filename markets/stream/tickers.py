@@ -5,7 +5,7 @@ from queue import Empty, SimpleQueue
 
 from exchange.binance.models import DayTicker
 from exchange.errors import BadNumber
-from markets.stream.events import TickerEvent, require_amounts
+from markets.stream.events import UNREADABLE, TickerEvent, require_amounts, ticker_rows
 
 Doubt = Callable[[str, Exception], None]
 
@@ -41,6 +41,17 @@ class Tickers:
             except Empty:
                 return
             yield from self.believed([_event(day) for day in days if day.symbol not in self._known])
+
+    def rows(self, raw: bytes) -> list[TickerEvent] | None:
+        """The rows of a frame that can be read, when not all can; None when it is no list."""
+        try:
+            read = list(ticker_rows(raw))
+        except UNREADABLE:
+            return None
+        for symbol, found in read:
+            if isinstance(found, Exception):
+                self._doubt(symbol, found)
+        return [found for _symbol, found in read if isinstance(found, TickerEvent)]
 
     def believed(self, events: Iterable[TickerEvent]) -> list[TickerEvent]:
         """Those whose numbers are numbers."""

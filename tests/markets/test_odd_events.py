@@ -1,5 +1,6 @@
 """Tickers, trades and candles that cannot be right: they harm their own market alone, and hide nothing of others."""
 
+import json
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -10,6 +11,7 @@ import structlog
 
 from exchange.binance.models import Kline
 from markets import queries, services
+from markets.book import MOST_DIGITS, LocalBook
 from markets.models import Candle
 from markets.stream import CandleKeeper, Following, Publisher
 from tests.factories import make_market
@@ -40,6 +42,68 @@ def test_a_ticker_with_a_text_that_is_no_number_is_left_out_and_hides_no_book(
     assert troubles(following) == {"BTCUSDT"}
 
 
+@pytest.mark.parametrize(
+    ("odd", "counted"),
+    [({"q": None}, "ETHUSDT"), ({"e": "24hrNew"}, "ETHUSDT"), ({"e": None}, "ETHUSDT"), ({"l": 7}, "ETHUSDT"),
+     ({"s": "OTHERUSDT", "c": None}, "no market"), ({"s": None}, "no market")],
+)  # fmt: skip
+def test_a_row_of_tickers_that_cannot_be_read_hides_no_other_market(
+    following: Following, odd: dict[str, Any], counted: str
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        say(following, "!miniTicker@arr", [day("ETHUSDT", "7") | odd, day("BTCUSDT", "103")])
+    assert list(following.changes().tickers) == ["BTCUSDT"]
+    assert troubles(following) == {counted}
+    assert [log["says"] for log in logs] == [odd.get("s", "ETHUSDT") or ""]
+
+
+def test_a_ticker_that_lacks_a_field_hides_no_other_market(following: Following) -> None:
+    lacking = {name: text for name, text in day("ETHUSDT", "7").items() if name != "l"}
+    say(following, "!miniTicker@arr", [lacking, day("BTCUSDT", "103")])
+    assert list(following.changes().tickers) == ["BTCUSDT"]
+    assert troubles(following) == {"ETHUSDT"}
+
+
+@pytest.mark.parametrize("data", [5, {"a": 1}, [5], None])
+def test_tickers_that_are_no_list_are_counted_and_end_nothing(following: Following, data: object) -> None:
+    say(following, "!miniTicker@arr", data)
+    assert (troubles(following), following.unreadable.total()) == ({"no market"}, 1)
+    say(following, "!miniTicker@arr", [day("BTCUSDT", "103")])
+    assert list(following.changes().tickers) == ["BTCUSDT"]
+
+
+# ------------------------------------------------------------------ books
+def test_a_frame_that_is_nested_without_end_is_counted_and_costs_its_market_a_snapshot(
+    following: Following,
+) -> None:
+    nested = json.dumps({"stream": "btcusdt@depth@100ms", "data": {**depth("BTCUSDT", 11, 11), "x": 0}})
+    following.on_frame(nested.replace('"x": 0', '"x": ' + "[" * 5000 + "]" * 5000).encode())
+    assert troubles(following) == {"BTCUSDT"}
+    assert following.books["BTCUSDT"].state == "SYNCING"
+    assert following.books["ETHUSDT"].state == "LIVE"
+
+
+@pytest.mark.parametrize("level", [["999", "1" + "0" * MOST_DIGITS], ["999", "0." + "0" * 90 + "1"],
+                                   ["999." + "0" * MOST_DIGITS, "1"]])  # fmt: skip
+def test_an_amount_of_more_digits_than_any_has_costs_its_own_market_a_snapshot_and_no_other_a_tick(
+    following: Following, publisher: Publisher, clock: Clock, level: list[str]
+) -> None:
+    publisher.serve({"BTCUSDT", "BTCUSDT#10", "ETHUSDT"})
+    say(following, "btcusdt@depth@100ms", depth("BTCUSDT", 11, 11, [level]))
+    say(following, "ethusdt@depth@100ms", depth("ETHUSDT", 11, 11, [["999", "7"]]))
+    clock.now += 0.2
+    publisher.publish()
+    books = [queries.published_book(symbol) for symbol in ("BTCUSDT", "ETHUSDT")]
+    assert [(book.u, book.state) for book in books if book] == [(10, "SYNCING"), (11, "LIVE")]
+
+
+def test_a_snapshot_with_an_amount_of_more_digits_than_any_has_is_not_taken() -> None:
+    book = LocalBook("BTCUSDT")
+    with pytest.raises(ValueError, match="no number"):
+        book.on_snapshot(10, [("999", "1" * (MOST_DIGITS + 1))], [("1001", "1")])
+    assert book.state == "SYNCING"
+
+
 def test_a_price_that_rose_beyond_all_measure_is_told_as_it_is(
     following: Following, publisher: Publisher, clock: Clock
 ) -> None:
@@ -53,13 +117,13 @@ def test_a_price_that_rose_beyond_all_measure_is_told_as_it_is(
 def test_what_a_tick_that_failed_would_have_told_is_told_by_the_next(
     following: Following, publisher: Publisher, clock: Clock
 ) -> None:
-    publisher.serve({"BTCUSDT", "BTCUSDT#0"})
+    publisher.serve({"BTCUSDT"})
     for symbol in ("BTCUSDT", "ETHUSDT"):
         say(following, f"{symbol.lower()}@depth@100ms", depth(symbol, 11, 11, [["999", "7"]]))
-    clock.now += 0.2
-    with pytest.raises(ArithmeticError):
+    following.books["BTCUSDT"].symbol = 1j  # type: ignore[assignment]
+    with pytest.raises(TypeError):
         publisher.publish()
-    publisher.serve({"BTCUSDT"})
+    following.books["BTCUSDT"].symbol = "BTCUSDT"
     publisher.publish()
     books = [queries.published_book(symbol) for symbol in ("BTCUSDT", "ETHUSDT")]
     assert [book.u for book in books if book] == [11, 11]

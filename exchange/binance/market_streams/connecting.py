@@ -1,7 +1,6 @@
 """Connections are made in threads of their own, so that a slow one stops nobody; and not too many of them."""
 
 import threading
-from collections import deque
 
 import websocket
 
@@ -10,16 +9,16 @@ class Attempts:
     """At most so many connections within so many seconds, over all sockets."""
 
     def __init__(self, most: int, within: float) -> None:
-        self._most, self._within = most, within
-        self._made: deque[float] = deque()
+        self._most, self.within = most, within
+        # When they were made: replaced as a whole, so that any thread may look.
+        self.made: tuple[float, ...] = ()
 
     def take(self, now: float) -> bool:
         """Whether one more may be made now; it then counts as made."""
-        while self._made and now - self._made[0] > self._within:
-            self._made.popleft()
-        if len(self._made) >= self._most:
+        self.made = tuple(at for at in self.made if now - at <= self.within)
+        if len(self.made) >= self._most:
             return False
-        self._made.append(now)
+        self.made = (*self.made, now)
         return True
 
 

@@ -45,7 +45,8 @@ class MarketStreams:
         self._on_down, self._on_tick = guarded(on_down), guarded(on_tick)
         self._on_quiet = guarded(on_quiet)
         self._stopped = threading.Event()
-        self._attempts = Attempts(self._pace.attempts, self._pace.attempts_within)
+        # Before `run` those of others may be added: the venue counts an address's.
+        self.attempts = Attempts(self._pace.attempts, self._pace.attempts_within)
         self._selector = selectors.DefaultSelector()
         self._shards: list[Shard] = []
         self._wanted: tuple[str, ...] = ()
@@ -113,7 +114,7 @@ class MarketStreams:
                 self._with(line, Line.flush)
                 if line in shard.lines and line.is_silent(now):
                     self._end(line, "silence")
-            shard.connect(self._url, self._attempts, now)
+            shard.connect(self._url, self.attempts, now)
             if shard.lines:
                 self._with(shard.lines[-1], lambda line: line.control(now))
             older = shard.replaced(now)

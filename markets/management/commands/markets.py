@@ -21,6 +21,7 @@ from markets import interest, queries, services
 from markets.stream.following import Series
 from markets.stream.recorder import Recorder
 from markets.stream.session import Books, Session, Wanted
+from markets.stream.snapshots import Snapshots
 from markets.writer import Writer
 
 log = structlog.get_logger()
@@ -74,6 +75,7 @@ class Command(BaseCommand):
             fetch_tickers=self.day_tickers,
             fetch_catalogue=self.catalogue,
             venue_ms=self.venue_ms,
+            snapshots=Snapshots(used_weight=gate.used_weight),
             store=self.store,
             recorder=self.recorder if settings.RECORD_DIR else None,
         )
