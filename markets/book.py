@@ -37,7 +37,7 @@ ZERO, LEAST, ODD, ONE = "0.00000000", "0.00000001", "00", "1"
 # No price is greater; infinity is, and what is no number is neither smaller nor greater.
 GREATEST = 1e18
 # Two prices of so many significant digits are never one binary float.
-MOST_DIGITS = 15
+SURE_DIGITS = 15
 # Nine of ten changes are to one of the best 20 levels, half of them at a price that was there a moment ago.
 NEAR = 24
 # Of so many levels the price of one is remembered: an event's price was there a moment ago, or is new.
@@ -144,7 +144,7 @@ class Side:
         number = float(price)
         if not 0.0 < number < GREATEST:
             raise ValueError("a price that cannot be")
-        if len(price) > MOST_DIGITS and len(price.replace(".", "").strip("0")) > MOST_DIGITS:
+        if len(price) > SURE_DIGITS and len(price.replace(".", "").strip("0")) > SURE_DIGITS:
             raise ValueError("a price of more digits than can be told apart")
         return self._sign * number
 
