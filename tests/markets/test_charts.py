@@ -45,7 +45,7 @@ def calls(venue: Venue, paper: PaperMarket) -> Iterator[Calls]:
     make_market()
     venue.on("GET", KLINES, answer)
     # Both would be right, but different, when the minute turned in between or just before.
-    while not 3 < time.time() % 60 < 55:
+    while not 8 < time.time() % 60 < 50:
         time.sleep(0.1)
     yield lambda: venue.count("GET", KLINES)
     cache.clear()
