@@ -84,7 +84,8 @@ class Watching:
 
     def left_to_strike(self) -> int:
         """Of how many markets the venue has yet to lose the event that it was told to."""
-        return sum("100ms" in stream for stream in self.caller.door_get("state")["disturbances"])
+        left = self.caller.door_get("state")["disturbances"]
+        return sum(f"{symbol.lower()}@depth@100ms" in left for symbol in self.symbols)
 
     def depths(self, symbols: Collection[str] = ()) -> list[int]:
         """What the LIVE books say how many levels they know; of one that knows all, that many."""
