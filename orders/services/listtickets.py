@@ -10,7 +10,6 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from exchange.errors import DomainError
-from markets import rules as filters
 from markets.models import Market
 from orders.errors import BadTicket, NotOffered, PricesCross
 from orders.models import PAIR, Leg, OrderList, Side, Type
@@ -21,6 +20,7 @@ from orders.services.tickets import (
     check_nonce,
     check_ticket,
     plan_of,
+    require_filters,
     require_offered,
 )
 
@@ -171,13 +171,4 @@ def _check_waiting(market: Market, working: Ticket, ticket: Ticket) -> None:
     spends_what_came = (working.side, ticket.side) == (Side.BUY, Side.SELL)
     if spends_what_came and working.quantity is not None and ticket.quantity > working.quantity:
         raise BadTicket(_("This is more than the first order brings."), field="quantity")
-    filters.check(
-        market.filters,
-        side=ticket.side,
-        type=ticket.type,
-        price=ticket.price,
-        quantity=ticket.quantity,
-        stop_price=ticket.stop_price,
-        trailing_delta=ticket.trailing_delta,
-        iceberg_quantity=ticket.iceberg_quantity,
-    )
+    require_filters(market, ticket)

@@ -50,14 +50,18 @@ class Prices:
 
 def prices_of(market: Market, book: markets.PublishedBook | None) -> Prices:
     """The book as far as it is fresh, and what others say."""
-    now_ms = time.time_ns() // 1_000_000
-    is_fresh = book is not None and book.is_fresh(now_ms, settings.BOOK_STALE_SECONDS)
+    fresh = book if book and is_fresh(book) else None
     return Prices(
-        bid=book.best_bid if book and is_fresh else None,
-        ask=book.best_ask if book and is_fresh else None,
+        bid=fresh.best_bid if fresh else None,
+        ask=fresh.best_ask if fresh else None,
         last=last_price(market),
         earlier=markets.minute_close(market.symbol),
     )
+
+
+def is_fresh(book: markets.PublishedBook) -> bool:
+    """LIVE, and said so a moment ago."""
+    return book.is_fresh(time.time_ns() // 1_000_000, settings.BOOK_STALE_SECONDS)
 
 
 def last_price(market: Market) -> Decimal | None:

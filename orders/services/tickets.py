@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import time
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -25,7 +24,7 @@ from orders.errors import (
     WouldTrigger,
 )
 from orders.models import Side, Type
-from orders.services.sanity import last_price, prices_of, require_near, require_sure
+from orders.services.sanity import is_fresh, last_price, prices_of, require_near, require_sure
 from orders.services.shapes import check_shape
 
 _NONCE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -108,22 +107,14 @@ def plan_of(market: Market, ticket: Ticket) -> Plan:
     book = markets.published_book(market.symbol)
     if ticket.type != Type.MARKET:
         return _waiting_plan(market, ticket, book)
-    if not _is_fresh(book):
+    if book is None or not is_fresh(book):
         raise PricesDelayed()
-    assert book is not None, "no book is not fresh"
     require_sure(prices_of(market, book))
     return _market_plan(market, ticket, book)
 
 
-def _is_fresh(book: markets.PublishedBook | None) -> bool:
-    return book is not None and book.is_fresh(time.time_ns() // 1_000_000, settings.BOOK_STALE_SECONDS)
-
-
-def _waiting_plan(market: Market, ticket: Ticket, book: markets.PublishedBook | None) -> Plan:
-    """Of an order that says itself at what price it trades, or from what price on.
-
-    How far that may be from the market is left to the venue while no book here is of now.
-    """
+def require_filters(market: Market, ticket: Ticket, *, reference: Decimal | None = None) -> None:
+    """Of an order that says itself at what price it trades, or from what price on."""
     filters.check(
         market.filters,
         side=ticket.side,
@@ -133,8 +124,16 @@ def _waiting_plan(market: Market, ticket: Ticket, book: markets.PublishedBook | 
         stop_price=ticket.stop_price,
         trailing_delta=ticket.trailing_delta,
         iceberg_quantity=ticket.iceberg_quantity,
-        reference=book.middle if book and _is_fresh(book) else None,
+        reference=reference,
     )
+
+
+def _waiting_plan(market: Market, ticket: Ticket, book: markets.PublishedBook | None) -> Plan:
+    """Of an order that says itself at what price it trades, or from what price on.
+
+    How far that may be from the market is left to the venue while no book here is of now.
+    """
+    require_filters(market, ticket, reference=book.middle if book and is_fresh(book) else None)
     _require_to_wait(market, ticket)
     require_near(market, ticket, prices_of(market, book))
     return _plan(
