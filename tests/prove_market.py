@@ -94,13 +94,13 @@ def strike(watching: Any, name: str, fault: dict[str, Any]) -> dict[str, Any]:
 
 
 def back(watching: Any, began: float, seconds: float) -> dict[str, Any]:
-    """Until when a watched book was not LIVE, and until when any was; and how much they knew then."""
+    """Until when a watched book was not LIVE, and until when any was (0: none was seen so); how much they knew then."""
     while watching.live(watching.symbols) < MARKETS and time.monotonic() - began < seconds:
         time.sleep(0.05)
     depths = watching.depths()
     took = {
-        "watched": round(watching.last_down(watching.watched) - began, 1),
-        "all": round(watching.last_down(watching.symbols) - began, 1),
+        "watched": round(max(watching.last_down(watching.watched) - began, 0), 1),
+        "all": round(max(watching.last_down(watching.symbols) - began, 0), 1),
     }
     return {**took, "live": watching.live(watching.symbols), "knew_at_least": min(depths, default=0)}
 
