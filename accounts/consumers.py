@@ -110,5 +110,6 @@ class MySocket(AsyncJsonWebsocketConsumer):
             await self.send_json(refusal(error))
             await self.close(TOO_MUCH)
 
-    async def private_event(self, message: dict[str, Any]) -> None:
-        await self.send_json(message["event"])
+    async def private_events(self, message: dict[str, Any]) -> None:
+        for event in message["events"]:
+            await self.send_json(event)

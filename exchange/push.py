@@ -1,18 +1,26 @@
 """Private live events: from a service, after its commit, to every socket of one user.
 
-Events hurry pages along and may be lost; pages read the truth again whenever the sequence has a gap.
+Events hurry pages along and may be lost; pages read the truth again whenever the sequence has a gap. A thread with one
+lasting event loop sends them: who commits waits for nothing, and what happens at once goes out in one message.
 """
 
+import asyncio
+import queue
+import threading
 import time
+from collections.abc import Sequence
+from functools import cache as once
 
 import structlog
-from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.core.cache import cache
 from django.db import transaction
 from redis.exceptions import RedisError
 
 log = structlog.get_logger()
+Event = dict[str, object]
+# More than a second of a busy site; beyond it events are lost, and the pages find the gap.
+MOST_WAITING, MOST_AT_ONCE = 10_000, 500
 
 
 def group_of(user_id: int) -> str:
@@ -20,34 +28,67 @@ def group_of(user_id: int) -> str:
     return f"user.{user_id}"
 
 
-def to_user(user_id: int, kind: str, body: dict[str, object]) -> None:
+def to_user(user_id: int, kind: str, body: Event) -> None:
     """Send one event to the user's open pages once the current transaction has committed."""
-    transaction.on_commit(lambda: _send(user_id, {"type": kind, **body}), robust=True)
-
-
-def _send(user_id: int, event: dict[str, object]) -> None:
-    try:
-        sequence = _next_sequence(user_id)
-        layer = get_channel_layer()
-        message = {"type": "private.event", "event": {**event, "seq": sequence}}
-        async_to_sync(layer.group_send)(group_of(user_id), message)
-    except (
-        OSError,
-        RedisError,
-    ) as error:  # Redis away: the page's next read brings what this event would have said
-        log.warning("push.lost", user_id=user_id, error=type(error).__name__)
-
-
-def _next_sequence(user_id: int) -> int:
-    key = f"push:seq:{user_id}"
-    # Starts from the clock, so that a flushed cache cannot repeat a number a page has already seen.
-    cache.add(key, int(time.time() * 1000), timeout=None)
-    return cache.incr(key)
+    transaction.on_commit(lambda: _sender().take(user_id, {"type": kind, **body}), robust=True)
 
 
 def last_sequence(user_id: int) -> int:
     """The number of the last event that was sent to the user; zero before the first."""
     try:
-        return int(cache.get(f"push:seq:{user_id}") or 0)
+        return int(cache.get(_key(user_id)) or 0)
     except (OSError, RedisError):
         return 0
+
+
+@once
+def _sender() -> "_Sender":
+    return _Sender()
+
+
+class _Sender:
+    """Sends in the order in which it was given; one a process."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.Queue[tuple[int, Event]] = queue.Queue(MOST_WAITING)
+        threading.Thread(target=self._run, name="push", daemon=True).start()
+
+    def take(self, user_id: int, event: Event) -> None:
+        try:
+            self._waiting.put_nowait((user_id, event))
+        except queue.Full:
+            log.warning("push.lost", user_id=user_id, error="Full")
+
+    def _run(self) -> None:
+        loop = asyncio.new_event_loop()
+        while True:
+            found = [self._waiting.get()]
+            while len(found) < MOST_AT_ONCE and not self._waiting.empty():
+                found.append(self._waiting.get_nowait())
+            for user_id in dict.fromkeys(user_id for user_id, _event in found):
+                self._send(loop, user_id, [event for owner, event in found if owner == user_id])
+
+    def _send(self, loop: asyncio.AbstractEventLoop, user_id: int, events: list[Event]) -> None:
+        try:
+            last = _count(user_id, len(events))
+            numbered = [{**event, "seq": seq} for seq, event in enumerate(events, last - len(events) + 1)]
+            loop.run_until_complete(_send_to_group(user_id, numbered))
+        except (OSError, RedisError) as error:  # the page's next read brings what these would have said
+            log.warning("push.lost", user_id=user_id, error=type(error).__name__)
+        except Exception:  # the thread lives as long as the process
+            log.exception("push.failed", user_id=user_id)
+
+
+async def _send_to_group(user_id: int, events: Sequence[Event]) -> None:
+    await get_channel_layer().group_send(group_of(user_id), {"type": "private.events", "events": events})
+
+
+def _count(user_id: int, events: int) -> int:
+    """The number of the last of so many more events."""
+    # Starts from the clock, so that a flushed cache cannot repeat a number a page has already seen.
+    cache.add(_key(user_id), int(time.time() * 1000), timeout=None)
+    return cache.incr(_key(user_id), events)
+
+
+def _key(user_id: int) -> str:
+    return f"push:seq:{user_id}"
