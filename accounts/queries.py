@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import ApiToken, KycCase, KycDocument, User
 from exchange.office.models import AuditRecord, Notice
+from exchange.prepared import Given, Prepared
 
 
 def customer(user_id: int) -> User:
@@ -69,17 +70,20 @@ def cases_in_review() -> QuerySet[KycCase]:
 
 def live_tokens(user: User) -> QuerySet[ApiToken]:
     """The tokens that open something, newest first."""
-    return _live().filter(user=user).order_by("-id")
+    return _live(timezone.now()).filter(user=user).order_by("-id")
 
 
 def token_by_digest(digest: str) -> ApiToken | None:
     """The live token with this digest."""
-    return _live().select_related("user").filter(digest=digest).first()
+    return _BY_DIGEST.first(digest=digest, now=timezone.now())
 
 
-def _live() -> QuerySet[ApiToken]:
-    unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+def _live(now: datetime | Given) -> QuerySet[ApiToken]:
+    unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
     return ApiToken.objects.filter(unexpired, revoked_at__isnull=True)
+
+
+_BY_DIGEST = Prepared(lambda: _live(Given("now")).select_related("user").filter(digest=Given("digest")))
 
 
 def sessions_of(user: User) -> list[UserSession]:

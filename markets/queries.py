@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from exchange.binance.models import SOR
 from exchange.errors import OUTAGES
 from exchange.money import MAX_DECIMALS
+from exchange.prepared import Given, Prepared
 from markets import feed, interest, rules
 from markets.errors import UnknownInterval, UnknownMarket
 from markets.models import Candle, Market
@@ -58,7 +59,7 @@ def followed() -> QuerySet[Market]:
 def market(symbol: str) -> Market:
     """A listed market, while the database is away as it was last seen; raises UnknownMarket."""
     try:
-        found = None if "\0" in symbol else listed().filter(symbol=symbol).first()
+        found = None if "\0" in symbol else _LISTED.first(symbol=symbol)
     except OUTAGES:
         found = next((market for market in _seen if market.symbol == symbol), None)
         if found is None:
@@ -66,6 +67,9 @@ def market(symbol: str) -> Market:
     if found is None:
         raise UnknownMarket(field="symbol")
     return found
+
+
+_LISTED = Prepared(lambda: listed().filter(symbol=Given("symbol")))
 
 
 def market_row(symbol: str) -> Market:
@@ -305,7 +309,7 @@ def require_interval(interval: str) -> None:
         raise UnknownInterval(field="interval")
 
 
-def series(symbol: str, interval: str, zone: int = 0) -> QuerySet[Candle]:
+def series(symbol: str | Given, interval: str, zone: int = 0) -> QuerySet[Candle]:
     """All that is stored of one kind of candles."""
     return Candle.objects.filter(market_id=symbol, interval=interval, zone=zone)
 
@@ -323,8 +327,18 @@ def stored_candles(
 def minute_close(symbol: str) -> Decimal | None:
     """What the market stood at when the latest minute that is over ended; None when that is some minutes ago."""
     since = timezone.now() - timedelta(minutes=OLDEST_MINUTE)
-    over = series(symbol, "1m").filter(is_closed=True, open_at__gte=since).order_by("-open_at")
-    return over.values_list("close", flat=True).first()
+    found = _CLOSE.first(symbol=symbol, since=since)
+    return found[0] if found else None
+
+
+_CLOSE = Prepared(
+    lambda: (
+        series(Given("symbol"), "1m")
+        .filter(is_closed=True, open_at__gte=Given("since"))
+        .order_by("-open_at")
+        .values_list("close")[:1]
+    )
+)
 
 
 def candles_from(symbol: str, interval: str, begin: datetime, limit: int) -> list[Candle]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from django.db.models import Case, Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Sum, When
 
 from exchange.errors import OUTAGES
+from exchange.prepared import Given, Prepared
 from markets import queries as markets
 from markets.models import Market
 from orders import rules
@@ -50,6 +51,20 @@ def order_of(user: "User", order_id: int) -> Order:
     if found is None:
         raise UnknownOrder()
     return found
+
+
+def order_under(user: "User", nonce: str) -> Order | None:
+    """The customer's order under the nonce, of which there is never a second one."""
+    return _UNDER.first(user=user.pk, nonce=nonce)
+
+
+def order_now(order_id: int) -> Order:
+    """The order as it is by now."""
+    return _NOW.get(pk=order_id)
+
+
+_UNDER = Prepared(lambda: Order.objects.filter(user=Given("user"), nonce=Given("nonce")))
+_NOW = Prepared(lambda: Order.objects.filter(pk=Given("pk")).select_related("market__base", "market__quote"))
 
 
 def order_lists_of(user: "User") -> QuerySet[OrderList]:
@@ -112,7 +127,7 @@ def rate_of(user: "User | None", market: Market) -> rules.Rate:
     A market with a fee or lines of its own is governed by these alone.
     """
     usual = rules.Rate(market.fee_bps, market.fee_bps)
-    lines = list(fee_rules().filter(Q(market=market) | Q(market__isnull=True)))
+    lines = _FEE_RULES.all(market=market.pk)
     own = [line for line in lines if line.market_id]
     if not own and market.own_fee_bps is None:
         own = lines
@@ -122,6 +137,11 @@ def rate_of(user: "User | None", market: Market) -> rules.Rate:
     volume, tier = (traded.volume if traded else 0), (user.tier if user else 0)
     meant = [line for line in own if line.tier <= tier and line.min_volume <= volume]
     return rules.best_rate(usual, [rules.Rate(one.maker_bps, one.taker_bps, one.pk) for one in meant])
+
+
+_FEE_RULES = Prepared(
+    lambda: FeeRule.objects.filter(Q(market=Given("market")) | Q(market__isnull=True), ended_at__isnull=True)
+)
 
 
 def shown_rate(user: "User | None", market: Market) -> rules.Rate:

@@ -16,7 +16,9 @@ WEIGHT_KEY = "gate:weight"
 BLOCKED_KEY = "gate:blocked-until"
 SEEN_KEY = "gate:answered-at"
 HALF_A_MINUTE = 3000  # binance.md 3: 6,000 of request weight a minute and address
+SEEN_SECONDS = 0.25  # so often a process says that the venue answers: it is for eyes
 _blocked_until = 0.0
+_seen_at = 0.0
 
 
 def blocked_for() -> float:
@@ -41,7 +43,7 @@ def used_weight() -> int:
 
 def observe(usage: Usage) -> None:
     """Note what an answer said about the limits; a 429 or 418 blocks every process."""
-    global _blocked_until
+    global _blocked_until, _seen_at
     if usage.http_status in (418, 429):
         seconds = usage.retry_after or 60
         _blocked_until = max(_blocked_until, time.time() + seconds)
@@ -52,7 +54,9 @@ def observe(usage: Usage) -> None:
             cache.set(BLOCKED_KEY, _blocked_until, timeout=int(seconds) + 1)
         if (weight := usage.used_weight.get("1m")) is not None:
             cache.set(WEIGHT_KEY, weight, timeout=_seconds_left())
-        cache.set(SEEN_KEY, int(time.time() * 1000), timeout=None)
+        if time.monotonic() - _seen_at > SEEN_SECONDS:
+            _seen_at = time.monotonic()
+            cache.set(SEEN_KEY, int(time.time() * 1000), timeout=None)
 
 
 def _seconds_left() -> int:

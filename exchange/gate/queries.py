@@ -5,6 +5,7 @@ from redis.exceptions import RedisError
 
 from exchange.gate import limits
 from exchange.gate.models import VenueAccount
+from exchange.prepared import Prepared
 
 
 def status() -> dict[str, object]:
@@ -23,7 +24,10 @@ def status() -> dict[str, object]:
 
 def primary_account() -> VenueAccount:
     """The venue account customers' orders go to."""
-    return VenueAccount.objects.get(is_primary=True)
+    return _PRIMARY.get()
+
+
+_PRIMARY = Prepared(lambda: VenueAccount.objects.filter(is_primary=True))
 
 
 def user_streams() -> list[VenueAccount]:

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from exchange.prepared import Prepared
 from ledger.differences import Candidate
 from ledger.models import (
     Deposit,
@@ -44,8 +45,14 @@ def standing_differences() -> QuerySet[LedgerException]:
 
 def stopped_assets() -> set[str]:
     """Assets in which nothing new may be ordered or withdrawn."""
-    found = LedgerException.objects.filter(stops_asset=True, resolved_at__isnull=True, gone_at__isnull=True)
-    return {asset for asset in found.values_list("asset_id", flat=True) if asset}
+    return {asset for (asset,) in _STOPPING.all() if asset}
+
+
+_STOPPING = Prepared(
+    lambda: LedgerException.objects.filter(
+        stops_asset=True, resolved_at__isnull=True, gone_at__isnull=True
+    ).values_list("asset_id")
+)
 
 
 def latest_reconciliation() -> Reconciliation | None:

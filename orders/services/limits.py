@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from decimal import ROUND_CEILING, Decimal
 
 from django.conf import settings
-from django.db.models import Count, Q
 
 from accounts import queries as accounts
 from accounts.models import User
 from exchange.money import divide, floor_to_step
+from exchange.prepared import Given, Prepared
 from ledger import queries as books
 from markets import rules as filters
 from markets.models import Market
@@ -42,12 +42,19 @@ def require_within_limits(user: User, market: Market, ticket: Ticket, plan: Plan
 
 
 def _open_orders(user: User, market: Market) -> dict[str, int]:
-    found = Order.objects.filter(user=user, market=market, status__in=OPENING)
-    return found.aggregate(
-        every=Count("id"),
-        stops=Count("id", filter=Q(type__in=STOPS)),
-        icebergs=Count("id", filter=Q(iceberg_quantity__isnull=False)),
+    found = _OPEN.all(user=user.pk, market=market.pk)
+    return {
+        "every": len(found),
+        "stops": sum(type in STOPS for type, _shown in found),
+        "icebergs": sum(shown is not None for _type, shown in found),
+    }
+
+
+_OPEN = Prepared(
+    lambda: Order.objects.filter(user=Given("user"), market=Given("market"), status__in=OPENING).values_list(
+        "type", "iceberg_quantity"
     )
+)
 
 
 def _share(rules: Sequence[filters.Filter], name: str, key: str) -> int:

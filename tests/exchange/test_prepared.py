@@ -1,0 +1,71 @@
+"""A query whose SQL is made once gives what the ORM gives."""
+
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.db.models import Q
+from django.test.utils import CaptureQueriesContext
+
+from exchange.prepared import Given, Prepared
+from markets.models import Asset, Market
+from tests.factories import make_market
+
+NAMED = Prepared(lambda: Market.objects.filter(symbol=Given("symbol")).select_related("base", "quote"))
+SCALES = Prepared(lambda: Asset.objects.filter(code=Given("code")).values_list("code", "scale"))
+SOME = Prepared(
+    lambda: Asset.objects.filter(
+        Q(code=Given("one")) | Q(code__gt=Given("one")), code__lt=Given("end")
+    ).order_by("-code")
+)
+
+
+@pytest.fixture
+def market(db: None) -> Market:
+    return make_market()
+
+
+def test_a_row_is_as_the_orm_gives_it(market: Market) -> None:
+    found, usual = NAMED.get(symbol=market.symbol), Market.objects.get(pk=market.pk)
+    fields = [field.attname for field in Market._meta.concrete_fields]
+    assert [getattr(found, name) for name in fields] == [getattr(usual, name) for name in fields]
+    assert isinstance(found.filters, list) and found == usual and not found._state.adding
+
+
+def test_what_was_selected_along_costs_no_question(market: Market) -> None:
+    with CaptureQueriesContext(connection) as asked:
+        found = NAMED.get(symbol=market.symbol)
+        assert (found.base.code, found.quote.code) == (market.base_id, market.quote_id)
+    assert len(asked) == 1
+
+
+def test_the_next_question_has_its_own_values(market: Market) -> None:
+    Asset.objects.filter(code=market.base_id).update(scale=7)
+    Asset.objects.filter(code=market.quote_id).update(scale=5)
+    assert SCALES.all(code=market.base_id) == [(market.base_id, 7)]
+    assert SCALES.all(code=market.quote_id) == [(market.quote_id, 5)]
+    assert SCALES.first(code="' OR 1=1 --") is None
+
+
+def test_a_value_may_stand_in_several_places(db: None) -> None:
+    Asset.objects.bulk_create([Asset(code=f"ZZ{letter}", scale=8) for letter in "ABCD"])
+    assert [asset.code for asset in SOME.all(one="ZZB", end="ZZD")] == ["ZZC", "ZZB"]
+
+
+def test_nothing_found_is_said_as_the_orm_says_it(market: Market) -> None:
+    with pytest.raises(Market.DoesNotExist):
+        NAMED.get(symbol="NOSUCH")
+    assert NAMED.first(symbol="NOSUCH") is None
+
+
+def test_a_changed_row_can_be_saved(market: Market) -> None:
+    found = NAMED.get(symbol=market.symbol)
+    found.rank = 77
+    found.save(update_fields=["rank"])
+    assert Market.objects.get(pk=market.pk).rank == 77
+
+
+def test_amounts_stay_exact(market: Market) -> None:
+    Asset.objects.filter(code=market.base_id).update(max_amount=Decimal("0.123456789012345678"))
+    exact = Prepared(lambda: Asset.objects.filter(code=Given("code")).values_list("max_amount"))
+    assert exact.get(code=market.base_id) == (Asset.objects.get(code=market.base_id).max_amount,)
