@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from exchange.database import transaction_with_retry
 from exchange.office import services as office
+from exchange.prepared import Given, Prepared
 from ledger import services as ledger
 from ledger.errors import InsufficientFunds
 from orders import rules
@@ -17,6 +18,8 @@ from orders.models import FINAL, PAIR, Leg, Order, OrderList, Status, VenueOrder
 from orders.services import events
 
 log = structlog.get_logger()
+# What reports move of an order.
+MOVED = ("status", "cumulative_quantity", "cumulative_quote", "updated_at")
 
 
 @transaction_with_retry
@@ -30,14 +33,16 @@ def reject(venue_order_ids: Sequence[int], reason: Told) -> None:
             finish(order, Status.REJECTED, reason.code, str(reason.sentence))
 
 
-def finish(order: Order, status: str, code: str = "", sentence: str = "") -> None:
-    """The caller holds the order's lock; releases what is left and says so."""
+def finish(
+    order: Order, status: str, code: str = "", sentence: str = "", *, is_released: bool = False
+) -> None:
+    """The caller holds the order's lock; releases what is left, unless it is already, and says so."""
     order.status, order.finished_at = status, timezone.now()
     if code or sentence:
         order.reason_code, order.reason = code[:40], sentence[:300]
     is_covered_by_another, order.extra_hold = order.extra_hold is not None, None
-    order.save()
-    if ends_hold(order):
+    order.save(update_fields=[*MOVED, "reason_code", "reason", "finished_at", "extra_hold"])
+    if not is_released and ends_hold(order):
         cause, number = cause_of_hold(order)
         ledger.release(cause=cause, cause_id=number)
     if is_covered_by_another:
@@ -90,16 +95,27 @@ def locked(venue_order_id: int) -> tuple[Order, VenueOrder]:
     Before them the list they belong to, or the order whose hold it takes over.
     """
     assert transaction.get_connection().in_atomic_block, "locks need a transaction"
-    found = VenueOrder.objects.values_list(
-        "order_id", "order__order_list_id", "order__replaces_id", "order__extra_hold"
-    )
-    order_id, list_id, replaced_id, extra_hold = found.get(pk=venue_order_id)
+    order_id, list_id, replaced_id, extra_hold = _BELONGS.get(pk=venue_order_id)
     if list_id is not None:
         OrderList.objects.select_for_update().get(pk=list_id)
     if extra_hold is not None and replaced_id is not None:
         Order.objects.select_for_update(of=("self",)).get(pk=replaced_id)
-    order = Order.objects.select_for_update(of=("self",)).select_related("market").get(pk=order_id)
-    return order, VenueOrder.objects.select_for_update().get(pk=venue_order_id)
+    return _LOCKED_ORDER.get(pk=order_id), _LOCKED_VENUE_ORDER.get(pk=venue_order_id)
+
+
+_BELONGS = Prepared(
+    lambda: VenueOrder.objects.filter(pk=Given("pk")).values_list(
+        "order_id", "order__order_list_id", "order__replaces_id", "order__extra_hold"
+    )
+)
+_LOCKED_ORDER = Prepared(
+    lambda: (
+        Order.objects.select_for_update(of=("self",))
+        .select_related("market__base", "market__quote")
+        .filter(pk=Given("pk"))
+    )
+)
+_LOCKED_VENUE_ORDER = Prepared(lambda: VenueOrder.objects.select_for_update().filter(pk=Given("pk")))
 
 
 # ------------------------------------------------------------------ one order takes the place of another

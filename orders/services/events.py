@@ -10,6 +10,10 @@ from orders.models import Fill, Order
 def tell(order: Order, *assets: str) -> None:
     """The order's new state, and which balances changed with it."""
     push.to_user(order.user_id, "order", described(order))
+    tell_balances(order, *assets)
+
+
+def tell_balances(order: Order, *assets: str) -> None:
     for asset in dict.fromkeys(assets):
         push.to_user(order.user_id, "balance", {"asset": asset})
 

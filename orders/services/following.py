@@ -136,6 +136,7 @@ def _begin(order_list: OrderList, working: Order, waiting: dict[Leg, Order]) -> 
         raise
     except DomainError as refusal:
         for order in waiting.values():
+            order.save()
             finish(order, Status.REJECTED, refusal.code, str(refusal))
         return []
     sent = []

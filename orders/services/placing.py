@@ -8,7 +8,7 @@ from functools import cache
 
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, close_old_connections, transaction
+from django.db import IntegrityError, close_old_connections
 from django.utils import timezone
 
 from accounts import services as accounts
@@ -19,6 +19,7 @@ from exchange.binance.models import Report
 from exchange.binance.sending import PlaceOrder, PlacePair
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
+from exchange.prepared import Given, Prepared
 from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
@@ -45,7 +46,7 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     A repeat of the nonce gives the first order, whatever became of it; another body under it NonceReused. Raises
     what tickets, accounts and the ledger refuse, and VenueUnreachable; nothing is held then.
     """
-    if first := Order.objects.filter(user=user, nonce=ticket.nonce).first():
+    if first := queries.order_under(user, ticket.nonce):
         return answered(same(first, ticket))
     accounts.require_can_trade(user)
     market = markets.market(ticket.symbol)
@@ -53,13 +54,16 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     plan = plan_of(market, ticket)
     require_within_limits(user, market, ticket, plan)
     know_the_time()
-    order, venue_order = _record(user, market, ticket, plan)
-    if venue_order is None:
-        return answered(order)
+    try:
+        order, venue_order = _record(user, market, ticket, plan)
+    except IntegrityError:
+        first = queries.order_under(user, ticket.nonce)
+        if first is None:
+            raise
+        return answered(same(first, ticket))  # the same request, at the same moment
     failpoints.hit("order.held")
     relay_and_wait([venue_order.pk])
-    order.refresh_from_db()
-    return order
+    return queries.order_now(order.pk)
 
 
 def know_the_time() -> None:
@@ -71,14 +75,9 @@ def know_the_time() -> None:
 
 
 @transaction_with_retry
-def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Order, VenueOrder | None]:
+def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Order, VenueOrder]:
     """Nonce, order, what will be sent with its signed timestamp, and the hold: all or nothing."""
-    rate = queries.rate_of(user, market)
-    try:
-        with transaction.atomic():
-            order = new_order(user, market, ticket, plan, rate)
-    except IntegrityError:
-        return same(Order.objects.get(user=user, nonce=ticket.nonce), ticket), None
+    order = new_order(user, market, ticket, plan, queries.rate_of(user, market))
     venue_order = new_venue_order(order, plan)
     ledger.hold(
         user_id=user.pk,
@@ -176,7 +175,14 @@ def _claimed(venue_order_ids: Sequence[int]) -> list[VenueOrder]:
     if unsent.update(sent_at=timezone.now()) != len(venue_order_ids):
         log.warning("order.already_sent", venue_orders=venue_order_ids)
         return []
-    return list(found.select_related("venue_account", "order", "order__order_list").order_by("id"))
+    return [sent for number in sorted(venue_order_ids) if (sent := _SENT.first(pk=number))]
+
+
+_SENT = Prepared(
+    lambda: VenueOrder.objects.filter(pk=Given("pk")).select_related(
+        "venue_account", "order", "order__order_list"
+    )
+)
 
 
 def _refused(sent: Sequence[VenueOrder], error: Rejected | NotSent) -> None:

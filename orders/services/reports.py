@@ -1,10 +1,12 @@
 """The one road for facts: answer, user stream and reconciliation end here, in any order, any number of times."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 import structlog
-from django.db.models import Sum
+from django.db.models import Q
 from django.utils import timezone
 
 from exchange import failpoints
@@ -15,14 +17,16 @@ from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from exchange.moments import moment_of
 from exchange.money import decimals
+from exchange.prepared import Given, Prepared
 from ledger import services as ledger
 from markets import queries as markets
 from markets import services as market_services
+from markets.models import Market
 from orders import rules
 from orders.errors import REASONS
 from orders.models import Fill, Order, Status, VenueOrder
 from orders.services import events
-from orders.services.ending import ends_hold, finish, locked, take_over
+from orders.services.ending import MOVED, ends_hold, finish, locked, take_over
 from orders.services.shrinking import is_smaller, shrink
 
 log = structlog.get_logger()
@@ -31,23 +35,79 @@ log = structlog.get_logger()
 def apply_report(*, venue_account: VenueAccount, report: Report, source: str) -> None:
     """Everything the report says is in the books: each trade once, the status forward only, the rest released at the
     end. When trades are missing they are fetched from the venue."""
-    venue_order_id = _known(report)
-    if venue_order_id is None:
+    known = _known(report)
+    if known is None:
         _apply_unknown(venue_account, report)
         return
-    if report.fills:
-        failpoints.hit("order.settling")
-    if _apply(venue_order_id, report, _exact(report, venue_order_id)):
-        _fetch_missing(venue_account, venue_order_id, report)
-    log.info("order.reported", order=venue_order_id, status=report.status, source=source)
+    if _is_old_news(known, report):
+        _looked_at(known)
+    else:
+        if report.fills:
+            failpoints.hit("order.settling")
+        if _apply(known.pk, report, _exact(report, known.quote_scale)):
+            _fetch_missing(venue_account, known.pk, report)
+    log.info("order.reported", order=known.pk, status=report.status, source=source)
 
 
-def _known(report: Report) -> int | None:
-    found = VenueOrder.objects.filter(client_order_id=report.client_order_id, order__market_id=report.symbol)
-    return found.values_list("pk", flat=True).first()
+class _Known(NamedTuple):
+    """What is known of a venue order without its lock: facts that only move forward."""
+
+    pk: int
+    quote_scale: int
+    venue_account_id: int
+    status: str
+    number: int | None
+    quantity: Decimal | None
+    cumulative_quantity: Decimal
+    cumulative_quote: Decimal
+    booked: Decimal
+    finished_at: datetime | None
+    extra_hold: Decimal | None
 
 
-def _exact(report: Report, venue_order_id: int) -> tuple[TradeFill, ...]:
+_KNOWN = Prepared(
+    lambda: VenueOrder.objects.filter(
+        client_order_id=Given("client_order_id"), order__market=Given("symbol")
+    ).values_list(
+        "pk", "order__market__quote__scale", "venue_account_id", "status", "venue_order_id", "quantity",
+        "cumulative_quantity", "cumulative_quote", "order__cumulative_quantity", "order__finished_at",
+        "order__extra_hold",
+    )
+)  # fmt: skip
+
+
+def _known(report: Report) -> _Known | None:
+    row = _KNOWN.first(client_order_id=report.client_order_id, symbol=report.symbol)
+    return None if row is None else _Known(*row)
+
+
+def _is_old_news(known: _Known, report: Report) -> bool:
+    """True when the books have all of it, as they do of what the answer and the stream tell alike."""
+    is_ahead = (
+        rules.next_status(known.status, report.status) == known.status != Status.PENDING
+        and known.number is not None
+        and known.cumulative_quantity >= report.cumulative_quantity
+        and known.cumulative_quote >= report.cumulative_quote
+    )
+    is_settled = (
+        known.booked >= known.cumulative_quantity
+        and known.extra_hold is None
+        and (known.finished_at is not None) == rules.is_closed(known.status)
+    )
+    is_smaller_now = known.quantity is not None and 0 < report.quantity < known.quantity
+    return is_ahead and is_settled and not is_smaller_now and _all_booked(known, report)
+
+
+def _all_booked(known: _Known, report: Report) -> bool:
+    return not report.fills or not _new_ones(known.venue_account_id, report.symbol, report.fills)
+
+
+def _looked_at(known: _Known) -> None:
+    if known.finished_at is None:
+        VenueOrder.objects.filter(pk=known.pk).update(checked_at=timezone.now())
+
+
+def _exact(report: Report, quote_scale: int) -> tuple[TradeFill, ...]:
     """The report's trades, unless their quote amounts had to be computed and do not add up to what the venue says.
 
     A placing answer names no quote amount for a trade, and the venue rounds price × quantity to its own precision.
@@ -55,33 +115,29 @@ def _exact(report: Report, venue_order_id: int) -> tuple[TradeFill, ...]:
     if not report.fills or report.fills[0].is_maker is not None:
         return report.fills
     total = sum((fill.quote_quantity for fill in report.fills), Decimal(0))
-    scale = VenueOrder.objects.values_list("order__market__quote__scale", flat=True).get(pk=venue_order_id)
-    is_fine = all(decimals(fill.quote_quantity) <= scale for fill in report.fills)
+    is_fine = all(decimals(fill.quote_quantity) <= quote_scale for fill in report.fills)
     return report.fills if is_fine and total == report.cumulative_quote else ()
 
 
 @transaction_with_retry
-def _apply(venue_order_id: int, report: Report, fills: Iterable[TradeFill]) -> bool:
+def _apply(venue_order_id: int, report: Report, fills: Sequence[TradeFill]) -> bool:
     """True when the venue knows of trades that are not booked yet."""
     order, venue_order = locked(venue_order_id)
     if order.extra_hold is not None and report.status != Status.REJECTED:
         take_over(order)
     if is_smaller(venue_order, report) and order.finished_at is None:
         shrink(order, venue_order, report.quantity)
-    booked, changed = _quantity_of(venue_order), False
-    for fill in fills:
+    new = _new_ones(venue_order.venue_account_id, order.market_id, fills)
+    is_released = False
+    for fill in new:
         # With the trade that fills the order goes back what the hold did not need, unless it still covers another.
-        is_whole = report.status == "FILLED" and booked + fill.quantity >= report.cumulative_quantity > 0
+        reached = order.cumulative_quantity + fill.quantity
+        is_whole = report.status == "FILLED" and reached >= report.cumulative_quantity > 0
         is_last = is_whole and ends_hold(order)
-        if _book(order, venue_order, fill, is_last=is_last):
-            booked, changed = booked + fill.quantity, True
+        _book(order, venue_order, fill, is_last=is_last)
+        is_released |= is_last
     _move(venue_order, report)
-    return _settle(order, venue_order, report, changed=changed)
-
-
-def _quantity_of(venue_order: VenueOrder) -> Decimal:
-    booked = Fill.objects.filter(venue_order=venue_order).aggregate(quantity=Sum("quantity"))
-    return booked["quantity"] or Decimal(0)
+    return _settle(order, venue_order, report, changed=bool(new), is_released=is_released)
 
 
 def _move(venue_order: VenueOrder, report: Report) -> None:
@@ -91,46 +147,85 @@ def _move(venue_order: VenueOrder, report: Report) -> None:
     venue_order.cumulative_quote = max(venue_order.cumulative_quote, report.cumulative_quote)
     venue_order.answered_at = venue_order.answered_at or timezone.now()
     venue_order.checked_at = timezone.now()
-    venue_order.save()
+    venue_order.save(
+        update_fields=[
+            "venue_order_id", "status", "cumulative_quantity", "cumulative_quote", "answered_at", "checked_at",
+        ]
+    )  # fmt: skip
 
 
-def _settle(order: Order, venue_order: VenueOrder, report: Report, *, changed: bool) -> bool:
+def _settle(
+    order: Order, venue_order: VenueOrder, report: Report, *, changed: bool, is_released: bool
+) -> bool:
     """The order is as far as its booked trades are; it ends when the venue order has ended and nothing is missing."""
-    sums = order.fills.aggregate(quantity=Sum("quantity"), quote=Sum("quote_quantity"))
-    quantity, quote = sums["quantity"] or Decimal(0), sums["quote"] or Decimal(0)
-    before = (order.status, order.cumulative_quantity)
-    order.cumulative_quantity, order.cumulative_quote = quantity, quote
-    missing = quantity < venue_order.cumulative_quantity
+    missing = order.cumulative_quantity < venue_order.cumulative_quantity
+    touched = (order.market.base_id, order.market.quote_id) if changed else ()
     if order.finished_at is not None:
         if changed:
-            order.save()
-            events.tell(order, order.market.base_id, order.market.quote_id)
+            order.save(update_fields=MOVED)
+            events.tell(order, *touched)
         return missing
     if rules.is_closed(venue_order.status) and not missing:
         reason = report.reason if rules.is_closed(report.status) else ""
-        finish(order, venue_order.status, reason, str(REASONS.get(reason, "")))
-    else:
-        reached = "PARTIALLY_FILLED" if quantity else "OPEN"
-        order.status = rules.next_status(order.status, reached)
-        order.save()
-        if changed or (order.status, order.cumulative_quantity) != before:
-            events.tell(order)
-    if changed:
-        events.tell(order, order.market.base_id, order.market.quote_id)
+        finish(order, venue_order.status, reason, str(REASONS.get(reason, "")), is_released=is_released)
+        events.tell_balances(order, *touched)
+        return missing
+    before = order.status
+    order.status = rules.next_status(
+        order.status, "PARTIALLY_FILLED" if order.cumulative_quantity else "OPEN"
+    )
+    order.save(update_fields=MOVED)
+    if changed or order.status != before:
+        events.tell(order, *touched)
     return missing
 
 
-def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bool) -> bool:
-    """One trade of ours, once; True when it was new."""
-    if Fill.objects.filter(**_venue_key(venue_order.venue_account_id, order.market_id, fill)).exists():
-        return False
-    market = markets.market_row(order.market_id)
+_Key = tuple[int | None, int | None]  # of the trade, or of the allocation
+
+
+def _new_ones(venue_account_id: int, symbol: str, fills: Sequence[TradeFill]) -> list[TradeFill]:
+    """Those of the trades that are not booked."""
+    if not fills:
+        return []
+    new: dict[_Key, TradeFill] = {}
+    for fill in fills:
+        new.setdefault(_key(fill), fill)
+    booked = set(_booked(venue_account_id, symbol, list(new)))
+    return [fill for key, fill in new.items() if key not in booked]
+
+
+def _key(fill: TradeFill) -> _Key:
+    return (fill.trade_id, None) if fill.allocation_id is None else (None, fill.allocation_id)
+
+
+def _booked(venue_account_id: int, symbol: str, keys: list[_Key]) -> Iterable[_Key]:
+    if len(keys) == 1 and keys[0][0] is not None:
+        return _BOOKED.all(account=venue_account_id, symbol=symbol, trade=keys[0][0])
+    trades = Q(trade_id__in=[trade for trade, _allocation in keys if trade is not None], allocation_id=None)
+    allocations = Q(allocation_id__in=[allocation for _trade, allocation in keys if allocation is not None])
+    found = Fill.objects.filter(trades | allocations, venue_account_id=venue_account_id, market_id=symbol)
+    return [
+        (trade, None) if allocation is None else (None, allocation)
+        for trade, allocation in found.values_list("trade_id", "allocation_id")
+    ]
+
+
+_BOOKED = Prepared(
+    lambda: Fill.objects.filter(
+        venue_account=Given("account"), market=Given("symbol"), trade_id=Given("trade"), allocation_id=None
+    ).values_list("trade_id", "allocation_id")
+)
+
+
+def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bool) -> None:
+    """One trade of ours that is not booked; the caller holds the locks and saves the order."""
+    market = order.market
     received_asset = market.base if order.side == "BUY" else market.quote
     received = fill.quantity if order.side == "BUY" else fill.quote_quantity
     # What a placing answer tells of traded at once: it took.
     fee_bps = order.maker_fee_bps if fill.is_maker else order.fee_bps
     fee = rules.fee_of(received, fee_bps, received_asset.scale)
-    commission_asset = _commission_asset(fill)
+    commission_asset = _commission_asset(fill, market)
     posted = ledger.post_fill(
         ledger.FillPosting(
             key=text_key(venue_order.venue_account_id, order.market_id, fill),
@@ -164,12 +259,14 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
         transfer_id=posted.transfer_id,
         at=moment_of(fill.time_ms),
     )
+    order.cumulative_quantity += fill.quantity
+    order.cumulative_quote += fill.quote_quantity
     events.tell_fill(row)
-    return True
 
 
-def _commission_asset(fill: TradeFill) -> str:
-    if fill.commission and fill.commission_asset:
+def _commission_asset(fill: TradeFill, market: Market) -> str:
+    known = (market.base_id, market.quote_id)
+    if fill.commission and fill.commission_asset and fill.commission_asset not in known:
         market_services.ensure_asset(fill.commission_asset)
     return fill.commission_asset
 
@@ -225,10 +322,9 @@ def _apply_trade(venue_order_id: int, trade: MyTrade) -> None:
     order, venue_order = locked(venue_order_id)
     if order.extra_hold is not None:
         take_over(order)
-    if _book(order, venue_order, trade.fill, is_last=False):
-        booked = order.fills.aggregate(total=Sum("quantity"), quote=Sum("quote_quantity"))
-        order.cumulative_quantity, order.cumulative_quote = booked["total"], booked["quote"]
-        order.save()
+    if _new_ones(venue_order.venue_account_id, order.market_id, [trade.fill]):
+        _book(order, venue_order, trade.fill, is_last=False)
+        order.save(update_fields=MOVED)
         events.tell(order, order.market.base_id, order.market.quote_id)
 
 
@@ -263,6 +359,6 @@ def _book_orphan(
         quantity=fill.quantity,
         quote_quantity=fill.quote_quantity,
         commission=fill.commission,
-        commission_asset=_commission_asset(fill),
+        commission_asset=_commission_asset(fill, market),
         detail=detail,
     )

@@ -19,7 +19,7 @@ from markets.models import Asset
 from orders import services
 from orders.errors import BadTicket, MarketClosed, NonceReused, PricesDelayed
 from orders.models import Fill, Order, Status, VenueOrder
-from tests.factories import balance, held_by_the_house, make_user, publish_book, venue_account
+from tests.factories import balance, fund, held_by_the_house, make_user, publish_book, venue_account
 from tests.venue import Venue, error, fill_body, order_body, trade_body
 
 PERCENT = {
@@ -88,8 +88,10 @@ def test_an_answer_with_fills_settles_at_once_and_gives_the_rest_back(alice: Use
     assert held_by_the_house(Account.Type.COMMISSION, "BTC") == Decimal("-0.001")
 
 
-def test_an_orders_trades_are_added_up_as_often_for_ten_as_for_two(alice: User, venue: Venue) -> None:
-    def sums_for(count: int, nonce: str) -> int:
+def test_what_an_order_costs_grows_by_its_trades_alone(alice: User, venue: Venue) -> None:
+    """Each is booked and written; nothing is looked up or added up anew for it."""
+
+    def asked_for(count: int, nonce: str) -> int:
         part = Decimal(1) / count
         fills = [fill_body(count * 100 + number, "39000.00", f"{part:.8f}") for number in range(count)]
         venue.places(
@@ -97,9 +99,13 @@ def test_an_orders_trades_are_added_up_as_often_for_ten_as_for_two(alice: User, 
         )
         with CaptureQueriesContext(connection) as asked:
             place(alice, nonce=nonce)
-        return sum('SUM("orders_fill"' in query["sql"] for query in asked)
+        return len(asked)
 
-    assert sums_for(2, "a") == sums_for(10, "b") > 0
+    fund(alice, "USDT", "100000")
+    asked_for(2, "first")
+    # The row, and a savepoint around the books' call.
+    few, many = asked_for(2, "a"), asked_for(10, "b")
+    assert many - few <= 8 * 4
 
 
 def test_an_expired_order_keeps_its_fills_and_gives_the_rest_back(alice: User, venue: Venue) -> None:
