@@ -1,16 +1,17 @@
-"""Queries of the ORM whose SQL is made once a process: asked again they cost a tenth of one that is composed anew.
+"""SQL of the ORM that is made once a process: used again it costs a tenth of what is composed anew.
 
-For the few questions that every order asks. They are written as any other, with `Given` in the place of each value:
+For the few statements of every order. Questions are written as any other, with `Given` in the place of each value:
 
     order_of_nonce = Prepared(lambda: Order.objects.filter(user=Given("user"), nonce=Given("nonce")))
     order_of_nonce.first(user=7, nonce="mine")
 
-What makes rows into models is Django's own: the parts that its `ModelIterable` uses, see `test_prepared.py`.
+and rows are written by `insert` and `update`. What makes rows into models is Django's own: the parts that its
+`ModelIterable` uses, see `test_prepared.py`. No signals are sent.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Generic, TypeVar
 
 from django.db import connection
@@ -93,3 +94,46 @@ def _models(compiler: Any) -> Callable[[Iterable[Any]], Iterable[Any]]:
             yield found
 
     return read
+
+
+# ------------------------------------------------------------------ writing
+def insert(row: Model) -> None:
+    """The row is new and gets its number."""
+    sql, fields = _insertion(type(row))
+    with connection.cursor() as cursor:
+        cursor.execute(sql, _values(row, fields, is_new=True))
+        (row.pk,) = cursor.fetchone()
+    row._state.adding, row._state.db = False, connection.alias
+
+
+def update(row: Model, *names: str) -> None:
+    """These fields of the row are written; raises the model's DoesNotExist when it is not there any more."""
+    sql, fields = _change(type(row), names)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*_values(row, fields, is_new=False), row.pk])
+        if cursor.rowcount != 1:
+            raise type(row).DoesNotExist(f"no row {row.pk} to update")  # type: ignore[attr-defined]
+
+
+def _values(row: Model, fields: Iterable[Any], *, is_new: bool) -> list[Any]:
+    return [field.get_db_prep_save(field.pre_save(row, is_new), connection) for field in fields]
+
+
+@cache
+def _insertion(model: type[Model]) -> tuple[str, list[Any]]:
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    quoted, key = connection.ops.quote_name, model._meta.pk
+    columns, places = (
+        ", ".join(quoted(str(field.column)) for field in fields),
+        ", ".join(["%s"] * len(fields)),
+    )
+    table = quoted(model._meta.db_table)
+    return f"INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING {quoted(str(key.column))}", fields
+
+
+@cache
+def _change(model: type[Model], names: tuple[str, ...]) -> tuple[str, list[Any]]:
+    fields: list[Any] = [model._meta.get_field(name) for name in names]
+    quoted, key = connection.ops.quote_name, model._meta.pk
+    sets = ", ".join(f"{quoted(str(field.column))} = %s" for field in fields)
+    return f"UPDATE {quoted(model._meta.db_table)} SET {sets} WHERE {quoted(str(key.column))} = %s", fields

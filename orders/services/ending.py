@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from exchange.database import transaction_with_retry
 from exchange.office import services as office
-from exchange.prepared import Given, Prepared
+from exchange.prepared import Given, Prepared, update
 from ledger import services as ledger
 from ledger.errors import InsufficientFunds
 from orders import rules
@@ -41,7 +41,7 @@ def finish(
     if code or sentence:
         order.reason_code, order.reason = code[:40], sentence[:300]
     is_covered_by_another, order.extra_hold = order.extra_hold is not None, None
-    order.save(update_fields=[*MOVED, "reason_code", "reason", "finished_at", "extra_hold"])
+    update(order, *MOVED, "reason_code", "reason", "finished_at", "extra_hold")
     if not is_released and ends_hold(order):
         cause, number = cause_of_hold(order)
         ledger.release(cause=cause, cause_id=number)

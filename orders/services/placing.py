@@ -85,6 +85,7 @@ def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Ord
         amount=plan.hold_amount,
         cause=ledger.Cause.ORDER,
         cause_id=order.pk,
+        whole=True,
     )
     events.tell(order, plan.hold_asset)
     return order, venue_order

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from exchange.gate import services as gate
+from exchange.prepared import insert
 from ledger import services as ledger
 from markets.models import Market
 from orders import rules
@@ -41,12 +42,14 @@ def new_order(
         "maker_fee_bps": rate.maker_bps,
         "fee_rule_id": rate.rule_id,
     }
-    return Order.objects.create(user=user, **{**fields, **more})
+    order = Order(user=user, **{**fields, **more})
+    insert(order)
+    return order
 
 
 def new_venue_order(order: Order, plan: Plan) -> VenueOrder:
     """What will be sent for the order, with the time at which it is signed: nobody sends it later."""
-    return VenueOrder.objects.create(
+    venue_order = VenueOrder(
         order=order,
         venue_account=gate.primary_account(),
         type=plan.type,
@@ -59,6 +62,8 @@ def new_venue_order(order: Order, plan: Plan) -> VenueOrder:
         iceberg_quantity=order.iceberg_quantity,
         **_named_and_timed(),
     )
+    insert(venue_order)
+    return venue_order
 
 
 def again(unsent: VenueOrder) -> VenueOrder:

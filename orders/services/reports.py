@@ -17,7 +17,7 @@ from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from exchange.moments import moment_of
 from exchange.money import decimals
-from exchange.prepared import Given, Prepared
+from exchange.prepared import Given, Prepared, insert, update
 from ledger import services as ledger
 from markets import queries as markets
 from markets import services as market_services
@@ -147,10 +147,9 @@ def _move(venue_order: VenueOrder, report: Report) -> None:
     venue_order.cumulative_quote = max(venue_order.cumulative_quote, report.cumulative_quote)
     venue_order.answered_at = venue_order.answered_at or timezone.now()
     venue_order.checked_at = timezone.now()
-    venue_order.save(
-        update_fields=[
-            "venue_order_id", "status", "cumulative_quantity", "cumulative_quote", "answered_at", "checked_at",
-        ]
+    update(
+        venue_order,
+        "venue_order_id", "status", "cumulative_quantity", "cumulative_quote", "answered_at", "checked_at",
     )  # fmt: skip
 
 
@@ -162,7 +161,7 @@ def _settle(
     touched = (order.market.base_id, order.market.quote_id) if changed else ()
     if order.finished_at is not None:
         if changed:
-            order.save(update_fields=MOVED)
+            update(order, *MOVED)
             events.tell(order, *touched)
         return missing
     if rules.is_closed(venue_order.status) and not missing:
@@ -174,7 +173,7 @@ def _settle(
     order.status = rules.next_status(
         order.status, "PARTIALLY_FILLED" if order.cumulative_quantity else "OPEN"
     )
-    order.save(update_fields=MOVED)
+    update(order, *MOVED)
     if changed or order.status != before:
         events.tell(order, *touched)
     return missing
@@ -244,7 +243,7 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
         ),
         is_last=is_last,
     )
-    row = Fill.objects.create(
+    row = Fill(
         venue_order=venue_order,
         order=order,
         **_venue_key(venue_order.venue_account_id, order.market_id, fill),
@@ -259,6 +258,7 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
         transfer_id=posted.transfer_id,
         at=moment_of(fill.time_ms),
     )
+    insert(row)
     order.cumulative_quantity += fill.quantity
     order.cumulative_quote += fill.quote_quantity
     events.tell_fill(row)
@@ -324,7 +324,7 @@ def _apply_trade(venue_order_id: int, trade: MyTrade) -> None:
         take_over(order)
     if _new_ones(venue_order.venue_account_id, order.market_id, [trade.fill]):
         _book(order, venue_order, trade.fill, is_last=False)
-        order.save(update_fields=MOVED)
+        update(order, *MOVED)
         events.tell(order, order.market.base_id, order.market.quote_id)
 
 

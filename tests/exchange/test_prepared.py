@@ -1,5 +1,6 @@
 """A query whose SQL is made once gives what the ORM gives."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -7,8 +8,8 @@ from django.db import connection
 from django.db.models import Q
 from django.test.utils import CaptureQueriesContext
 
-from exchange.prepared import Given, Prepared
-from markets.models import Asset, Market
+from exchange.prepared import Given, Prepared, insert, update
+from markets.models import Asset, Candle, Market
 from tests.factories import make_market
 
 NAMED = Prepared(lambda: Market.objects.filter(symbol=Given("symbol")).select_related("base", "quote"))
@@ -69,3 +70,32 @@ def test_amounts_stay_exact(market: Market) -> None:
     Asset.objects.filter(code=market.base_id).update(max_amount=Decimal("0.123456789012345678"))
     exact = Prepared(lambda: Asset.objects.filter(code=Given("code")).values_list("max_amount"))
     assert exact.get(code=market.base_id) == (Asset.objects.get(code=market.base_id).max_amount,)
+
+
+def test_a_new_row_is_as_the_orm_writes_it(market: Market) -> None:
+    fields = [field.attname for field in Candle._meta.concrete_fields if not field.primary_key]
+    said = {
+        "market": market, "interval": "1m", "open_at": datetime(2026, 1, 1, tzinfo=UTC), "open": Decimal("1.10"),
+        "high": Decimal(2), "low": Decimal(1), "close": Decimal("1.5"), "volume": Decimal(0),
+        "quote_volume": Decimal("0.000000000000000001"), "trades": 3, "is_closed": True,
+    }  # fmt: skip
+    usual = Candle.objects.create(**said)
+    usual.delete()
+    ours = Candle(**said)
+    insert(ours)
+    written = Candle.objects.get(pk=ours.pk)
+    assert ours.pk and not ours._state.adding
+    assert [getattr(written, name) for name in fields] == [getattr(usual, name) for name in fields]
+
+
+def test_only_the_named_fields_are_written(market: Market) -> None:
+    ours = Market.objects.get(pk=market.pk)
+    Market.objects.filter(pk=market.pk).update(status="HALT")
+    ours.rank, ours.status = 55, "BREAK"
+    update(ours, "rank")
+    assert Market.objects.values_list("rank", "status").get(pk=market.pk) == (55, "HALT")
+
+
+def test_a_row_that_is_gone_is_not_written_in_silence(market: Market) -> None:
+    with pytest.raises(Asset.DoesNotExist):
+        update(Asset(code="GONE", scale=3), "scale")
