@@ -97,6 +97,7 @@ def post_fill(fill: FillPosting, *, is_last: bool = False) -> Posted:
         holds=changes,
         facts=_facts(fill),
         spills=True,
+        whole=True,
     )
     if posted.short and not _is_rounding(fill, posted.transfer_id):
         _uncovered(fill, asset, posted.short)

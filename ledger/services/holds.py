@@ -28,8 +28,10 @@ class LockedHold:
     is_open: bool
 
 
-def hold(*, user_id: int, asset: str, amount: Decimal, cause: Hold.Cause, cause_id: int) -> Decimal:
-    """The amount is held for the cause, once; raises InsufficientFunds."""
+def hold(
+    *, user_id: int, asset: str, amount: Decimal, cause: Hold.Cause, cause_id: int, whole: bool = False
+) -> Decimal:
+    """The amount is held for the cause, once; raises InsufficientFunds, and with `whole` the transaction ends so."""
     post(
         scope="hold",
         key=f"{cause}:{cause_id}",
@@ -37,6 +39,7 @@ def hold(*, user_id: int, asset: str, amount: Decimal, cause: Hold.Cause, cause_
         reference=f"{cause}:{cause_id}",
         lines=[available(user_id, asset, -amount), held(user_id, asset, amount)],
         holds=[NewHold(customer(user_id, asset), cause, cause_id, amount)],
+        whole=whole,
     )
     return amount
 

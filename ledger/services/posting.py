@@ -122,12 +122,13 @@ def post(
     approval_id: int | None = None,
     reverses_id: int | None = None,
     spills: bool = False,
+    whole: bool = False,
 ) -> Posted:
     """The lines are booked under (scope, key), once; joins the caller's transaction or is one of its own.
 
     A repeat with the same facts (default: the lines) gives the first transfer; with others KeyReused. With `spills`,
     what a hold does not cover comes from what is available, then from slippage. Raises InsufficientFunds, NotApproved,
-    BadPosting.
+    BadPosting; with `whole` the caller's transaction fails with it, and there is no savepoint to go on from.
     """
     lines = [line for line in lines if line.amount]
     request_hash = digest([kind, reference, facts if facts is not None else [_plain(line) for line in lines]])
@@ -137,7 +138,7 @@ def post(
         [change.cause_id for change in holds], [change.account.code for change in holds],
         [change.amount for change in holds], approval_id, reverses_id, spills,
     ]  # fmt: skip
-    posted = by_key(lambda: Posted(*call("ledger_post", _TYPES, values)))
+    posted = by_key(lambda: Posted(*call("ledger_post", _TYPES, values)), whole=whole)
     failpoints.hit("ledger.posted")
     return posted
 
@@ -157,8 +158,10 @@ def columns_of(lines: Sequence[Line]) -> list[list[Any]]:
     ]
 
 
-def by_key(attempt: Callable[[], Result]) -> Result:
+def by_key(attempt: Callable[[], Result], *, whole: bool = False) -> Result:
     """What the attempt gives; after a lost connection, perhaps behind COMMIT, it is made again and the key tells."""
+    if whole and connection.in_atomic_block:
+        return attempt()
     return repeated_after_loss(lambda: with_retry(attempt))
 
 
