@@ -4,7 +4,8 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import IO, Any
+from functools import cache as once
+from typing import IO, Any, TypeVar
 
 import structlog
 from allauth.account.adapter import get_adapter
@@ -27,6 +28,7 @@ from exchange.money import parse, plain
 
 log = structlog.get_logger()
 LONGEST_NUMBER = 60
+Form = TypeVar("Form", bound=serializers.BaseSerializer[Any])
 _WHOLE = re.compile(r"[0-9]{1,18}")
 
 
@@ -166,6 +168,12 @@ class StrictSerializer(serializers.Serializer[Any]):
                     raise serializers.ValidationError({str(name): [_("Say it once.")]})
             data = data.dict()  # of a form, what is empty would count as not said
         return super().to_internal_value(data)
+
+
+@once
+def shared(kind: type[Form]) -> Form:
+    """One serializer of the kind for all requests, whose fields are made once; it keeps nothing of what it is given."""
+    return kind()
 
 
 class Pages(LimitOffsetPagination):

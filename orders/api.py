@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import CanTrade
-from exchange.api import MoneyField, StrictSerializer, WholeField
+from exchange.api import MoneyField, StrictSerializer, WholeField, shared
 from markets import queries as markets
 from markets.errors import UnknownMarket
 from orders import queries, schedule, services
@@ -184,9 +184,7 @@ class PreviewOut(serializers.Serializer[Any]):
 
 def ticket_of(request: Request) -> services.Ticket:
     """The request's ticket; its nonce is client_order_id, else the Idempotency-Key, else one of ours."""
-    form = TicketIn(data=request.data)
-    form.is_valid(raise_exception=True)
-    found = dict(form.validated_data)
+    found = dict(shared(TicketIn).run_validation(request.data))
     nonce = nonce_of(request, found.pop("client_order_id", ""))
     return services.Ticket(**{"time_in_force": "", **found}, nonce=nonce)
 
@@ -240,7 +238,7 @@ class Orders(ListAPIView[Order]):
     @extend_schema(request=TicketIn, responses={201: OrderOut, 202: OrderOut}, parameters=[KEY])
     def post(self, request: Request) -> Response:
         order = services.place_order(user=request.user, ticket=ticket_of(request))  # type: ignore[arg-type]
-        return Response(OrderOut(order).data, status=code_of(order))
+        return Response(shared(OrderOut).to_representation(order), status=code_of(order))
 
     @extend_schema(
         operation_id="orders_cancel_all",
