@@ -6,14 +6,17 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import requests
 
+from tests.exchange.paper.people import Caller
 from tests.journeys.site import Site
+from tests.soak.tickets import SYMBOLS
 
 Asked = dict[str, Any]
-PAUSES = (0.4, 1.1)
+PAUSES = (0.3, 0.8)
 LOT_SIZE = {
     "filterType": "LOT_SIZE",
     "minQty": "0.00100000",
@@ -36,11 +39,15 @@ class Fault:
 
 
 def placing(do: str, ms: int = 1000, **more: Any) -> Fault:
-    return Fault({"on": "place", "do": do, "ms": ms, **more})
+    return on("place", do, ms, **more)
 
 
-def telling(how: str) -> Fault:
-    return Fault({"do": "events", "how": how, "x": "TRADE", "count": 2, "ms": 1500})
+def on(door: str, do: str, ms: int = 1000, **more: Any) -> Fault:
+    return Fault({"on": door, "do": do, "ms": ms, **more})
+
+
+def telling(how: str, kind: str = "TRADE") -> Fault:
+    return Fault({"do": "events", "how": how, "x": kind, "count": 2, "ms": 1500})
 
 
 def commission(asset: str, shows: str) -> Fault:
@@ -80,7 +87,26 @@ FAULTS = {
     "fills out of order": telling("swap"),
     "fills late": telling("delay"),
     "fills never told": telling("drop"),
+    "ends twice": telling("duplicate", "CANCELED"),
+    "ends never told": telling("drop", "EXPIRED"),
+    "a smaller size late": telling("delay", "REPLACED"),
     "a cancel without an answer": Fault({"on": "cancel", "do": "504 after"}),
+    "a list without an answer": on("list", "504 after"),
+    "a list whose line breaks": on("list", "reset after"),
+    "a list that hangs": on("list", "hang after", 6000),
+    "a list unreadable": on("list", "garbage after"),
+    "a list that never came": on("list", "503 before"),
+    "a list not found for a while": on("list", "-1007 after", hideMs=2500),
+    "a list told late": on("list", "slow", 1200),
+    "a change without an answer": on("cancel-replace", "504 after"),
+    "a change whose line breaks": on("cancel-replace", "reset after"),
+    "a change that hangs": on("cancel-replace", "hang after", 6000),
+    "a change that never came": on("cancel-replace", "503 before"),
+    "a change not found for a while": on("cancel-replace", "-1007 after", hideMs=2500),
+    "a change without its cancel": on("cancel-replace", "refuse cancel"),
+    "a change without its new order": on("cancel-replace", "refuse new"),
+    "an amend without an answer": on("amend", "504 after"),
+    "an amend that never came": on("amend", "503 before"),
     "a question without an answer": Fault({"on": "query", "do": "503 before"}),
     "commission in BNB": commission("BNB", "f.commission_asset = 'BNB' AND f.market_id <> 'BNBUSDT'"),
     "commission in base": commission("base", "f.commission_asset || 'USDT' = f.market_id AND o.side = 'SELL'"),
@@ -103,11 +129,22 @@ NATURAL = {
 }
 
 
+# What the platform's account may have open of each kind, far more than its customers want.
+ROOM = {
+    "MAX_NUM_ALGO_ORDERS": "maxNumAlgoOrders", "MAX_NUM_ICEBERG_ORDERS": "maxNumIcebergOrders",
+    "MAX_NUM_ORDER_LISTS": "maxNumOrderLists",
+}  # fmt: skip
+MOST_OPEN = 1000
+
+
 class Door:
-    """The control door of a site's paper venue."""
+    """The control door of a site's paper venue, and what the venue tells the platform's own account."""
 
     def __init__(self, site: Site) -> None:
-        self.address = f"{site.environment['BINANCE_SAPI_URL']}/paper/"
+        environment = site.environment
+        self.address = f"{environment['BINANCE_SAPI_URL']}/paper/"
+        key = {"key": environment["BINANCE_API_KEY"], "secret": environment["BINANCE_API_SECRET"]}
+        self._account = Caller(environment["BINANCE_REST_URL"], key)
 
     def ask(self, **asked: Any) -> None:
         answer = requests.post(f"{self.address}fault", json=asked, timeout=20)
@@ -120,11 +157,33 @@ class Door:
         found: dict[str, str] = answer.json()
         return found
 
+    def make_room(self) -> None:
+        """The account may have as many orders, stops, icebergs and lists as its customers want."""
+        self.ask(do="order limit", tenSeconds=100_000, day=10_000_000)
+        for symbol in SYMBOLS:
+            for name, key in ROOM.items():
+                self.ask(do="filter", symbol=symbol, filter={"filterType": name, key: MOST_OPEN})
+
     def clear(self) -> None:
         self.ask(do="clear")
 
     def state(self) -> dict[str, Any]:
         found: dict[str, Any] = requests.get(f"{self.address}state", timeout=20).json()
+        return found
+
+    def open_orders(self) -> dict[str, tuple[Decimal, Decimal]]:
+        """Quantity and what of it is executed, by client order id."""
+        found = [row for symbol in SYMBOLS for row in self._told("openOrders", symbol=symbol)]
+        return {row["clientOrderId"]: (Decimal(row["origQty"]), Decimal(row["executedQty"])) for row in found}
+
+    def open_lists(self) -> set[str]:
+        """The client's ids of the lists that have not ended."""
+        return {row["listClientOrderId"] for row in self._told("openOrderList")}
+
+    def _told(self, what: str, **asked: str) -> list[dict[str, Any]]:
+        answer = self._account.signed("GET", f"/api/v3/{what}", **asked)
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()
         return found
 
 
