@@ -99,7 +99,8 @@ def _ticket(
 
 
 def _require_a_change(market: Market, replaced: Order, ticket: Ticket) -> None:
-    if replaced.is_final:
+    # All of it may have been booked before a report says that it is filled.
+    if replaced.is_final or replaced.left == 0:
         raise OrderIsClosed()
     if CANCEL_REPLACE not in market.abilities or replaced.type == Type.MARKET:
         raise NotOffered()

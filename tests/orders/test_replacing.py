@@ -433,6 +433,15 @@ def test_only_an_open_order_that_nobody_changes_can_be_changed(
     assert venue.count(*CHANGE) == 1
 
 
+def test_what_has_traded_in_full_is_closed_before_the_venue_says_so(
+    alice: User, venue: Venue, order: Order
+) -> None:
+    """Its trades were asked for after a report of before the last of them."""
+    tell(traded(order, 7, "1", "1", "PARTIALLY_FILLED"))
+    assert states(order) == ["PARTIALLY_FILLED"]
+    assert refusal(order, price=D(38000)) == "order_is_closed"
+
+
 def test_a_market_that_cannot_change_orders_says_so(venue: Venue, order: Order) -> None:
     Market.objects.update(abilities=[])
     assert refusal(order, price=D(38000)) == "not_offered"
