@@ -6,6 +6,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,7 @@ from tests.exchange.paper.people import KEYS, TRADE, Caller, serving
 from tests.factories import fund, make_user, publish_book, publish_ticker, venue_account
 from tests.journeys.site import Site
 from tests.soak.mischief import Door
-from tests.soak.reckoning import Reckoned, reckon
+from tests.soak.reckoning import Reckoned, broken, reckon
 from tests.soak.tickets import SYMBOLS, Body, Tickets, is_list, otherwise
 from tests.soak.traders import NEVER
 
@@ -231,3 +232,14 @@ def test_a_trade_that_is_not_booked_is_found(here: Here) -> None:
     found = here.reckon()
     assert any(line.startswith("0 fills of ") for line in found.wrong)
     assert found.apart["BTC"] > 0 > found.apart["USDT"]
+
+
+def test_what_no_process_should_ever_say_is_found(tmp_path: Path) -> None:
+    said = [
+        "worker | level=error event=order.reconcile_failed order=7",
+        "web    | level=warning event=order.unknown order=8 reason=timeout",
+        "worker | level=error event=list.follow_failed order_list=9",
+    ]
+    (tmp_path / "output").write_text("\n".join(said))
+    site = Site(tmp_path, "", launcher=None)  # type: ignore[arg-type]
+    assert broken(site) == ["event=order.reconcile_failed order=7", "event=list.follow_failed order_list=9"]

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from tests.journeys.site import Site, running_site
 from tests.soak.guests import invite
 from tests.soak.mischief import FAULTS, NATURAL, Door, Mischief
-from tests.soak.reckoning import Reckoned, ended, reckon, rows, unknowns
+from tests.soak.reckoning import Reckoned, broken, ended, reckon, rows, unknowns
 from tests.soak.traders import END, EVERY_ACT, Prices, Trader, bring_money
 from tests.verdict import verdict
 
@@ -105,7 +105,8 @@ class Soak:
 
     def tell(self, seconds: float, struck: dict[str, int], reckoned: Reckoned) -> int:
         minutes = seconds / 60
-        surprises, wrong, done = self.surprises(), reckoned.wrong, acts(self.done())
+        surprises, wrong = [*self.surprises(), *broken(self.site)], reckoned.wrong
+        done = acts(self.done())
         (orders,) = rows(self.site, "SELECT count(*) FROM orders_order")[0]
         (fills,) = rows(self.site, "SELECT count(*) FROM orders_fill")[0]
         figures: dict[str, Any] = {

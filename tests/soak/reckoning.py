@@ -76,6 +76,11 @@ ANSWERED = (
 SILENT = re.compile(r"event=order\.unknown .*?\border=(\d+)")
 SILENT_AMENDS = re.compile(r"event=order\.amend_unknown ")
 SILENT_CANCELS = re.compile(r"event=order\.cancel_unknown ")
+# What no fault at the venue explains.
+BROKEN = re.compile(
+    r"event=(order\.(?:relay_failed|reconcile_failed|lives_beside_the_one_it_replaces|not_ours|not_bookable)"
+    r"|list\.follow_failed|stream\.trades_failed) .*"
+)
 
 
 class Venue(Protocol):
@@ -189,6 +194,11 @@ def unknowns(site: Site) -> dict[str, Any]:
             "unknown_longest_s": round(seconds[-1], 2),
         }
     return figures
+
+
+def broken(site: Site) -> list[str]:
+    """What the processes said and never should have to say."""
+    return [found.group(0)[:300] for found in BROKEN.finditer(site.output)]
 
 
 def ended(site: Site) -> dict[str, str]:
