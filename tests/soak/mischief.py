@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.journeys.site import Site
 from tests.soak.tickets import SYMBOLS
 
 Asked = dict[str, Any]
-PAUSES = (0.3, 0.8)
+PAUSES = (0.25, 0.7)
 LOT_SIZE = {
     "filterType": "LOT_SIZE",
     "minQty": "0.00100000",
@@ -29,13 +29,15 @@ LOT_SIZE = {
 class Fault:
     """Asked of the control door, and what ends it after so many seconds.
 
-    What does not strike a certain request has `shows`, an SQL condition on orders of that time that tells it did.
+    What does not strike a certain request has `shows`, an SQL condition on orders of that time that tells it did, or of
+    the seconds for which it `lingers`.
     """
 
     asked: Asked
     over: Asked | None = None
     seconds: float = 0
     shows: str = ""
+    lingers: float = 0
 
 
 def placing(do: str, ms: int = 1000, **more: Any) -> Fault:
@@ -81,7 +83,8 @@ FAULTS = {
     "unreadable after": placing("garbage after"),
     "-2013 for a while": placing("504 after", hideMs=2500),
     "-1022": placing("-1022"),
-    "-1021": Fault({"do": "clock", "ms": 10_000}, {"do": "clock", "ms": 0}, 1, "o.reason_code = 'too_late'"),
+    # Whoever has just learned the wrong time is refused once it is right again.
+    "-1021": Fault({"do": "clock", "ms": 10_000}, {"do": "clock", "ms": 0}, 1, "o.reason_code = 'too_late'", 1.5),
     "fills before the answer": placing("slow", 1200),
     "fills twice": telling("duplicate"),
     "fills out of order": telling("swap"),
@@ -210,7 +213,8 @@ class Mischief:
         if fault.over is not None:
             time.sleep(fault.seconds)
             self.door.ask(**fault.over)
-        self.spans.setdefault(name, []).append((began, datetime.now(UTC)))
+        ended = datetime.now(UTC) + timedelta(seconds=fault.lingers)
+        self.spans.setdefault(name, []).append((began, ended))
 
     def struck(self) -> dict[str, int]:
         """How often each fault met somebody: what was asked for less what still waits, or the orders that show it."""

@@ -119,7 +119,7 @@ class Trader(AppCustomer):
         return [
             ("market", written.market, 9), ("crossing", written.crossing, 5), ("resting", written.resting, 4),
             ("post only", written.post_only, 2), ("at once", written.at_once, 3), ("stop", written.stop, 1.5),
-            ("trailing", written.trailing, 0.7), ("iceberg", written.iceberg, 1.2), ("OCO", written.oco, 1.5),
+            ("trailing", written.trailing, 0.7), ("iceberg", written.iceberg, 1.2), ("OCO", written.oco, 2),
             ("OTO", written.oto, 1.3), ("OTOCO", written.otoco, 1.3),
         ]  # fmt: skip
 
