@@ -303,6 +303,10 @@ class VenueOrder(models.Model):
     timestamp_ms = models.BigIntegerField(help_text=_("Signed with exactly this; nobody sends late."))
     recv_window_ms = models.PositiveIntegerField()
     send_by = models.DateTimeField()
+    decision = models.JSONField(null=True, help_text=_("Book and prices as they were when it was decided."))
+    request_hash = models.CharField(
+        max_length=64, blank=True, help_text=_("SHA-256 of what is signed, without key and signature.")
+    )
     status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
     cumulative_quantity = amount_field(default=0)
     cumulative_quote = amount_field(default=0)

@@ -19,12 +19,11 @@ from exchange.binance.models import (
     VenueBalance,
     Wire,
 )
-from exchange.binance.sending import Halves, PlaceOrder, PlacePair
+from exchange.binance.sending import CancelReplace, Halves, Pairs, PlaceOrder, PlacePair, plain_text
 from exchange.binance.signing import Key, encode, signed_query
 from exchange.binance.transport import Clock, Transport, Usage
 from exchange.binance.wallet import CoinConfig, DepositRecord, VenueAddress, WithdrawRecord
 
-Pairs = list[tuple[str, str]]
 FEW_TICKERS = 100
 # A snapshot that comes late is of no use: the book that wants it has moved on, and asks again.
 DEPTH_SECONDS = 2.0
@@ -110,19 +109,16 @@ class Rest:
     # ------------------------------------------------------------------ orders
     def place(self, order: PlaceOrder) -> Report:
         """Sent once, with the timestamp it carries; weight 1, one order of the account's limit."""
-        return Report.from_answer(self._send("POST", self._base + "/api/v3/order", _of_order(order)))
+        return Report.from_answer(self._send("POST", self._base + "/api/v3/order", order.parameters))
 
-    def cancel_replace(self, order: PlaceOrder, replaced: str, *, only_unfilled: bool) -> Halves:
-        """The order takes the place of the one with that client order id, or nothing of it is placed; weight 1.
+    def cancel_replace(self, change: CancelReplace) -> Halves:
+        """A new order takes the place of another, or nothing of it is placed; weight 1.
 
-        Sent once. With `only_unfilled` an order that has traded is not canceled. Raises Rejected when the venue
-        refused it before either half.
+        Sent once. Raises Rejected when the venue refused it before either half.
         """
-        pairs: Pairs = [("cancelReplaceMode", "STOP_ON_FAILURE"), ("cancelOrigClientOrderId", replaced)]
-        pairs += [("cancelRestrictions", "ONLY_NEW")] if only_unfilled else []
         url = self._base + "/api/v3/order/cancelReplace"
         try:
-            return Halves.from_wire(self._send("POST", url, [*pairs, *_of_order(order)]))
+            return Halves.from_wire(self._send("POST", url, change.parameters))
         except Rejected as error:
             if error.halves is None:
                 raise
@@ -130,13 +126,7 @@ class Rest:
 
     def place_pair(self, pair: PlacePair) -> tuple[Report, ...]:
         """Both orders or none (OCO), sent once, with the timestamp they carry; weight 1, two orders of the limit."""
-        pairs: Pairs = [("symbol", pair.above.symbol), ("side", pair.above.side)]
-        pairs += [("quantity", _plain(pair.above.quantity)), ("listClientOrderId", pair.client_order_id)]
-        for name, order in (("above", pair.above), ("below", pair.below)):
-            leg = [*_shape(order), ("clientOrderId", order.client_order_id)]
-            pairs += [(f"{name}{field[0].upper()}{field[1:]}", text) for field, text in leg]
-        pairs += _as_stored(pair.above)
-        return Report.each_of(self._send("POST", self._base + "/api/v3/orderList/oco", pairs))
+        return Report.each_of(self._send("POST", self._base + "/api/v3/orderList/oco", pair.parameters))
 
     def cancel(self, symbol: str, client_order_id: str) -> tuple[Report, ...]:
         """The order, and those of its list that ended with it; weight 1.
@@ -148,7 +138,7 @@ class Rest:
 
     def amend(self, symbol: str, client_order_id: str, quantity: Decimal) -> Report:
         """The order is smaller from now on, and keeps its place and its id. Weight 4; sent once."""
-        pairs = [("symbol", symbol), ("origClientOrderId", client_order_id), ("newQty", _plain(quantity))]
+        pairs = [("symbol", symbol), ("origClientOrderId", client_order_id), ("newQty", plain_text(quantity))]
         # Without this the venue would give it a new id, by which nobody here knows it.
         pairs.append(("newClientOrderId", client_order_id))
         url = self._base + "/api/v3/order/amend/keepPriority"
@@ -242,7 +232,7 @@ class Rest:
         """The venue's id of the withdrawal; sent once, never again, with the timestamp given. UID weight 900."""
         pairs = [("coin", asset), ("network", network), ("address", address)]
         pairs += [("addressTag", tag)] if tag else []
-        pairs += [("amount", _plain(amount)), ("withdrawOrderId", client_id)]
+        pairs += [("amount", plain_text(amount)), ("withdrawOrderId", client_id)]
         pairs += [("recvWindow", str(self._recv_window_ms)), ("timestamp", str(timestamp_ms))]
         return str(self._send("POST", self._sapi_url("capital/withdraw/apply"), pairs)["id"])
 
@@ -279,7 +269,7 @@ class Rest:
     def universal_transfer(self, from_email: str, asset: str, amount: Decimal, client_id: str) -> int:
         """Moves from a sub-account's spot wallet to the main account's; the client id makes a repeat harmless."""
         pairs = [("fromEmail", from_email), ("fromAccountType", "SPOT"), ("toAccountType", "SPOT")]
-        pairs += [("clientTranId", client_id), ("asset", asset), ("amount", _plain(amount))]
+        pairs += [("clientTranId", client_id), ("asset", asset), ("amount", plain_text(amount))]
         url = self._sapi_url("sub-account/universalTransfer")
         return int(self._send("POST", url, self._stamped(pairs))["tranId"])
 
@@ -331,43 +321,6 @@ class Rest:
         assert self._key is not None, "a signed call needs a key"
         url = f"{url}?{signed_query(pairs, self._key)}"
         return self._transport.send(method, url, api_key=self._key.api_key, writes=writes)
-
-
-def _of_order(order: PlaceOrder) -> Pairs:
-    """A new order as it is sent."""
-    pairs: Pairs = [("symbol", order.symbol), ("side", order.side), *_shape(order), *_amounts(order)]
-    return [*pairs, ("newClientOrderId", order.client_order_id), *_as_stored(order)]
-
-
-def _plain(amount: Decimal | None) -> str:
-    """Plain decimals, never an exponent; empty when there is no amount."""
-    return "" if amount is None else format(amount.normalize(), "f")
-
-
-def _shape(order: PlaceOrder) -> Pairs:
-    """What an order says of itself alone and in a list alike."""
-    named = {
-        "type": order.type,
-        "timeInForce": order.time_in_force,
-        "price": _plain(order.price),
-        "stopPrice": _plain(order.stop_price),
-        "trailingDelta": str(order.trailing_delta or ""),
-        "icebergQty": _plain(order.iceberg_quantity),
-    }
-    return [(name, text) for name, text in named.items() if text]
-
-
-def _amounts(order: PlaceOrder) -> Pairs:
-    named = (("quantity", _plain(order.quantity)), ("quoteOrderQty", _plain(order.quote_quantity)))
-    return [(name, text) for name, text in named if text]
-
-
-def _as_stored(order: PlaceOrder) -> Pairs:
-    return [
-        ("newOrderRespType", "FULL"),
-        ("recvWindow", str(order.recv_window_ms)),
-        ("timestamp", str(order.timestamp_ms)),
-    ]
 
 
 def _times(start_ms: int | None, end_ms: int | None) -> Pairs:

@@ -1,10 +1,14 @@
 """What is sent to place orders, and what becomes of the two halves of a change."""
 
+import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 
 from exchange.binance.errors import VenueError, of_code
 from exchange.binance.models import Report, Wire
+from exchange.binance.signing import encode
+
+Pairs = list[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,12 @@ class PlaceOrder:
     trailing_delta: int | None = None
     iceberg_quantity: Decimal | None = None
 
+    @property
+    def parameters(self) -> Pairs:
+        """As they are signed."""
+        pairs: Pairs = [("symbol", self.symbol), ("side", self.side), *_shape(self), *_amounts(self)]
+        return [*pairs, ("newClientOrderId", self.client_order_id), *_as_stored(self)]
+
 
 @dataclass(frozen=True)
 class PlacePair:
@@ -33,6 +43,69 @@ class PlacePair:
     client_order_id: str
     above: PlaceOrder
     below: PlaceOrder
+
+    @property
+    def parameters(self) -> Pairs:
+        """As they are signed."""
+        pairs: Pairs = [("symbol", self.above.symbol), ("side", self.above.side)]
+        pairs += [("quantity", plain_text(self.above.quantity)), ("listClientOrderId", self.client_order_id)]
+        for name, order in (("above", self.above), ("below", self.below)):
+            leg = [*_shape(order), ("clientOrderId", order.client_order_id)]
+            pairs += [(f"{name}{field[0].upper()}{field[1:]}", text) for field, text in leg]
+        return [*pairs, *_as_stored(self.above)]
+
+
+@dataclass(frozen=True)
+class CancelReplace:
+    """An order that takes the place of the one with the client order id `replaced`; with `only_unfilled` it is not
+    canceled if it has traded."""
+
+    order: PlaceOrder
+    replaced: str
+    only_unfilled: bool
+
+    @property
+    def parameters(self) -> Pairs:
+        """As they are signed."""
+        pairs = [("cancelReplaceMode", "STOP_ON_FAILURE"), ("cancelOrigClientOrderId", self.replaced)]
+        pairs += [("cancelRestrictions", "ONLY_NEW")] if self.only_unfilled else []
+        return [*pairs, *self.order.parameters]
+
+
+def fingerprint(request: PlaceOrder | PlacePair | CancelReplace) -> str:
+    """SHA-256 of what is signed: no key is in it, and no signature."""
+    return hashlib.sha256(encode(request.parameters).encode()).hexdigest()
+
+
+def plain_text(amount: Decimal | None) -> str:
+    """Plain decimals, never an exponent; empty when there is no amount."""
+    return "" if amount is None else format(amount.normalize(), "f")
+
+
+def _shape(order: PlaceOrder) -> Pairs:
+    """What an order says of itself alone and in a list alike."""
+    named = {
+        "type": order.type,
+        "timeInForce": order.time_in_force,
+        "price": plain_text(order.price),
+        "stopPrice": plain_text(order.stop_price),
+        "trailingDelta": str(order.trailing_delta or ""),
+        "icebergQty": plain_text(order.iceberg_quantity),
+    }
+    return [(name, text) for name, text in named.items() if text]
+
+
+def _amounts(order: PlaceOrder) -> Pairs:
+    named = (("quantity", plain_text(order.quantity)), ("quoteOrderQty", plain_text(order.quote_quantity)))
+    return [(name, text) for name, text in named if text]
+
+
+def _as_stored(order: PlaceOrder) -> Pairs:
+    return [
+        ("newOrderRespType", "FULL"),
+        ("recvWindow", str(order.recv_window_ms)),
+        ("timestamp", str(order.timestamp_ms)),
+    ]
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from orders.services import events, reports
 from orders.services.ending import finish
 from orders.services.listtickets import plan_pair
 from orders.services.placing import know_the_time, relay, relay_soon
-from orders.services.recording import again, hold_for, new_venue_order
+from orders.services.recording import again, hold_for, new_venue_orders
 from orders.services.tickets import Plan, Ticket, plan_of
 
 log = structlog.get_logger()
@@ -112,7 +112,7 @@ def _send_anew(order_list: OrderList) -> list[int]:
     found = list(unsent.select_related("order__market").select_for_update(of=("self",)))
     VenueOrder.objects.filter(pk__in=[old.pk for old in found]).update(status=Status.REJECTED)
     if not any(old.order.cancel_requested_at for old in found):
-        return [again(old).pk for old in found]
+        return [new.pk for new in again(found)] if found else []
     for old in found:
         finish(old.order, Status.CANCELED)
     return []
@@ -139,13 +139,11 @@ def _begin(order_list: OrderList, working: Order, waiting: dict[Leg, Order]) -> 
             order.save()
             finish(order, Status.REJECTED, refusal.code, str(refusal))
         return []
-    sent = []
     for leg, order in waiting.items():
         order.status, order.protection_price = Status.PENDING, plans[leg].protection_price
         order.save()
-        sent.append(new_venue_order(order, plans[leg]).pk)
         events.tell(order, order.paid_asset_id)
-    return sent
+    return [sent.pk for sent in new_venue_orders([(order, plans[leg]) for leg, order in waiting.items()])]
 
 
 def _plans(waiting: dict[Leg, Order]) -> dict[Leg, Plan]:

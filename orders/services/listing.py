@@ -22,7 +22,7 @@ from orders.services.following import follow_soon
 from orders.services.limits import require_within_limits
 from orders.services.listtickets import LEGS, ListTicket, first_legs, plans_of, said_of
 from orders.services.placing import LOOK_SECONDS, know_the_time, relay_and_wait
-from orders.services.recording import hold_for, new_order, new_venue_order
+from orders.services.recording import hold_for, new_order, new_venue_orders
 from orders.services.tickets import Plan
 
 # A list and its first order have the customer's own id, so that no other order can have it; the others one after it.
@@ -75,11 +75,11 @@ def _record(
         if first is None:
             raise NonceReused(field="client_order_id") from None
         return _same(first, ticket), []
-    sent = [new_venue_order(orders[leg], plans[leg]).pk for leg in first_legs(ticket.kind)]
+    sent = new_venue_orders([(orders[leg], plans[leg]) for leg in first_legs(ticket.kind)])
     hold_for(order_list, orders, plans)
     for order in orders.values():
         events.tell(order, order.paid_asset_id)
-    return order_list, sent
+    return order_list, [venue_order.pk for venue_order in sent]
 
 
 def _orders(order_list: OrderList, ticket: ListTicket, plans: dict[Leg, Plan]) -> dict[Leg, Order]:

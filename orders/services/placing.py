@@ -16,7 +16,7 @@ from accounts.models import User
 from exchange import failpoints
 from exchange.binance.errors import BAD_TIMESTAMP, NotSent, Rejected, Unknown, VenueError
 from exchange.binance.models import Report
-from exchange.binance.sending import PlaceOrder, PlacePair
+from exchange.binance.sending import PlacePair
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
 from exchange.prepared import Given, Prepared
@@ -30,7 +30,7 @@ from orders.services import events
 from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
 from orders.services.limits import require_within_limits
-from orders.services.recording import new_order, new_venue_order
+from orders.services.recording import new_order, new_venue_order, request_of
 from orders.services.reports import apply_report
 from orders.services.tickets import Plan, Ticket, plan_of
 
@@ -205,28 +205,7 @@ def _give_up(sent: Sequence[VenueOrder], reason: Told) -> None:
 
 
 def _send(sent: Sequence[VenueOrder]) -> tuple[Report, ...]:
-    account, order = sent[0].venue_account, sent[0].order
-    requests = [request_of(venue_order, order.market_id) for venue_order in sent]
-    if order.order_list is None or len(requests) == 1:
-        return gate.call(account, gate.Kind.PLACE, order.user_id, lambda rest: (rest.place(requests[0]),))
-    pair = PlacePair(order.order_list.client_order_id, *requests)
-    return gate.call(account, gate.Kind.PLACE, order.user_id, lambda rest: rest.place_pair(pair))
-
-
-def request_of(venue_order: VenueOrder, symbol: str) -> PlaceOrder:
-    """What is sent, with the time that was stored with the hold."""
-    return PlaceOrder(
-        symbol=symbol,
-        side=venue_order.order.side,
-        type=venue_order.type,
-        client_order_id=venue_order.client_order_id,
-        timestamp_ms=venue_order.timestamp_ms,
-        recv_window_ms=venue_order.recv_window_ms,
-        time_in_force=venue_order.time_in_force,
-        price=venue_order.price,
-        quantity=venue_order.quantity,
-        quote_quantity=venue_order.quote_quantity,
-        stop_price=venue_order.stop_price,
-        trailing_delta=venue_order.trailing_delta,
-        iceberg_quantity=venue_order.iceberg_quantity,
-    )
+    account, customer, request = sent[0].venue_account, sent[0].order.user_id, request_of(sent)
+    if isinstance(request, PlacePair):
+        return gate.call(account, gate.Kind.PLACE, customer, lambda rest: rest.place_pair(request))
+    return gate.call(account, gate.Kind.PLACE, customer, lambda rest: (rest.place(request),))

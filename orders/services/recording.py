@@ -1,12 +1,13 @@
 """The rows of an order and of what will be sent for it, as they are written with the hold."""
 
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
+from exchange.binance.sending import CancelReplace, PlaceOrder, PlacePair, fingerprint
 from exchange.gate import services as gate
 from exchange.prepared import insert
 from ledger import services as ledger
@@ -47,41 +48,90 @@ def new_order(
     return order
 
 
+def new_venue_orders(planned: Sequence[tuple[Order, Plan]]) -> list[VenueOrder]:
+    """What will be sent for the orders, with the time at which it is signed: nobody sends it later. Two are sent as
+    one request."""
+    account = gate.primary_account()
+    found = [
+        VenueOrder(
+            order=order,
+            venue_account=account,
+            type=plan.type,
+            time_in_force=plan.time_in_force,
+            price=plan.price,
+            quantity=plan.quantity,
+            quote_quantity=plan.quote_quantity,
+            stop_price=order.stop_price,
+            trailing_delta=order.trailing_delta,
+            iceberg_quantity=order.iceberg_quantity,
+            decision=plan.decision,
+        )
+        for order, plan in planned
+    ]
+    return _recorded(found)
+
+
 def new_venue_order(order: Order, plan: Plan) -> VenueOrder:
-    """What will be sent for the order, with the time at which it is signed: nobody sends it later."""
-    venue_order = VenueOrder(
-        order=order,
-        venue_account=gate.primary_account(),
-        type=plan.type,
-        time_in_force=plan.time_in_force,
-        price=plan.price,
-        quantity=plan.quantity,
-        quote_quantity=plan.quote_quantity,
-        stop_price=order.stop_price,
-        trailing_delta=order.trailing_delta,
-        iceberg_quantity=order.iceberg_quantity,
-        **_named_and_timed(),
-    )
-    insert(venue_order)
-    return venue_order
+    """The same for an order that is sent alone."""
+    return new_venue_orders([(order, plan)])[0]
 
 
-def again(unsent: VenueOrder) -> VenueOrder:
+def again(unsent: Sequence[VenueOrder]) -> list[VenueOrder]:
     """The same to be sent under another name and time, in place of what never left and never will."""
-    unsent.pk, unsent._state.adding, unsent.status = None, True, Status.PENDING
-    for name, value in _named_and_timed().items():
-        setattr(unsent, name, value)
-    unsent.save(force_insert=True)
-    return unsent
+    for venue_order in unsent:
+        venue_order.pk, venue_order.status = None, Status.PENDING
+    return _recorded(unsent)
 
 
-def _named_and_timed() -> dict[str, Any]:
-    return {
-        "client_order_id": rules.new_client_order_id(),
-        "timestamp_ms": gate.clock().now_ms(),
-        "recv_window_ms": settings.RECV_WINDOW_MS,
-        "send_by": timezone.now() + timedelta(milliseconds=settings.ORDER_SEND_BY_MS),
-    }
+def _recorded(venue_orders: Sequence[VenueOrder]) -> list[VenueOrder]:
+    now_ms = gate.clock().now_ms()
+    send_by = timezone.now() + timedelta(milliseconds=settings.ORDER_SEND_BY_MS)
+    for venue_order in venue_orders:
+        venue_order.client_order_id = rules.new_client_order_id()
+        venue_order.timestamp_ms, venue_order.recv_window_ms = now_ms, settings.RECV_WINDOW_MS
+        venue_order.send_by = send_by
+    # What takes another's place names that one, and how, when it is sent.
+    is_whole = venue_orders[0].order.replaces_id is None
+    hashed = fingerprint(request_of(venue_orders)) if is_whole else ""
+    for venue_order in venue_orders:
+        venue_order.request_hash = hashed
+        insert(venue_order)
+    return list(venue_orders)
+
+
+def request_of(venue_orders: Sequence[VenueOrder]) -> PlaceOrder | PlacePair:
+    """What is sent for them, with the time that was stored with the hold."""
+    legs = [_leg(venue_order) for venue_order in venue_orders]
+    if len(legs) == 1:
+        return legs[0]
+    order_list = venue_orders[0].order.order_list
+    assert order_list is not None, "two orders in one request are of a list"
+    return PlacePair(order_list.client_order_id, *legs)
+
+
+def change_of(venue_order: VenueOrder, replaced: VenueOrder) -> CancelReplace:
+    """What is sent for an order that takes the place of another."""
+    only_unfilled = venue_order.order.extra_hold is not None
+    return CancelReplace(_leg(venue_order), replaced.client_order_id, only_unfilled)
+
+
+def _leg(venue_order: VenueOrder) -> PlaceOrder:
+    order = venue_order.order
+    return PlaceOrder(
+        symbol=order.market_id,
+        side=order.side,
+        type=venue_order.type,
+        client_order_id=venue_order.client_order_id,
+        timestamp_ms=venue_order.timestamp_ms,
+        recv_window_ms=venue_order.recv_window_ms,
+        time_in_force=venue_order.time_in_force,
+        price=venue_order.price,
+        quantity=venue_order.quantity,
+        quote_quantity=venue_order.quote_quantity,
+        stop_price=venue_order.stop_price,
+        trailing_delta=venue_order.trailing_delta,
+        iceberg_quantity=venue_order.iceberg_quantity,
+    )
 
 
 def hold_for(order_list: OrderList, orders: dict[Leg, Order], plans: dict[Leg, Plan]) -> None:

@@ -16,7 +16,7 @@ from accounts.models import User
 from exchange import failpoints
 from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
 from exchange.binance.models import Report
-from exchange.binance.sending import Halves
+from exchange.binance.sending import Halves, fingerprint
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
 from ledger import services as ledger
@@ -39,9 +39,9 @@ from orders.services import events
 from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
 from orders.services.limits import require_value
-from orders.services.placing import answered, know_the_time, relay_and_wait, request_of, same
+from orders.services.placing import answered, know_the_time, relay_and_wait, same
 from orders.services.reconciling import reconcile
-from orders.services.recording import new_order, new_venue_order
+from orders.services.recording import change_of, new_order, new_venue_order
 from orders.services.reports import apply_report
 from orders.services.tickets import Plan, Ticket, plan_of
 
@@ -164,22 +164,19 @@ def send_change(venue_order_ids: Sequence[int]) -> None:
         reject([venue_order_id], TOO_LATE)
         return
     replaced = found.filter(order=order.replaces_id).latest("id")
-    VenueOrder.objects.filter(pk=venue_order_id).update(sent_at=timezone.now())
+    change = change_of(venue_order, replaced)
+    VenueOrder.objects.filter(pk=venue_order_id).update(
+        sent_at=timezone.now(), request_hash=fingerprint(change)
+    )
     try:
         halves = gate.call(
             venue_order.venue_account,
             gate.Kind.PLACE,
             order.user_id,
-            lambda rest: rest.cancel_replace(
-                request_of(venue_order, order.market_id),
-                replaced.client_order_id,
-                only_unfilled=order.extra_hold is not None,
-            ),
+            lambda rest: rest.cancel_replace(change),
         )
-    except (Rejected, NotSent) as error:  # neither half was tried
-        _refuse(venue_order, error)
-    except Unknown as error:
-        log.warning("order.unknown", order=order.pk, reason=error.reason)
+    except VenueError as error:  # neither half was tried, or nobody knows
+        _failed(venue_order, error)
     else:
         failpoints.hit("order.sent")
         _apply(halves, replaced, venue_order)
@@ -193,13 +190,16 @@ def _apply(halves: Halves, replaced: VenueOrder, new: VenueOrder) -> None:
         reject([new.pk], ENDED)
     elif isinstance(halves.placed, Report):
         apply_report(venue_account=new.venue_account, report=halves.placed, source="answer")
-    elif not isinstance(halves.placed, Unknown):
-        _refuse(new, halves.placed)
+    else:
+        _failed(new, halves.placed)
     if not isinstance(halves.canceled, Report):
         _look(replaced)
 
 
-def _refuse(venue_order: VenueOrder, error: VenueError) -> None:
+def _failed(venue_order: VenueOrder, error: VenueError) -> None:
+    if isinstance(error, Unknown):
+        log.warning("order.unknown", order=venue_order.order_id, reason=error.reason)
+        return
     assert isinstance(error, Rejected | NotSent)
     log.warning("order.rejected", order=venue_order.order_id, reason=str(error)[:120])
     reason = reason_of(error, order_id=venue_order.order_id)

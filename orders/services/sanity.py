@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
-from exchange.money import EXACT, ceil_to_step, floor_to_step
+from exchange.money import EXACT, ceil_to_step, floor_to_step, plain
 from markets import queries as markets
 from markets import rules as filters
 from markets.models import Market
@@ -57,6 +57,21 @@ def prices_of(market: Market, book: markets.PublishedBook | None) -> Prices:
         last=last_price(market),
         earlier=markets.minute_close(market.symbol),
     )
+
+
+def decision(book: markets.PublishedBook | None, prices: Prices) -> dict[str, object]:
+    """What an order was decided upon, to be kept with it: the book's prices and quantities are the venue's own texts,
+    ages are in milliseconds."""
+    seen = book and {
+        "epoch": book.epoch,
+        "u": book.u,
+        "state": book.state,
+        "age_ms": book.age_ms,
+        "bid": book.bids[0] if book.bids else None,
+        "ask": book.asks[0] if book.asks else None,
+    }
+    others = {"last": prices.last, "earlier": prices.earlier}
+    return {"book": seen, **{name: price and plain(price) for name, price in others.items()}}
 
 
 def is_fresh(book: markets.PublishedBook) -> bool:

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from django.conf import settings
@@ -24,7 +25,7 @@ from orders.errors import (
     WouldTrigger,
 )
 from orders.models import Side, Type
-from orders.services.sanity import is_fresh, last_price, prices_of, require_near, require_sure
+from orders.services.sanity import decision, is_fresh, last_price, prices_of, require_near, require_sure
 from orders.services.shapes import check_shape
 
 _NONCE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
@@ -64,7 +65,7 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be sent, and what it can cost at most."""
+    """What would be sent, what it can cost at most, and what it was decided upon."""
 
     type: str
     time_in_force: str
@@ -74,6 +75,7 @@ class Plan:
     hold_asset: str
     hold_amount: Decimal
     protection_price: Decimal | None = None
+    decision: Mapping[str, object] | None = None
 
 
 def check_ticket(ticket: Ticket) -> None:
@@ -109,8 +111,9 @@ def plan_of(market: Market, ticket: Ticket) -> Plan:
         return _waiting_plan(market, ticket, book)
     if book is None or not is_fresh(book):
         raise PricesDelayed()
-    require_sure(prices_of(market, book))
-    return _market_plan(market, ticket, book)
+    prices = prices_of(market, book)
+    require_sure(prices)
+    return replace(_market_plan(market, ticket, book), decision=decision(book, prices))
 
 
 def require_filters(market: Market, ticket: Ticket, *, reference: Decimal | None = None) -> None:
@@ -135,8 +138,9 @@ def _waiting_plan(market: Market, ticket: Ticket, book: markets.PublishedBook | 
     """
     require_filters(market, ticket, reference=book.middle if book and is_fresh(book) else None)
     _require_to_wait(market, ticket)
-    require_near(market, ticket, prices_of(market, book))
-    return _plan(
+    prices = prices_of(market, book)
+    require_near(market, ticket, prices)
+    plan = _plan(
         market,
         ticket,
         type=ticket.type,
@@ -144,6 +148,7 @@ def _waiting_plan(market: Market, ticket: Ticket, book: markets.PublishedBook | 
         price=ticket.price,
         quantity=ticket.quantity,
     )
+    return replace(plan, decision=decision(book, prices))
 
 
 def _require_to_wait(market: Market, ticket: Ticket) -> None:
