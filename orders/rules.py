@@ -93,3 +93,8 @@ def hold_of(
         return quote_quantity
     assert quantity is not None and price is not None
     return round_up(multiply(quantity, price), quote_scale)
+
+
+def trade_name(trade_id: int | None, allocation_id: int | None) -> str:
+    """The venue's number of a trade; trades by smart order routing have only that of an allocation, after an a."""
+    return str(trade_id) if allocation_id is None else f"a{allocation_id}"

@@ -28,7 +28,8 @@ from orders.errors import (
     OrderIsClosed,
     TryChangeAgain,
 )
-from orders.models import FINAL, Order, Status, VenueOrder
+from orders.models import FINAL, Order, Source, Status, VenueOrder
+from orders.services import recorder
 from orders.services.alarming import is_certain, reason_of
 from orders.services.reconciling import reconcile
 from orders.services.reports import apply_report
@@ -106,6 +107,7 @@ def _require_less(order: Order, quantity: Decimal) -> None:
 
 
 def _amend(order: Order, sent: VenueOrder, quantity: Decimal) -> None:
+    recorder.note_amend(sent, quantity)
     try:
         report = gate.call(
             sent.venue_account,
@@ -113,10 +115,12 @@ def _amend(order: Order, sent: VenueOrder, quantity: Decimal) -> None:
             order.user_id,
             lambda rest: rest.amend(order.market_id, sent.client_order_id, quantity),
         )
-    except Rejected:
-        _look(sent)
+    except VenueError as error:
+        recorder.note_error([sent], error, source=Source.AMEND)
+        if isinstance(error, Rejected):
+            _look(sent)
         raise
-    apply_report(venue_account=sent.venue_account, report=report, source="answer")
+    apply_report(venue_account=sent.venue_account, report=report, source=Source.AMEND)
 
 
 def _look(sent: VenueOrder) -> None:

@@ -13,7 +13,8 @@ from exchange.gate import services as gate
 from markets.rules import GONE, Act, allows
 from orders import queries
 from orders.errors import MarketGone, OrderIsClosed, TryCancelAgain
-from orders.models import FINAL, Order, OrderList, VenueOrder
+from orders.models import FINAL, Order, OrderList, Source, VenueOrder
+from orders.services import recorder
 from orders.services.alarming import reason_of
 from orders.services.following import follow_soon
 from orders.services.reconciling import reconcile
@@ -93,13 +94,16 @@ def _cancel(order: Order, venue_order: VenueOrder) -> None:
             order.user_id,
             lambda rest: rest.cancel(order.market_id, venue_order.client_order_id),
         )
-    except Rejected as error:
+    except VenueError as error:
+        recorder.note_cancel(venue_order, error)
+        if not isinstance(error, Rejected):
+            raise
         log.info("order.cancel_rejected", order=order.pk, code=error.code)
         reason_of(error, order_id=order.pk)  # staff hear of it when it is because of us
         _look(venue_order)
     else:
         for report in reports:
-            apply_report(venue_account=venue_order.venue_account, report=report, source="cancel")
+            apply_report(venue_account=venue_order.venue_account, report=report, source=Source.CANCEL)
 
 
 def _look(venue_order: VenueOrder) -> None:

@@ -25,8 +25,8 @@ from markets import queries as markets
 from markets.models import Market
 from orders import queries
 from orders.errors import TOO_LATE, NonceReused, Told, VenueUnreachable
-from orders.models import Order, Status, VenueOrder
-from orders.services import events
+from orders.models import Order, Source, Status, VenueOrder
+from orders.services import events, recorder
 from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
 from orders.services.limits import require_within_limits
@@ -160,13 +160,15 @@ def relay(venue_order_ids: Sequence[int]) -> None:
         reports = _send(sent)
     except (Rejected, NotSent) as error:
         log.warning("order.rejected", order=order.pk, reason=str(error)[:120])
+        recorder.note_error(sent, error, source=Source.ANSWER)
         _refused(sent, error)
     except Unknown as error:
         log.warning("order.unknown", order=order.pk, reason=error.reason)
+        recorder.note_error(sent, error, source=Source.ANSWER)
     else:
         failpoints.hit("order.sent")
         for report in reports:
-            apply_report(venue_account=account, report=report, source="answer")
+            apply_report(venue_account=account, report=report, source=Source.ANSWER)
 
 
 def _claimed(venue_order_ids: Sequence[int]) -> list[VenueOrder]:

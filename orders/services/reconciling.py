@@ -16,7 +16,8 @@ from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from orders import queries, rules
 from orders.errors import NEVER_ARRIVED
-from orders.models import FINAL, Order, Status, VenueOrder
+from orders.models import FINAL, Order, Source, Status, VenueOrder
+from orders.services import recorder
 from orders.services.ending import reject
 from orders.services.reports import apply_report
 
@@ -44,12 +45,13 @@ def reconcile(*, venue_order_id: int) -> None:
             venue_order.order.user_id,
             lambda rest: rest.order(symbol, venue_order.client_order_id),
         )
-    except Rejected as error:
-        if error.code != NO_SUCH_ORDER:
+    except VenueError as error:
+        recorder.note_question(venue_order, error)
+        if not isinstance(error, Rejected) or error.code != NO_SUCH_ORDER:
             raise
         _not_found(venue_order)
         return
-    apply_report(venue_account=venue_order.venue_account, report=report, source="reconciliation")
+    apply_report(venue_account=venue_order.venue_account, report=report, source=Source.RECONCILIATION)
     if not rules.is_closed(report.status):
         _carry_out_cancel(venue_order_id)
 
@@ -100,12 +102,13 @@ def _carry_out_cancel(venue_order_id: int) -> None:
             order.user_id,
             lambda rest: rest.cancel(order.market_id, venue_order.client_order_id),
         )
-    except Rejected as error:
-        if error.code != CANCEL_REJECTED:
+    except VenueError as error:
+        recorder.note_cancel(venue_order, error)
+        if not isinstance(error, Rejected) or error.code != CANCEL_REJECTED:
             raise
         return  # it ended meanwhile: the next look finds out how
     for report in reports:
-        apply_report(venue_account=venue_order.venue_account, report=report, source="cancel")
+        apply_report(venue_account=venue_order.venue_account, report=report, source=Source.CANCEL)
 
 
 def resolve_pending() -> int:
@@ -174,7 +177,7 @@ def _apply_open(venue_order: VenueOrder, report: Report) -> None:
     known = (venue_order.status, venue_order.cumulative_quantity)
     try:
         if known != (report.status, report.cumulative_quantity) or venue_order.venue_order_id is None:
-            apply_report(venue_account=venue_order.venue_account, report=report, source="reconciliation")
+            apply_report(venue_account=venue_order.venue_account, report=report, source=Source.RECONCILIATION)
         if venue_order.order.cancel_requested_at is not None:
             _carry_out_cancel(venue_order.pk)
     except VenueError as error:

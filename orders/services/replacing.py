@@ -33,9 +33,9 @@ from orders.errors import (
     OrderIsClosed,
     OrderMoved,
 )
-from orders.models import FINAL, Order, Status, Type, VenueOrder
+from orders.models import FINAL, Order, Source, Status, Type, VenueOrder
 from orders.rules import CANCEL_REPLACE
-from orders.services import events
+from orders.services import events, recorder
 from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
 from orders.services.limits import require_value
@@ -185,11 +185,13 @@ def send_change(venue_order_ids: Sequence[int]) -> None:
 def _apply(halves: Halves, replaced: VenueOrder, new: VenueOrder) -> None:
     """What is certain of each half is in the books; what is not is asked for."""
     if isinstance(halves.canceled, Report):
-        apply_report(venue_account=new.venue_account, report=halves.canceled, source="answer")
+        apply_report(venue_account=new.venue_account, report=halves.canceled, source=Source.REPLACE)
+    else:
+        recorder.note_error([replaced], halves.canceled, source=Source.REPLACE)
     if halves.placed is None:
         reject([new.pk], ENDED)
     elif isinstance(halves.placed, Report):
-        apply_report(venue_account=new.venue_account, report=halves.placed, source="answer")
+        apply_report(venue_account=new.venue_account, report=halves.placed, source=Source.ANSWER)
     else:
         _failed(new, halves.placed)
     if not isinstance(halves.canceled, Report):
@@ -197,6 +199,7 @@ def _apply(halves: Halves, replaced: VenueOrder, new: VenueOrder) -> None:
 
 
 def _failed(venue_order: VenueOrder, error: VenueError) -> None:
+    recorder.note_error([venue_order], error, source=Source.ANSWER)
     if isinstance(error, Unknown):
         log.warning("order.unknown", order=venue_order.order_id, reason=error.reason)
         return

@@ -24,8 +24,8 @@ from markets import services as market_services
 from markets.models import Market
 from orders import rules
 from orders.errors import REASONS
-from orders.models import Fill, Order, Status, VenueOrder
-from orders.services import events
+from orders.models import Fill, Order, Source, Status, VenueOrder
+from orders.services import events, recorder
 from orders.services.ending import MOVED, ends_hold, finish, locked, take_over
 from orders.services.shrinking import is_smaller, shrink
 
@@ -41,10 +41,11 @@ def apply_report(*, venue_account: VenueAccount, report: Report, source: str) ->
         return
     if _is_old_news(known, report):
         _looked_at(known)
+        recorder.note_known(known.order_id, known.pk, report, source=source)
     else:
         if report.fills:
             failpoints.hit("order.settling")
-        if _apply(known.pk, report, _exact(report, known.quote_scale)):
+        if _apply(known.pk, report, _exact(report, known.quote_scale), source):
             _fetch_missing(venue_account, known.pk, report)
     log.info("order.reported", order=known.pk, status=report.status, source=source)
 
@@ -53,6 +54,7 @@ class _Known(NamedTuple):
     """What is known of a venue order without its lock: facts that only move forward."""
 
     pk: int
+    order_id: int
     quote_scale: int
     venue_account_id: int
     status: str
@@ -69,7 +71,7 @@ _KNOWN = Prepared(
     lambda: VenueOrder.objects.filter(
         client_order_id=Given("client_order_id"), order__market=Given("symbol")
     ).values_list(
-        "pk", "order__market__quote__scale", "venue_account_id", "status", "venue_order_id", "quantity",
+        "pk", "order_id", "order__market__quote__scale", "venue_account_id", "status", "venue_order_id", "quantity",
         "cumulative_quantity", "cumulative_quote", "order__cumulative_quantity", "order__finished_at",
         "order__extra_hold",
     )
@@ -120,9 +122,10 @@ def _exact(report: Report, quote_scale: int) -> tuple[TradeFill, ...]:
 
 
 @transaction_with_retry
-def _apply(venue_order_id: int, report: Report, fills: Sequence[TradeFill]) -> bool:
+def _apply(venue_order_id: int, report: Report, fills: Sequence[TradeFill], source: str) -> bool:
     """True when the venue knows of trades that are not booked yet."""
     order, venue_order = locked(venue_order_id)
+    before = recorder.state_of(order, venue_order)
     if order.extra_hold is not None and report.status != Status.REJECTED:
         take_over(order)
     if is_smaller(venue_order, report) and order.finished_at is None:
@@ -137,7 +140,9 @@ def _apply(venue_order_id: int, report: Report, fills: Sequence[TradeFill]) -> b
         _book(order, venue_order, fill, is_last=is_last)
         is_released |= is_last
     _move(venue_order, report)
-    return _settle(order, venue_order, report, changed=bool(new), is_released=is_released)
+    missing = _settle(order, venue_order, report, changed=bool(new), is_released=is_released)
+    recorder.note_report(order, venue_order, report, source=source, before=before, fills=fills)
+    return missing
 
 
 def _move(venue_order: VenueOrder, report: Report) -> None:
@@ -281,8 +286,7 @@ def _venue_key(venue_account_id: int, symbol: str, fill: TradeFill) -> dict[str,
 
 def text_key(venue_account_id: int, symbol: str, fill: TradeFill) -> str:
     """The name under which the trade is booked, once."""
-    trade = f"a{fill.allocation_id}" if fill.allocation_id is not None else str(fill.trade_id)
-    return f"{venue_account_id}:{symbol}:{trade}"
+    return f"{venue_account_id}:{symbol}:{rules.trade_name(fill.trade_id, fill.allocation_id)}"
 
 
 # ------------------------------------------------------------------ what a report alone does not say
@@ -301,7 +305,8 @@ def _fetch_missing(venue_account: VenueAccount, venue_order_id: int, report: Rep
     except VenueError as error:
         log.warning("order.trades_missing", order=venue_order_id, reason=str(error)[:120])
         return
-    _apply(venue_order_id, report, [trade.fill for trade in trades if trade.venue_order_id == number])
+    fills = [trade.fill for trade in trades if trade.venue_order_id == number]
+    _apply(venue_order_id, report, fills, Source.RECONCILIATION)
 
 
 def apply_trades(*, venue_account: VenueAccount, trades: Iterable[MyTrade]) -> None:
@@ -325,6 +330,7 @@ def _apply_trade(venue_order_id: int, trade: MyTrade) -> None:
     if _new_ones(venue_order.venue_account_id, order.market_id, [trade.fill]):
         _book(order, venue_order, trade.fill, is_last=False)
         update(order, *MOVED)
+        recorder.note_trade(order, venue_order, trade)
         events.tell(order, order.market.base_id, order.market.quote_id)
 
 

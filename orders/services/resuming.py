@@ -14,6 +14,7 @@ from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from exchange.moments import milliseconds_of
 from orders import queries
+from orders.models import Source
 from orders.services.comparing import PAGE, is_booked
 from orders.services.following import apply_report
 from orders.services.reconciling import look_at
@@ -86,7 +87,7 @@ def _apply(account: VenueAccount, symbol: str, number: int, trades: list[MyTrade
         if report is None:  # its list of orders lags behind: the comparison of the day finds it
             return
         if queries.client_order_id_is_known(report.client_order_id):
-            apply_report(venue_account=account, report=report, source="reconciliation")
+            apply_report(venue_account=account, report=report, source=Source.RECONCILIATION)
             return
     apply_trades(venue_account=account, trades=trades)
 

@@ -12,9 +12,13 @@ from django.db.backends.utils import CursorWrapper
 from exchange.errors import DomainError
 from exchange.gate import services as gate
 
-SQL = settings.BASE_DIR / "ledger" / "sql"
-# The functions always in their latest form, then who may call them.
-AFTER_MIGRATIONS = ("post.sql", "seal.sql", "privileges.sql")
+# The functions always in their latest form, then who may call them and write what.
+AFTER_MIGRATIONS = (
+    "ledger/sql/post.sql",
+    "ledger/sql/seal.sql",
+    "ledger/sql/privileges.sql",
+    "orders/sql/privileges.sql",
+)
 CREATED = re.compile(r"CREATE OR REPLACE FUNCTION (\w+)")
 TABLE_RIGHTS, SEQUENCE_RIGHTS = "SELECT, INSERT, UPDATE, DELETE", "USAGE, SELECT"
 
@@ -48,7 +52,7 @@ class Command(BaseCommand):
         call_command("migrate", database="owner", interactive=False, verbosity=0)
         with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
             _rights_on_what_exists(cursor, app)
-            texts = [(SQL / name).read_text() for name in AFTER_MIGRATIONS]
+            texts = [(settings.BASE_DIR / name).read_text() for name in AFTER_MIGRATIONS]
             _drop_functions(cursor, CREATED.findall("".join(texts)))
             for text in texts:
                 cursor.execute(text.replace(":app", app))

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from exchange.money import plain
 from markets.models import MOST_FEE_BPS
-from orders.rules import AMEND, CANCEL_REPLACE
+from orders.rules import AMEND, CANCEL_REPLACE, trade_name
 
 
 def amount_field(**options: object) -> models.DecimalField:
@@ -364,6 +364,10 @@ class Fill(models.Model):
 
     def __str__(self) -> str:
         return f"{plain(self.quantity)} @ {plain(self.price)}"
+
+    @property
+    def trade_name(self) -> str:
+        return trade_name(self.trade_id, self.allocation_id)
 
     @property
     def fee_bps(self) -> int:
