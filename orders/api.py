@@ -6,7 +6,7 @@ from typing import Any
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
-from rest_framework.generics import ListAPIView
+from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +16,7 @@ from accounts.permissions import CanTrade
 from exchange.api import MoneyField, StrictSerializer, WholeField, shared
 from markets import queries as markets
 from markets.errors import UnknownMarket
-from orders import queries, schedule, services
+from orders import lifeline, queries, schedule, services
 from orders.models import FINAL, FeeRule, Fill, Leg, Order, OrderList, Side, Status, TimeInForce, Type
 
 SYMBOL, SIDE = OpenApiParameter("symbol", str), OpenApiParameter("side", str, enum=Side.values)
@@ -132,6 +132,13 @@ class FillOut(serializers.ModelSerializer[Fill]):
             "id", "order", "symbol", "side", "price", "quantity", "quote_quantity", "fee", "fee_asset",
             "fee_bps", "is_maker", "at",
         ]  # fmt: skip
+
+
+class OrderStepOut(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=lifeline.KINDS)
+    text = serializers.CharField(help_text="What happened, in words.")
+    at = serializers.DateTimeField(allow_null=True)
+    is_open = serializers.BooleanField(help_text="True for what is waited for.")
 
 
 class Narrowed(StrictSerializer):
@@ -279,6 +286,20 @@ class OrderRow(APIView):
     def delete(self, request: Request, order_id: int) -> Response:
         order = services.cancel_order(user=request.user, order_id=order_id)  # type: ignore[arg-type]
         return Response(OrderOut(order).data)
+
+
+class OrderEvents(GenericAPIView[Order]):
+    """What happened to an order, oldest first."""
+
+    permission_classes = [IsAuthenticated, CanTrade]
+    serializer_class = OrderStepOut
+    queryset = Order.objects.none()
+
+    @extend_schema(operation_id="orders_events_list", responses=OrderStepOut(many=True))
+    def get(self, request: Request, order_id: int) -> Response:
+        steps = lifeline.steps(queries.order_of(request.user, order_id))  # type: ignore[arg-type]
+        page = self.paginate_queryset(steps)
+        return self.get_paginated_response(OrderStepOut(page, many=True).data)
 
 
 class Replace(APIView):

@@ -20,6 +20,7 @@ from orders.models import (
     Fill,
     Leg,
     Order,
+    OrderEvent,
     OrderList,
     Side,
     Status,
@@ -87,6 +88,29 @@ def siblings(order: Order) -> list[Order]:
     if order.order_list_id is None:
         return []
     return list(Order.objects.filter(order_list=order.order_list_id).exclude(pk=order.pk).order_by("id"))
+
+
+def venue_orders_of(order: Order) -> QuerySet[VenueOrder]:
+    """What was sent for the order, oldest first, with what was asked about it in vain."""
+    return order.venue_orders.prefetch_related("inquiries").order_by("id")
+
+
+def events_of(order: Order) -> QuerySet[OrderEvent]:
+    """All that was heard of the order, oldest first."""
+    return OrderEvent.objects.filter(order=order).order_by("id")
+
+
+def telling_events_of(order: Order) -> QuerySet[OrderEvent]:
+    """What was heard of it and is told by nothing else: not what was known already, nor each of its trades."""
+    known = Q(kind=OrderEvent.Kind.REPORT, effect="")
+    traded = Q(effect=OrderEvent.Effect.CHANGED, trades__len__gt=0)
+    return events_of(order).exclude(known | traded)
+
+
+def first_change_of(sent: VenueOrder) -> OrderEvent | None:
+    """The first report of it that told something new."""
+    found = OrderEvent.objects.filter(order=sent.order_id, venue_order=sent, kind=OrderEvent.Kind.REPORT)
+    return found.exclude(effect="").order_by("id").first()
 
 
 def lists_to_follow() -> QuerySet[OrderList]:

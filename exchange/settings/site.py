@@ -225,6 +225,7 @@ SPECTACULAR_SETTINGS = {
     # Each of them is a `kind` there.
     "ENUM_NAME_OVERRIDES": {
         "ListKindEnum": "orders.models.OrderList.Kind",
+        "OrderStepKindEnum": "orders.lifeline.KINDS",
         "TransferKindEnum": "ledger.models.Transfer.Kind",
         "DocumentKindEnum": "accounts.models.KycDocument.Kind",
     },

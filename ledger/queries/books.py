@@ -1,10 +1,11 @@
 """What the books say."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, QuerySet, Subquery, Sum
 
 from ledger.errors import UnknownAsset
 from ledger.models import (
@@ -83,6 +84,49 @@ def entries_of_cause(cause: Hold.Cause, cause_id: int, user_id: int) -> QuerySet
     named = Q(transfer__reference=name) | Q(transfer__kind=Transfer.Kind.CROSS) & crossed
     found = Entry.objects.filter(named, account__owner_id=user_id)
     return found.select_related("transfer").order_by("id")
+
+
+@dataclass(frozen=True)
+class HoldMove:
+    """So much of the asset was held for a cause, or with `is_release` given back."""
+
+    asset: str
+    amount: Decimal
+    is_release: bool
+    at: datetime
+    transfer_id: int
+
+
+def hold_moves(cause: Hold.Cause, cause_id: int, user_id: int) -> list[HoldMove]:
+    """What was held for the cause and what of it was given back, oldest first; what was spent is not here."""
+    asset = Hold.objects.filter(cause=cause, cause_id=cause_id).values("account__asset")[:1]
+    held = Q(transfer__kind=Transfer.Kind.HOLD, bucket=Entry.Bucket.HELD)
+    # The last trade gives back in its own transfer what the hold did not need.
+    given = Q(transfer__kind__in=[Transfer.Kind.RELEASE, Transfer.Kind.FILL], bucket=Entry.Bucket.AVAILABLE)
+    found = entries_of_cause(cause, cause_id, user_id).filter(
+        held | given, amount__gt=0, asset=Subquery(asset)
+    )
+    return [
+        HoldMove(
+            entry.asset_id,
+            entry.amount,
+            entry.bucket == Entry.Bucket.AVAILABLE,
+            entry.transfer.created_at,
+            entry.transfer_id,
+        )
+        for entry in found
+    ]
+
+
+def transfers_of_cause(cause: Hold.Cause, cause_id: int) -> QuerySet[Transfer]:
+    """What one order, list or withdrawal brought about, with every line of it, oldest first."""
+    found = Transfer.objects.filter(reference=f"{cause}:{cause_id}")
+    return found.prefetch_related("entries__account").order_by("id")
+
+
+def booked_at(transfer_ids: Collection[int]) -> dict[int, datetime]:
+    """When these transfers were booked."""
+    return dict(Transfer.objects.filter(pk__in=transfer_ids).values_list("pk", "created_at"))
 
 
 def has_transfer(scope: str, key: str) -> bool:

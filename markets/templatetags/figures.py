@@ -1,6 +1,7 @@
 """Amounts, prices and changes as people read them: grouped by thousands, never rounded silently."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from django import template
@@ -106,6 +107,12 @@ def bps(value: object) -> str:
     """Basis points as per cent: 10 is 0.1%."""
     found = number(value)
     return NOTHING if found is None else f"{plain(found.scaleb(-2))}%"
+
+
+@register.filter
+def stamp(at: datetime) -> str:
+    """A moment to the millisecond, where it matters which of two things came first."""
+    return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03} UTC"
 
 
 @register.filter

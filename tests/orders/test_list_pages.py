@@ -98,7 +98,7 @@ def test_an_order_shows_its_list_and_its_sibling(browser: Client, alice: User) -
     above, below = leg(found, "ABOVE"), leg(found, "BELOW")
     page = browser.get(f"/orders/{above.pk}/").text
     assert f'href="/orders/lists/{found.pk}/"' in page and f'href="/orders/{below.pk}/"' in page
-    assert "once for both orders of its list" in page
+    assert "set aside, once for both orders of the list" in page
     for path in ("/orders/", "/trade/BTCUSDT/"):
         assert f"list {found.pk}" in browser.get(path).text
 

@@ -120,8 +120,9 @@ def test_an_order_tells_its_life_and_its_fills(browser: Client, alice: User, mar
     order = make_order(alice, market, cumulative_quantity=Decimal("0.2"), cumulative_quote=Decimal(11798))
     make_fill(order)
     page = browser.get(f"/orders/{order.pk}/").text
-    assert "Received, and the money set aside" in page
-    assert "Filled 0.2 BTC at 58990" in page
+    assert "You asked to buy 0.5 BTC at 59,000 USDT or less." in page
+    assert "Filled 0.2 BTC at 58,990" in page
+    assert "Answered by the venue" in page
     assert "In the book, waiting" in page
     assert '<data value="58990">58,990</data>' in page
 
@@ -132,7 +133,7 @@ def test_an_order_of_many_fills_shows_them_page_by_page(browser: Client, alice: 
         make_fill(order, number)
     first, last = (browser.get(f"/orders/{order.pk}/?page={page}").text for page in (1, 2))
     assert "Page 1 of 2" in first
-    assert [page.count("58,990") for page in (first, last)] == [25, 5]
+    assert [page.count('data-label="Price">58,990') for page in (first, last)] == [25, 5]
     assert (first.count("Filled 0.2 BTC"), "And 20 more fills" in first) == (10, True)
 
 

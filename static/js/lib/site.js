@@ -8,11 +8,13 @@ const clock = new Intl.DateTimeFormat("sv-SE", {
   hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
 });
 
-/** Times as the reader's own zone has them; the title keeps UTC. */
+/** Times as the reader's own zone has them, with milliseconds where they matter; the title keeps UTC. */
 export function localTimes(root = document) {
   for (const element of $$("time[datetime]", root)) {
     const at = new Date(element.dateTime);
-    if (!Number.isNaN(at.valueOf())) element.textContent = clock.format(at);
+    if (Number.isNaN(at.valueOf())) continue;
+    const part = "precise" in element.dataset ? `.${String(at.getMilliseconds()).padStart(3, "0")}` : "";
+    element.textContent = clock.format(at) + part;
   }
 }
 
