@@ -4,14 +4,14 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from exchange.binance.errors import VenueError
 from exchange.gate import services as gate
 from exchange.office.decision import ReadOnly
-from orders import services
-from orders.models import FeeRule, Fill, Order, OrderList, VenueOrder
+from orders import logbook, services
+from orders.models import FeeRule, Fill, Inquiry, Order, OrderEvent, OrderList, VenueOrder
 
 
 @admin.register(FeeRule)
@@ -62,6 +62,19 @@ class OrderAdmin(ReadOnly):
     list_filter = ("status", "side", "type")
     search_fields = ("user__email", "nonce", "venue_orders__client_order_id")
     list_select_related = ("user",)
+    change_form_template = "admin/orders/order/change_form.html"
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """With all that is on record of it."""
+        order = self.get_object(request, object_id)
+        extra = {"logbook": logbook.logbook(order)} if order else {}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **extra})
 
 
 @admin.register(OrderList)
@@ -104,6 +117,22 @@ class VenueOrderAdmin(ReadOnly):
             gate.history().carry(ask)
         except VenueError as error:
             self.message_user(request, str(error), messages.ERROR)
+
+
+@admin.register(OrderEvent)
+class OrderEventAdmin(ReadOnly):
+    list_display = ("id", "order_id", "at", "kind", "source", "status", "effect", "code", "message")
+    list_filter = ("kind", "source", "effect")
+    search_fields = ("=order__id", "=venue_order__client_order_id")
+    raw_id_fields = ("order", "venue_order")
+
+
+@admin.register(Inquiry)
+class InquiryAdmin(ReadOnly):
+    list_display = ("id", "venue_order", "kind", "outcome", "count", "first_at", "last_at", "reason")
+    list_filter = ("kind", "outcome")
+    search_fields = ("=venue_order__order__id", "=venue_order__client_order_id")
+    list_select_related = ("venue_order",)
 
 
 @admin.register(Fill)
