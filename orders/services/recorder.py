@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import connection
 from django.db.models import F, Max
 from django.utils import timezone
 
 from exchange.binance.errors import NO_SUCH_ORDER, NotSent, Rejected, Unknown, VenueError
 from exchange.binance.models import MyTrade, Report, TradeFill
+from exchange.prepared import execute
 from orders.models import Inquiry, Order, OrderEvent, Source, VenueOrder
 from orders.rules import trade_name
 
@@ -157,8 +157,7 @@ def _insert(
 ) -> None:
     named = [str(kind), str(source), str(effect), _text(status, 24)]
     heard = [*quantity, time_ms, trades or [], _text(code, 40), _text(message, 200)]
-    with connection.cursor() as cursor:
-        cursor.execute(_INSERT, [order_id, venue_order_id, at or timezone.now(), *named, *heard])
+    execute(_INSERT, order_id, venue_order_id, at or timezone.now(), *named, *heard)
 
 
 def _text(said: str, most: int) -> str:
