@@ -15,7 +15,7 @@ from functools import cache, cached_property
 from typing import Any, Generic, TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import connection, connections
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Expression, Field, Model, QuerySet
 from django.db.models.query import ModelIterable, get_related_populators
@@ -139,7 +139,8 @@ def update(row: Model, *names: str) -> None:
 
 
 def _values(row: Model, fields: Iterable[Any], *, is_new: bool) -> list[Any]:
-    return [field.get_db_prep_save(field.pre_save(row, is_new), connection) for field in fields]
+    database = connections[connection.alias]  # asked itself: its proxy looks it up for each field
+    return [field.get_db_prep_save(field.pre_save(row, is_new), database) for field in fields]
 
 
 @cache
