@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from exchange.desk import queries
+from exchange.gate import queries as gate
 from ledger import queries as books
 
 REDIS_SECONDS = 2
@@ -121,6 +122,7 @@ class House(Collector):
         yield from streams(now["user_streams"])
         yield from agreement(now["reconciliation"])
         yield from seals(now["seals"])
+        yield switches(gate.switch_counts())
 
 
 def book_figures(found: object) -> Iterator[Metric]:
@@ -145,6 +147,13 @@ def streams(found: object) -> Iterator[Metric]:
         if stream["age_ms"] is not None:
             ages.add_metric([stream["account"]], stream["age_ms"] / 1000)
     yield from (up, ages)
+
+
+def switches(counts: dict[str, int]) -> Metric:
+    found = GaugeMetricFamily("causeway_switches", "Kill switches that stand", labels=["scope"])
+    for scope, count in counts.items():
+        found.add_metric([scope], count)
+    return found
 
 
 def ages(now: dict[str, object]) -> Iterator[Metric]:

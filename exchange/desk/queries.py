@@ -24,6 +24,7 @@ from accounts import queries as accounts
 from accounts.models import User
 from exchange.context import money_label
 from exchange.gate import queries as gate
+from exchange.gate.models import Switch
 from exchange.office import queries as office
 from ledger import queries as books
 from markets import queries as markets
@@ -86,6 +87,14 @@ def queues(staff: Person) -> list[Queue]:
         _queue(staff, _("Mails that failed"), office.failed_notices(), "created_at", "?status__exact=FAILED"),
     ]
     return [queue for queue in found if queue]
+
+
+def stops(staff: Person) -> list[Row]:
+    """Kill switches that stand, as far as this one may see them."""
+    if not staff.has_perm("gate.view_switch"):
+        return []
+    found = gate.standing_switches()
+    return [Row(f"{row} · {row.flipped_by}", row.flipped_at, admin_page(Switch, row)) for row in found]
 
 
 def _queue(staff: Person, title: str | Promise, rows: QuerySet, since: str, filters: str) -> Queue | None:
@@ -160,10 +169,12 @@ def _stored() -> dict[str, object]:
             "user_streams": [_stream(account) for account in gate.user_streams()],
             "reconciliation": _reconciliation(),
             "seals": _seals(),
+            "switches": gate.told_switches(),
         }
     except (OperationalError, InterfaceError) as error:
         log.error("status.no_database", error=type(error).__name__)
-        return {"database": "down", "books": {}, "user_streams": [], "reconciliation": None, "seals": None}
+        nothing: dict[str, object] = {"reconciliation": None, "seals": None}
+        return {"database": "down", "books": {}, "user_streams": [], "switches": [], **nothing}
 
 
 def _reconciliation() -> dict[str, object]:

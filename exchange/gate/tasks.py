@@ -6,5 +6,10 @@ from exchange.gate import services
 
 
 @shared_task
+def carry_out_releases() -> None:
+    services.carry_out_releases()
+
+
+@shared_task
 def renew_listen_keys() -> None:
     services.renew_listen_keys()

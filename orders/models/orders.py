@@ -39,6 +39,13 @@ class TimeInForce(models.TextChoices):
     FOK = "FOK", _("fill or kill")
 
 
+class Channel(models.TextChoices):
+    """By which way an order came in: API is whoever shows a token."""
+
+    SITE = "SITE", _("website")
+    API = "API", _("API")
+
+
 class Status(models.TextChoices):
     WAITING = "WAITING", _("waiting for the first order")
     PENDING = "PENDING", _("being placed")
@@ -152,6 +159,7 @@ class Order(models.Model):
     nonce = models.CharField(
         max_length=70, help_text=_("The customer's own id: unique for ever, a repeat is harmless.")
     )
+    channel = models.CharField(max_length=4, choices=Channel, default=Channel.SITE)
     request_hash = models.CharField(max_length=64)
     # An order is found by its list by the constraint below.
     order_list = models.ForeignKey(

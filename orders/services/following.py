@@ -185,4 +185,5 @@ def _ticket_of(order: Order) -> Ticket:
         stop_price=order.stop_price,
         trailing_delta=order.trailing_delta,
         iceberg_quantity=order.iceberg_quantity,
+        channel=order.channel,
     )

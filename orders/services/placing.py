@@ -19,7 +19,6 @@ from exchange.binance.models import Report
 from exchange.binance.sending import PlacePair
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
-from exchange.prepared import Given, Prepared
 from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
@@ -144,16 +143,16 @@ def _in_thread(send: Send, venue_order_ids: Sequence[int]) -> None:
 
 
 def relay(venue_order_ids: Sequence[int]) -> None:
-    """Sends the venue order, or the two that cancel each other, once, unless their time is over.
+    """Sends the venue order, or the two that cancel each other, once, unless their time is over or staff stopped them.
 
     Every outcome but silence ends in the books.
     """
-    sent = _claimed(venue_order_ids)
-    if not sent:
+    if not _claim(venue_order_ids):
         return
+    sent, stopped = queries.to_be_sent(venue_order_ids)
     account, order = sent[0].venue_account, sent[0].order
-    if timezone.now() > sent[0].send_by:
-        _give_up(sent, TOO_LATE)
+    if stopped is not None or timezone.now() > sent[0].send_by:
+        _give_up(sent, Told(stopped.code, str(stopped)) if stopped else TOO_LATE)
         return
     failpoints.hit("order.sending")
     try:
@@ -171,21 +170,14 @@ def relay(venue_order_ids: Sequence[int]) -> None:
             apply_report(venue_account=account, report=report, source=Source.ANSWER)
 
 
-def _claimed(venue_order_ids: Sequence[int]) -> list[VenueOrder]:
-    """Those that nobody else has sent or given up; from now on they count as sent."""
+def _claim(venue_order_ids: Sequence[int]) -> bool:
+    """True when nobody else has sent them or given them up; from now on they count as sent."""
     found = VenueOrder.objects.filter(pk__in=venue_order_ids)
     unsent = found.filter(sent_at__isnull=True, status=Status.PENDING)
     if unsent.update(sent_at=timezone.now()) != len(venue_order_ids):
         log.warning("order.already_sent", venue_orders=venue_order_ids)
-        return []
-    return [sent for number in sorted(venue_order_ids) if (sent := _SENT.first(pk=number))]
-
-
-_SENT = Prepared(
-    lambda: VenueOrder.objects.filter(pk=Given("pk")).select_related(
-        "venue_account", "order", "order__order_list"
-    )
-)
+        return False
+    return True
 
 
 def _refused(sent: Sequence[VenueOrder], error: Rejected | NotSent) -> None:

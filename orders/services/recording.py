@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -27,6 +28,7 @@ def new_order(
     """
     fields: dict[str, object] = {
         "nonce": ticket.nonce,
+        "channel": ticket.channel,
         "request_hash": ticket.request_hash,
         "market": market,
         "side": ticket.side,
@@ -50,8 +52,8 @@ def new_order(
 
 def new_venue_orders(planned: Sequence[tuple[Order, Plan]]) -> list[VenueOrder]:
     """What will be sent for the orders, with the time at which it is signed: nobody sends it later. Two are sent as
-    one request."""
-    account = gate.primary_account()
+    one request. Raises Stopped while staff have stopped such orders."""
+    account = gate.account_for_order(**_of(planned[0][0]))
     found = [
         VenueOrder(
             order=order,
@@ -77,10 +79,17 @@ def new_venue_order(order: Order, plan: Plan) -> VenueOrder:
 
 
 def again(unsent: Sequence[VenueOrder]) -> list[VenueOrder]:
-    """The same to be sent under another name and time, in place of what never left and never will."""
+    """The same to be sent under another name and time, in place of what never left and never will; raises Stopped."""
+    gate.require_not_stopped(**_of(unsent[0].order))
     for venue_order in unsent:
         venue_order.pk, venue_order.status = None, Status.PENDING
     return _recorded(unsent)
+
+
+def _of(order: Order) -> dict[str, Any]:
+    """What a switch of staff may name of it; the two of a pair are alike in that."""
+    words: dict[str, Any] = {"market": order.market_id, "side": order.side}
+    return {**words, "customer": order.user_id, "channel": order.channel}
 
 
 def _recorded(venue_orders: Sequence[VenueOrder]) -> list[VenueOrder]:
