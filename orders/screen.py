@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from exchange.errors import OUTAGES
 from exchange.gate import queries as gate
+from exchange.gate.installing import PRIMARY
 from ledger import queries as books
 from markets import queries as markets
 from markets import rules
@@ -99,7 +100,9 @@ def obstacle(user: Any, market: Market, stopped: dict[str, str]) -> str:
         return "unverified"
     if not market.is_trading:
         return "halted"
-    return "stopped" if len(stopped) == len(Side) else ""
+    if len(stopped) == len(Side):
+        return "stopped"
+    return "paused" if gate.is_placing_paused(PRIMARY) else ""
 
 
 def settings_of(market: Market, obstacle_word: str, rate: Rate) -> dict[str, Any]:

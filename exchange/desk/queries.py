@@ -24,7 +24,7 @@ from accounts import queries as accounts
 from accounts.models import User
 from exchange.context import money_label
 from exchange.gate import queries as gate
-from exchange.gate.models import Switch
+from exchange.gate.models import Switch, VenueAccount
 from exchange.office import queries as office
 from ledger import queries as books
 from markets import queries as markets
@@ -90,11 +90,19 @@ def queues(staff: Person) -> list[Queue]:
 
 
 def stops(staff: Person) -> list[Row]:
-    """Kill switches that stand, as far as this one may see them."""
-    if not staff.has_perm("gate.view_switch"):
-        return []
-    found = gate.standing_switches()
-    return [Row(f"{row} · {row.flipped_by}", row.flipped_at, admin_page(Switch, row)) for row in found]
+    """Kill switches that stand and breakers that are not closed, as far as this one may see them."""
+    found = []
+    if staff.has_perm("gate.view_switch"):
+        rows = gate.standing_switches()
+        found += [Row(f"{row} · {row.flipped_by}", row.flipped_at, admin_page(Switch, row)) for row in rows]
+    if staff.has_perm("gate.view_venueaccount"):
+        seen = [(breaker, breaker.seen()) for breaker in gate.all_breakers()]
+        found += [
+            Row(f"{breaker} · {now.state} · {now.reason}", now.since_at, admin_page(VenueAccount))
+            for breaker, now in seen
+            if now.state != "CLOSED"
+        ]
+    return found
 
 
 def _queue(staff: Person, title: str | Promise, rows: QuerySet, since: str, filters: str) -> Queue | None:
@@ -170,11 +178,13 @@ def _stored() -> dict[str, object]:
             "reconciliation": _reconciliation(),
             "seals": _seals(),
             "switches": gate.told_switches(),
+            "breakers": gate.told_breakers(),
         }
     except (OperationalError, InterfaceError) as error:
         log.error("status.no_database", error=type(error).__name__)
         nothing: dict[str, object] = {"reconciliation": None, "seals": None}
-        return {"database": "down", "books": {}, "user_streams": [], "switches": [], **nothing}
+        lists: dict[str, object] = {"user_streams": [], "switches": [], "breakers": []}
+        return {"database": "down", "books": {}, **lists, **nothing}
 
 
 def _reconciliation() -> dict[str, object]:

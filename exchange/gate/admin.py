@@ -7,7 +7,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from exchange.gate import services
+from exchange.gate import queries, services
+from exchange.gate.breakers import NOBODYS
 from exchange.gate.errors import AlreadyStopped
 from exchange.gate.models import Switch, VenueAccount
 from exchange.office import queries as office
@@ -43,6 +44,7 @@ class VenueAccountAdmin(DecisionAdmin):
         "stream_reason",
     )
     exclude = ("listen_key",)
+    change_form_template = "admin/gate/venueaccount/change_form.html"
     deposits = Decision(
         "deposits",
         _("Set how deposits are told apart"),
@@ -56,6 +58,10 @@ class VenueAccountAdmin(DecisionAdmin):
 
     def decisions_for(self, row: VenueAccount) -> list[Decision]:
         return self.all_decisions()
+
+    def context_of(self, request: HttpRequest, row: VenueAccount) -> dict[str, object]:
+        found = [one for one in queries.all_breakers() if one.account in (row.name, NOBODYS)]
+        return {"breakers": [(one, one.seen()) for one in found]}
 
 
 class SwitchForm(forms.ModelForm):

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 log = structlog.get_logger()
+PRIMARY = "primary"
 
 
 def ensure_primary_account() -> VenueAccount:
     """There is a row for the account whose keys the settings name."""
     return VenueAccount.objects.get_or_create(
-        name="primary", defaults={"venue": settings.VENUE, "is_primary": True}
+        name=PRIMARY, defaults={"venue": settings.VENUE, "is_primary": True}
     )[0]
 
 

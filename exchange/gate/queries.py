@@ -6,7 +6,8 @@ from django.core.cache import cache
 from django.db.models import Count, Expression, F, Q, QuerySet, Subquery
 from redis.exceptions import RedisError
 
-from exchange.gate import limits
+from exchange.gate import breakers, limits
+from exchange.gate.breakers import Breaker, Operation, State
 from exchange.gate.errors import Stopped
 from exchange.gate.models import Switch, VenueAccount
 from exchange.prepared import Given, Prepared
@@ -39,6 +40,32 @@ _PRIMARY = Prepared(lambda: VenueAccount.objects.filter(is_primary=True))
 def user_streams() -> list[VenueAccount]:
     """Every venue account with the state of its user data stream."""
     return list(VenueAccount.objects.order_by("name"))
+
+
+# ------------------------------------------------------------------ breakers
+def all_breakers() -> list[Breaker]:
+    """Of every venue account those of what is asked with its key, and the one of what everybody may ask."""
+    with_key = [operation for operation in Operation if operation != Operation.MARKET_DATA]
+    own = [breakers.of(account.name, operation) for account in user_streams() for operation in with_key]
+    return [*own, breakers.of(breakers.NOBODYS, Operation.MARKET_DATA)]
+
+
+def told_breakers() -> list[dict[str, str]]:
+    """What everybody may know: how each stands, and nothing of why."""
+    return [
+        {
+            "account": one.account,
+            "operation": str(one.operation),
+            "what": str(one.operation.label),
+            "state": str(one.seen().state),
+        }
+        for one in all_breakers()
+    ]
+
+
+def is_placing_paused(account: str) -> bool:
+    """True while new orders are refused at once; not while one of them may be the probe."""
+    return breakers.of(account, Operation.PLACE).seen().state == State.OPEN
 
 
 # ------------------------------------------------------------------ what staff have stopped

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache as once
@@ -18,8 +19,11 @@ from django.utils.translation import gettext_lazy
 from exchange.binance.errors import BAD_TIMESTAMP, NO_LISTEN_KEY, NotSent, Rejected, Unknown, VenueError
 from exchange.binance.rest import Rest
 from exchange.binance.signing import Ed25519Key, HmacKey, Key
+from exchange.gate import breakers
+from exchange.gate.breakers import Operation, Paused
 from exchange.gate.errors import ListenKeysGone, MightyRole, Stopped, WrongVenue
 from exchange.gate.installing import (
+    PRIMARY,
     ensure_primary_account,
     refuse_unfit_database,
     remember_venue,
@@ -47,6 +51,8 @@ __all__ = [
     "Kind",
     "ListenKeysGone",
     "MightyRole",
+    "Operation",
+    "Paused",
     "Rest",
     "Stopped",
     "WrongVenue",
@@ -79,6 +85,7 @@ __all__ = [
     "renew_listen_keys",
     "require_not_cancel_only",
     "require_not_stopped",
+    "require_open_way",
     "set_deposit_strategy",
     "switches_against",
     "used_weight",
@@ -97,6 +104,18 @@ class Kind(StrEnum):
     WITHDRAW = "withdraw"
     MARKET_DATA = "market data"
     HISTORY = "history"  # comparing the past: waits while the others need the weight
+    CLOCK = "clock"  # the venue's time, which everything else needs: no breaker keeps it back
+
+
+OPERATIONS = {
+    Kind.PLACE: Operation.PLACE,
+    Kind.CANCEL: Operation.CANCEL,
+    Kind.QUERY: Operation.QUERY,
+    Kind.HISTORY: Operation.QUERY,
+    Kind.WALLET: Operation.WALLET,
+    Kind.WITHDRAW: Operation.WALLET,
+    Kind.MARKET_DATA: Operation.MARKET_DATA,
+}
 
 
 ALARM = gettext_lazy("Reports of our orders do not come as they should")
@@ -107,7 +126,8 @@ _relays = threading.BoundedSemaphore(settings.GATE_MAX_RELAYS)
 def call(
     account: VenueAccount | None, kind: Kind, customer_id: int | None, fn: Callable[[Rest], Answer]
 ) -> Answer:
-    """What `fn` gets from the venue; NotSent at once while a ban lasts or too many relays are under way."""
+    """What `fn` gets from the venue; NotSent at once while a ban lasts or too many relays are under way, Paused (which
+    is one) while a breaker is open."""
     assert settings.GATE_INSIDE_TRANSACTIONS or not connection.in_atomic_block, (
         "no venue call inside a transaction"
     )
@@ -117,13 +137,14 @@ def call(
         raise NotSent("the weight of this minute is for other calls", 60)
     rest = _rest_of(kind)
     # What may come only once carries the time at which it was begun.
-    if kind not in (Kind.MARKET_DATA, Kind.PLACE, Kind.WITHDRAW):
+    if kind not in (Kind.MARKET_DATA, Kind.CLOCK, Kind.PLACE, Kind.WITHDRAW):
         measure_clock()
     bounded = kind in (Kind.PLACE, Kind.CANCEL)
     if bounded and not _relays.acquire(timeout=0.5):
         raise NotSent("busy")
     try:
-        return fn(rest)
+        with _guarded(account, kind):
+            return fn(rest)
     except Rejected as error:
         if error.code == BAD_TIMESTAMP:
             clock().forget()
@@ -131,6 +152,18 @@ def call(
     finally:
         if bounded:
             _relays.release()
+
+
+def _guarded(account: VenueAccount | None, kind: Kind) -> AbstractContextManager[None]:
+    operation = OPERATIONS.get(kind)
+    if operation is None:
+        return nullcontext()
+    return breakers.of(account.name if account else breakers.NOBODYS, operation).guarded()
+
+
+def require_open_way() -> None:
+    """New orders may go to the venue as far as is known; raises Paused while their breaker is open."""
+    breakers.of(PRIMARY, Operation.PLACE).require_closed()
 
 
 @once
@@ -155,7 +188,7 @@ def _key(api_key: str, secret: str, file: str) -> Key | None:
 
 
 def _rest_of(kind: Kind) -> Rest:
-    if kind == Kind.MARKET_DATA:
+    if kind in (Kind.MARKET_DATA, Kind.CLOCK):
         return _rest(None)
     key = _withdraw_key() if kind == Kind.WITHDRAW else venue_key()
     if key is None:
@@ -212,7 +245,7 @@ def _clock_thread() -> ThreadPoolExecutor:
 
 
 def _measure() -> None:
-    call(None, Kind.MARKET_DATA, None, lambda rest: clock().measure(rest.time))
+    call(None, Kind.CLOCK, None, lambda rest: clock().measure(rest.time))
 
 
 # ------------------------------------------------------------------ how the account is heard

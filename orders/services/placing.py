@@ -23,7 +23,7 @@ from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
 from orders import queries
-from orders.errors import TOO_LATE, NonceReused, Told, VenueUnreachable
+from orders.errors import TOO_LATE, NonceReused, Told, VenuePaused, VenueUnreachable
 from orders.models import Order, Source, Status, VenueOrder
 from orders.services import events, recorder
 from orders.services.alarming import is_certain, reason_of
@@ -43,7 +43,7 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     """The order is recorded, its funds are held, and it is relayed; PENDING when the venue takes longer to answer.
 
     A repeat of the nonce gives the first order, whatever became of it; another body under it NonceReused. Raises
-    what tickets, accounts and the ledger refuse, and VenueUnreachable; nothing is held then.
+    what tickets, accounts and the ledger refuse, VenuePaused and VenueUnreachable; nothing is held then.
     """
     if first := queries.order_under(user, ticket.nonce):
         return answered(same(first, ticket))
@@ -52,7 +52,7 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     ledger.require_asset_open(market.base_id, market.quote_id)
     plan = plan_of(market, ticket)
     require_within_limits(user, market, ticket, plan)
-    know_the_time()
+    require_venue()
     try:
         order, venue_order = _record(user, market, ticket, plan)
     except IntegrityError:
@@ -65,10 +65,14 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     return queries.order_now(order.pk)
 
 
-def know_the_time() -> None:
-    """The venue's time is known before anything is signed; VenueUnreachable otherwise."""
+def require_venue() -> None:
+    """New orders may go to the venue, and its time is known before anything is signed; VenuePaused or VenueUnreachable
+    otherwise."""
     try:
+        gate.require_open_way()
         gate.measure_clock()
+    except gate.Paused as error:
+        raise VenuePaused() from error
     except VenueError as error:
         raise VenueUnreachable() from error
 

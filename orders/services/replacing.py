@@ -41,7 +41,7 @@ from orders.services import events, recorder
 from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
 from orders.services.limits import require_value
-from orders.services.placing import answered, know_the_time, relay_and_wait, same
+from orders.services.placing import answered, relay_and_wait, require_venue, same
 from orders.services.reconciling import reconcile
 from orders.services.recording import change_of, new_order, new_venue_order
 from orders.services.reports import apply_report
@@ -76,7 +76,7 @@ def replace_order(
     _require_a_change(market, replaced, ticket)
     plan = plan_of(market, ticket)
     require_value(user, market, ticket, plan)
-    know_the_time()
+    require_venue()
     order, venue_order = _record(user, replaced, market, ticket, plan)
     if venue_order is None:
         return answered(order)
