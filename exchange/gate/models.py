@@ -96,10 +96,10 @@ class Switch(models.Model):
     class Scope(models.TextChoices):
         EVERYTHING = "EVERYTHING", _("all new orders")
         MARKET = "MARKET", _("new orders in one market")
-        SIDE = "SIDE", _("purchases or sales, in one market or in all")
+        SIDE = "SIDE", _("new orders of one side")
         CUSTOMER = "CUSTOMER", _("new orders of one customer")
         API = "API", _("orders by the API")
-        CANCEL_ONLY = "CANCEL_ONLY", _("everything but cancels, in one market or in all")
+        CANCEL_ONLY = "CANCEL_ONLY", _("everything but cancels")
 
     SIDES = (("BUY", _("buy")), ("SELL", _("sell")))
     scope = models.CharField(_("what is stopped"), max_length=11, choices=Scope)

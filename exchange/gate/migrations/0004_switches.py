@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             name='Switch',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('scope', models.CharField(choices=[('EVERYTHING', 'all new orders'), ('MARKET', 'new orders in one market'), ('SIDE', 'purchases or sales, in one market or in all'), ('CUSTOMER', 'new orders of one customer'), ('API', 'orders by the API'), ('CANCEL_ONLY', 'everything but cancels, in one market or in all')], max_length=11, verbose_name='what is stopped')),
+                ('scope', models.CharField(choices=[('EVERYTHING', 'all new orders'), ('MARKET', 'new orders in one market'), ('SIDE', 'new orders of one side'), ('CUSTOMER', 'new orders of one customer'), ('API', 'orders by the API'), ('CANCEL_ONLY', 'everything but cancels')], max_length=11, verbose_name='what is stopped')),
                 ('side', models.CharField(blank=True, choices=[('BUY', 'buy'), ('SELL', 'sell')], max_length=4)),
                 ('reason', models.TextField(help_text='For staff; kept on record.')),
                 ('public_reason', models.CharField(blank=True, help_text='A sentence that customers read; empty: none.', max_length=200)),

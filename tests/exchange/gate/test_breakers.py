@@ -351,7 +351,7 @@ def test_the_status_and_the_figures_tell_it_without_the_reason(
     row = {"account": "primary", "operation": "place", "what": "new orders", "state": "OPEN"}
     assert row in told.json()["breakers"] and "2015" not in told.text
     page = client.get("/status/").text
-    assert "Paused after failures" in page and "2015" not in page
+    assert "Calls to the venue: new orders" in page and "Paused" in page and "2015" not in page
     figures = client.get("/metrics").text
     assert 'causeway_breaker_state{account="primary",operation="place"} 2.0' in figures
     assert 'causeway_breaker_state{account="primary",operation="cancel"} 0.0' in figures
