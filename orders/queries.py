@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import Case, Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum, When
+from django.db.models import Case, Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Sum, When
 
 from exchange.errors import OUTAGES
 from exchange.gate import queries as gate
@@ -131,25 +131,23 @@ def unsent_later_orders(now: datetime) -> QuerySet[VenueOrder]:
     return found.filter(is_over, sent_at__isnull=True).order_by("id")
 
 
-def to_be_sent(venue_order_ids: Collection[int]) -> tuple[Sequence[VenueOrder], Stopped | None]:
-    """The venue orders with all that sending needs, and what staff have stopped of them meanwhile; a statement each."""
-    rows = [_TO_BE_SENT.get(pk=number) for number in sorted(venue_order_ids)]
-    switch = next((row.stopped_by for row in rows if row.stopped_by is not None), None)
-    return rows, None if switch is None else gate.refusal_of(switch)
-
-
-def _order_and_switch() -> QuerySet[Any]:
-    against = gate.switches_against(
-        market=OuterRef("order__market_id"),
-        side=OuterRef("order__side"),
-        customer=OuterRef("order__user_id"),
-        channel=OuterRef("order__channel"),
+_TO_BE_SENT: Prepared[Any] = Prepared(
+    lambda: (
+        VenueOrder.objects.filter(pk=Given("pk"))
+        .select_related("venue_account", "order", "order__order_list")
+        .annotate(is_anything_stopped=gate.is_anything_stopped())
     )
-    found = VenueOrder.objects.filter(pk=Given("pk")).annotate(stopped_by=Subquery(against.values("pk")[:1]))
-    return found.select_related("venue_account", "order", "order__order_list")
+)
 
 
-_TO_BE_SENT = Prepared(_order_and_switch)
+def to_be_sent(venue_order_ids: Collection[int]) -> tuple[Sequence[VenueOrder], Stopped | None]:
+    """The venue orders with all that sending needs, and what staff have stopped of them meanwhile; a statement each
+    while nothing is."""
+    rows = [_TO_BE_SENT.get(pk=number) for number in sorted(venue_order_ids)]
+    if not any(row.is_anything_stopped for row in rows):
+        return rows, None
+    stops = (gate.stop_against(**row.order.named) for row in rows)
+    return rows, next((stop for stop in stops if stop is not None), None)
 
 
 def fills_of(user: "User") -> QuerySet[Fill]:

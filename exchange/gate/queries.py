@@ -3,16 +3,14 @@
 from typing import Any
 
 from django.core.cache import cache
-from django.db.models import Count, Expression, F, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, Q, QuerySet
 from redis.exceptions import RedisError
 
 from exchange.gate import breakers, limits
 from exchange.gate.breakers import Breaker, Operation, State
 from exchange.gate.errors import Stopped
 from exchange.gate.models import Switch, VenueAccount
-from exchange.prepared import Given, Prepared
-
-Named = str | int | Expression | F
+from exchange.prepared import Prepared
 
 
 def status() -> dict[str, object]:
@@ -75,41 +73,47 @@ def standing_switches() -> QuerySet[Switch]:
     return found.select_related("market", "customer", "flipped_by", "release__asked_by")
 
 
-def switches_against(*, market: Named, side: Named, customer: Named, channel: Named) -> QuerySet[Switch]:
-    """Standing switches that stop such an order; each of the four is a value, or a column of an outer query."""
-    found = _on_either_side(market=market, customer=customer, channel=channel)
-    return found.filter(Q(side="") | Q(side=side))
+def is_anything_stopped() -> Exists:
+    """For statements that are made anyway: whether any switch stands, and who wants to know more has to ask for it."""
+    return Exists(Switch.objects.filter(released_at__isnull=True))
 
 
-def _on_either_side(*, market: Named, customer: Named, channel: Named) -> QuerySet[Switch]:
-    return Switch.objects.filter(
-        ~Q(scope=Switch.Scope.API) | Q(scope=channel),
-        Q(market=None) | Q(market=market),
-        Q(customer=None) | Q(customer=customer),
-        released_at__isnull=True,
-    ).order_by("id")
+_FOR_ORDER: Prepared[Any] = Prepared(
+    lambda: VenueAccount.objects.filter(is_primary=True).annotate(is_anything_stopped=is_anything_stopped())
+)
 
 
 def account_for_order(*, market: str, side: str, customer: int, channel: str) -> VenueAccount:
-    """The venue account the order goes to; raises Stopped while a switch stands against it. One statement."""
-    account = _FOR_ORDER.get(market=market, side=side, customer=customer, channel=channel)
-    if account.stopped_by is not None:
-        raise refusal_of(account.stopped_by)
+    """The venue account the order goes to; raises Stopped while a switch stands against it. One statement while none
+    stands."""
+    account: Any = _FOR_ORDER.get()
+    if account.is_anything_stopped:
+        stop = stop_against(market=market, side=side, customer=customer, channel=channel)
+        if stop is not None:
+            raise stop
     return account
 
 
-def _account_and_switch() -> QuerySet[Any]:
-    order = {name: Given(name) for name in ("market", "side", "customer", "channel")}
-    first = Subquery(switches_against(**order).values("pk")[:1])
-    return VenueAccount.objects.filter(is_primary=True).annotate(stopped_by=first)
+def stop_against(*, market: str, side: str, customer: int, channel: str) -> Stopped | None:
+    """What such an order is told when a switch stands against it."""
+    found = _on_either_side(market=market, customer=customer, channel=channel)
+    switch = found.filter(side__in=["", side]).first()
+    return None if switch is None else switch.refusal
 
 
-_FOR_ORDER = Prepared(_account_and_switch)
+def _on_either_side(*, market: str, customer: int, channel: str) -> QuerySet[Switch]:
+    found = Switch.objects.filter(
+        Q(market=None) | Q(market=market), Q(customer=None) | Q(customer=customer), released_at__isnull=True
+    )
+    # The scope and the channel of the API have one word.
+    others = [scope for scope in Switch.Scope.values if scope != Switch.Scope.API]
+    return found.filter(scope__in=[*others, channel]).order_by("id")
 
 
-def refusal_of(switch_id: int) -> Stopped:
-    """What an order that the switch stops is told."""
-    return Switch.objects.get(pk=switch_id).refusal
+def cancel_only_stop(market: str) -> Stopped | None:
+    """What is told to whoever wants more than to cancel, where staff allow no more."""
+    switch = _on_either_side(market=market, customer=0, channel="").filter(scope="CANCEL_ONLY").first()
+    return None if switch is None else switch.refusal
 
 
 def stopped_sides(*, market: str, customer: int, channel: str) -> dict[str, str]:

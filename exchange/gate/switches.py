@@ -1,5 +1,6 @@
 """Kill switches: flipped by one of staff at once, released by two. PostgreSQL has the truth, and every order asks it in
-the statement that finds its venue account and in the one that finds what is to be sent."""
+the statement that finds its venue account and in the one that finds what is to be sent: whether any stands, and if so
+which."""
 
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,9 @@ from django.utils.translation import gettext_lazy
 
 from exchange.database import constraint_of
 from exchange.errors import DomainError, Text
+from exchange.gate import queries
 from exchange.gate.errors import AlreadyReleased, AlreadyStopped, ReleaseAsked, ReleaseNotAsked, UnknownSwitch
 from exchange.gate.models import Switch
-from exchange.gate.queries import switches_against
 from exchange.office import queries as requests
 from exchange.office import services as office
 from exchange.office.models import Approval
@@ -158,15 +159,12 @@ def _require_reason(reason: str) -> None:
 # ------------------------------------------------------------------ asked by orders
 def require_not_stopped(*, market: str, side: str, customer: int, channel: str) -> None:
     """Raises Stopped while a switch stands against such an order."""
-    against = switches_against(market=market, side=side, customer=customer, channel=channel).first()
-    if against is not None:
-        raise against.refusal
+    stop = queries.stop_against(market=market, side=side, customer=customer, channel=channel)
+    if stop is not None:
+        raise stop
 
 
 def require_not_cancel_only(market: str) -> None:
     """Raises Stopped while staff let orders of the market only be canceled."""
-    cancel_only = Switch.objects.filter(scope=Switch.Scope.CANCEL_ONLY)
-    against = switches_against(market=market, side="", customer=0, channel="")
-    found = cancel_only.filter(pk__in=against.values("pk")).first()
-    if found is not None:
-        raise found.refusal
+    if (stop := queries.cancel_only_stop(market)) is not None:
+        raise stop

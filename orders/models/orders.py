@@ -1,6 +1,7 @@
 """What the customer wants (Order, OrderList), what was sent for it (VenueOrder), what came of it (Fill)."""
 
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
@@ -287,6 +288,12 @@ class Order(models.Model):
     def left(self) -> Decimal | None:
         """How much of it has not traded; None when it is given by total."""
         return None if self.quantity is None else self.quantity - self.cumulative_quantity
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """What a kill switch may name of it."""
+        words: dict[str, Any] = {"market": self.market_id, "side": self.side}
+        return {**words, "customer": self.user_id, "channel": self.channel}
 
     @property
     def paid_asset_id(self) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -53,7 +52,8 @@ def new_order(
 def new_venue_orders(planned: Sequence[tuple[Order, Plan]]) -> list[VenueOrder]:
     """What will be sent for the orders, with the time at which it is signed: nobody sends it later. Two are sent as
     one request. Raises Stopped while staff have stopped such orders."""
-    account = gate.account_for_order(**_of(planned[0][0]))
+    # The two of a pair are alike in all that a switch of staff may name.
+    account = gate.account_for_order(**planned[0][0].named)
     found = [
         VenueOrder(
             order=order,
@@ -80,16 +80,10 @@ def new_venue_order(order: Order, plan: Plan) -> VenueOrder:
 
 def again(unsent: Sequence[VenueOrder]) -> list[VenueOrder]:
     """The same to be sent under another name and time, in place of what never left and never will; raises Stopped."""
-    gate.require_not_stopped(**_of(unsent[0].order))
+    gate.require_not_stopped(**unsent[0].order.named)
     for venue_order in unsent:
         venue_order.pk, venue_order.status = None, Status.PENDING
     return _recorded(unsent)
-
-
-def _of(order: Order) -> dict[str, Any]:
-    """What a switch of staff may name of it; the two of a pair are alike in that."""
-    words: dict[str, Any] = {"market": order.market_id, "side": order.side}
-    return {**words, "customer": order.user_id, "channel": order.channel}
 
 
 def _recorded(venue_orders: Sequence[VenueOrder]) -> list[VenueOrder]:
