@@ -7,6 +7,7 @@ process has its own, and after a flush all begin closed. A breaker may be held o
 says a reason that no call can show.
 """
 
+import math
 import random
 import threading
 import time
@@ -42,6 +43,8 @@ FORGOTTEN_SECONDS = 3600
 # What holds a breaker open is said again by a sweep; when nobody says it any more it is over.
 HELD_SECONDS = 60
 LONGEST_REASON = 120
+# Snapshots are asked for with pauses anyway, and within five seconds of an outage every book is to be live again.
+BOOKS_WAIT = 3
 # Calls that need no account of ours.
 NOBODYS = "public"
 # Of one breaker staff hear once in so long; each change is in the log.
@@ -260,10 +263,15 @@ class Breaker:
         since, wait = (
             (before.since, before.wait) if before else (time.time(), settings.BREAKER_OPEN_SECONDS / 2)
         )
-        opened = _opened(reason, since, min(2 * wait, settings.BREAKER_LONGEST_SECONDS))
+        opened = _opened(reason, since, min(2 * wait, self._longest))
         _asked(lambda: cache.set(self._key, opened, timeout=FORGOTTEN_SECONDS), None)
         self._remember(opened)
         log.warning("breaker.probe_failed", breaker=str(self), reason=reason, seconds=round(opened.wait, 1))
+
+    @property
+    def _longest(self) -> float:
+        is_of_books = self.operation == Operation.MARKET_DATA
+        return min(settings.BREAKER_LONGEST_SECONDS, BOOKS_WAIT if is_of_books else math.inf)
 
     def _close(self) -> None:
         with self._guard:

@@ -1,9 +1,9 @@
 """The one road to the venue: every call counts against the limits, and a ban stops every process."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache as once
@@ -138,19 +138,27 @@ def call(
     # What may come only once carries the time at which it was begun.
     if kind not in (Kind.MARKET_DATA, Kind.CLOCK, Kind.PLACE, Kind.WITHDRAW):
         measure_clock()
-    bounded = kind in (Kind.PLACE, Kind.CANCEL)
-    if bounded and not _relays.acquire(timeout=0.5):
-        raise NotSent("busy")
     try:
-        with _guarded(account, kind):
+        with _guarded(account, kind), _a_relay(kind):
             return fn(rest)
     except Rejected as error:
         if error.code == BAD_TIMESTAMP:
             clock().forget()
         raise
+
+
+@contextmanager
+def _a_relay(kind: Kind) -> Iterator[None]:
+    """One of so many that may be under way at once; NotSent when none is free for a moment."""
+    if kind not in (Kind.PLACE, Kind.CANCEL):
+        yield
+        return
+    if not _relays.acquire(timeout=0.5):
+        raise NotSent("busy")
+    try:
+        yield
     finally:
-        if bounded:
-            _relays.release()
+        _relays.release()
 
 
 def _guarded(account: VenueAccount | None, kind: Kind) -> AbstractContextManager[None]:

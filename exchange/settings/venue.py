@@ -84,7 +84,7 @@ BREAKER_FAILURES = number("BREAKER_FAILURES", 5, low=1, high=10_000)
 BREAKER_FAILURE_PERCENT = number("BREAKER_FAILURE_PERCENT", 50, low=1, high=100)
 BREAKER_SLOW_MS = number("BREAKER_SLOW_MS", 5000, low=100, high=60_000)
 BREAKER_OPEN_SECONDS = number("BREAKER_OPEN_SECONDS", 2, low=1, high=600)
-BREAKER_LONGEST_SECONDS = number("BREAKER_LONGEST_SECONDS", 30, low=1, high=3600)
+BREAKER_LONGEST_SECONDS = number("BREAKER_LONGEST_SECONDS", 10, low=1, high=3600)
 # New orders wait while nothing was heard on the user data stream for so long, and while our clock is so far from the
 # venue's.
 BREAKER_STREAM_SECONDS = number("BREAKER_STREAM_SECONDS", 90, low=50, high=3600)

@@ -222,7 +222,7 @@ def test_a_venue_that_answers_nothing_but_5xx_is_left_alone_and_found_again(
     refusals = sorted(took for _began, took, status in during if status == "PAUSED")
     figure(
         f"{len(statuses)} orders in 5 s of outage, {statuses.count('PAUSED')} refused before anything was held,"
-        f" p95 {refusals[int(len(refusals) * 0.95)] * 1000:.0f} ms; {at_the_venue} requests to place reached the venue"
+        f" p95 {refusals[int(len(refusals) * 0.95)] * 1000:.1f} ms; {at_the_venue} requests to place reached the venue"
     )
     assert refusals[int(len(refusals) * 0.95)] < 0.5
     assert (

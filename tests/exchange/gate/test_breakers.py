@@ -245,6 +245,17 @@ def test_each_probe_that_fails_doubles_the_wait(
     assert all(0.2 < wait <= 0.34 for wait in waits[1:])
 
 
+def test_books_need_not_wait_long_for_their_probe(venue: Venue, settings: Settings) -> None:
+    settings.BREAKER_OPEN_SECONDS, books = 2, breakers.of(breakers.NOBODYS, Operation.MARKET_DATA)
+    venue.on("GET", "/api/v3/depth", BROKEN)
+    for _time in range(6):
+        while books.seen().state == State.OPEN:
+            time.sleep(0.05)
+        with pytest.raises(Unknown):
+            gate.call(None, gate.Kind.MARKET_DATA, None, lambda rest: rest.depth("BTCUSDT"))
+    assert 2 < books.seen().retry_after <= 3.3  # and not four
+
+
 def test_a_cancel_waits_for_no_time(account: VenueAccount, venue: Venue) -> None:
     venue.on(*CANCEL, BROKEN)
     for _time in range(5):
