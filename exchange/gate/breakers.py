@@ -54,10 +54,15 @@ ALARM_WORDS = _(
     "%(what)s: %(reason)s. Such calls are refused for a moment, and one of them tries again now and then until it is"
     " answered."
 )
-# Refused because of the house: its clock, its key, its balance. Many of one kind in a row say that all will be.
-HOUSE_REJECTS = frozenset({-1021, -2015})
+# Refused because of the house: its clock, its key, its account, its balance. Many of one kind say that all will be.
+HOUSE_REJECTS = frozenset({-1002, -1021, -1022, -2014, -2015})
+HOUSE_WORDS = (
+    "Account has insufficient balance for requested action",
+    "This account may not place or cancel orders",
+    "This action is disabled on this account",
+    "Rest API trading is not enabled",
+)
 REJECTED = "refused because of us: "
-NO_BALANCE = "Account has insufficient balance for requested action"
 
 
 class Operation(TextChoices):
@@ -305,7 +310,7 @@ def fault_of(error: VenueError) -> str | None:
         return str(error.reason)[:LONGEST_REASON]
     if not isinstance(error, Rejected):
         return None
-    is_ours = error.code in HOUSE_REJECTS or error.message.strip().startswith(NO_BALANCE)
+    is_ours = error.code in HOUSE_REJECTS or error.message.strip().startswith(HOUSE_WORDS)
     return f"{REJECTED}{error.code} {error.message}"[:LONGEST_REASON] if is_ours else ""
 
 

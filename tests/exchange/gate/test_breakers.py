@@ -128,6 +128,8 @@ def test_a_customers_own_refusals_are_answers(account: VenueAccount, venue: Venu
     "answer",
     [
         NO_KEY,
+        error(-1022, "Signature for this request is not valid."),
+        error(-2010, "This account may not place or cancel orders."),
         error(-1021, "Timestamp for this request is outside of the recvWindow."),
         error(-2010, "Account has insufficient balance for requested action."),
     ],
