@@ -157,6 +157,7 @@ def relay(venue_order_ids: Sequence[int]) -> None:
     account, order = sent[0].venue_account, sent[0].order
     if stopped is not None or timezone.now() > sent[0].send_by:
         _give_up(sent, Told(stopped.code, str(stopped)) if stopped else TOO_LATE)
+        VenueOrder.objects.filter(pk__in=venue_order_ids, status=Status.REJECTED).update(sent_at=None)
         return
     failpoints.hit("order.sending")
     try:

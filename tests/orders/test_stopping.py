@@ -345,6 +345,10 @@ def test_what_has_not_left_when_the_switch_is_flipped_never_leaves(
     order = Order.objects.get()
     assert (order.status, order.reason_code) == ("REJECTED", "trading_stopped")
     assert "new orders in BTCUSDT" in order.reason
+    browser = Client()
+    browser.force_login(paper.alice)
+    page = browser.get(f"/orders/{order.pk}/").text
+    assert "new orders in BTCUSDT" in page and "Sent to the venue" not in page
     assert balance(paper.alice, "USDT") == (100_000, 0)
     state = paper.house.door_get("state")
     assert next(row for row in state["accounts"] if row["id"] == state["main"])["orders"] == 0
