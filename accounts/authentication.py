@@ -3,7 +3,7 @@
 from allauth.headless.contrib.rest_framework.authentication import XSessionTokenAuthentication
 from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
@@ -32,6 +32,11 @@ class AppSessionAuthentication(XSessionTokenAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "X-Session-Token"
+
+
+def is_by_token(request: Request) -> bool:
+    """True for whoever shows a token, of the API or of the app; False for a page's own request."""
+    return not isinstance(request.successful_authenticator, SessionAuthentication)
 
 
 class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

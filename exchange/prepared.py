@@ -63,7 +63,7 @@ def execute(sql: str, *values: Any) -> None:
 
 
 class Prepared(Generic[Row]):
-    """Gives what the queryset would: models with what was selected along, or the tuples of `values_list`."""
+    """Gives what the queryset would: models with what was selected along or annotated, or tuples of `values_list`."""
 
     def __init__(self, build: Callable[[], QuerySet[Any, Row]]) -> None:
         self._build = build
@@ -108,12 +108,15 @@ def _models(compiler: Any) -> Callable[[Iterable[Any]], Iterable[Any]]:
     model: type[Model] = info["model"]
     names = [column.target.attname for column, _sql, _alias in select[begin:end]]
     along = get_related_populators(info, select, connection.alias)  # type: ignore[call-arg]
+    annotated: dict[str, int] = compiler.annotation_col_map or {}
 
     def read(rows: Iterable[Any]) -> Iterable[Any]:
         for row in rows:
             found = model.from_db(connection.alias, names, row[begin:end])
             for populator in along:
                 populator.populate(row, found)
+            for name, place in annotated.items():
+                setattr(found, name, row[place])
             yield found
 
     return read

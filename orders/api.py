@@ -12,12 +12,25 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.authentication import is_by_token
 from accounts.permissions import CanTrade
 from exchange.api import MoneyField, StrictSerializer, WholeField, shared
 from markets import queries as markets
 from markets.errors import UnknownMarket
 from orders import lifeline, queries, schedule, services
-from orders.models import FINAL, FeeRule, Fill, Leg, Order, OrderList, Side, Status, TimeInForce, Type
+from orders.models import (
+    FINAL,
+    Channel,
+    FeeRule,
+    Fill,
+    Leg,
+    Order,
+    OrderList,
+    Side,
+    Status,
+    TimeInForce,
+    Type,
+)
 
 SYMBOL, SIDE = OpenApiParameter("symbol", str), OpenApiParameter("side", str, enum=Side.values)
 KEY = OpenApiParameter(
@@ -193,7 +206,12 @@ def ticket_of(request: Request) -> services.Ticket:
     """The request's ticket; its nonce is client_order_id, else the Idempotency-Key, else one of ours."""
     found = dict(shared(TicketIn).run_validation(request.data))
     nonce = nonce_of(request, found.pop("client_order_id", ""))
-    return services.Ticket(**{"time_in_force": "", **found}, nonce=nonce)
+    return services.Ticket(**{"time_in_force": "", **found}, nonce=nonce, channel=channel_of(request))
+
+
+def channel_of(request: Request) -> str:
+    """A page's own requests come by the website, whoever shows a token by the API."""
+    return Channel.API if is_by_token(request) else Channel.SITE
 
 
 def nonce_of(request: Request, said: str) -> str:
@@ -207,8 +225,9 @@ def list_ticket_of(request: Request) -> services.ListTicket:
     found = dict(form.validated_data)
     key = found.get("client_order_id", "") or request.headers.get("Idempotency-Key", "")
     nonce, symbol = key or uuid.uuid4().hex, found["symbol"]
+    shared = {"symbol": symbol, "nonce": nonce, "channel": channel_of(request)}
     legs = {
-        leg: services.Ticket(**{"time_in_force": "", **found[leg.lower()]}, symbol=symbol, nonce=nonce)
+        leg: services.Ticket(**{"time_in_force": "", **found[leg.lower()]}, **shared)
         for leg in Leg
         if leg.lower() in found
     }
@@ -316,6 +335,7 @@ class Replace(APIView):
         form.is_valid(raise_exception=True)
         found = dict(form.validated_data)
         nonce = nonce_of(request, found.pop("client_order_id", ""))
+        found["channel"] = channel_of(request)
         order = services.replace_order(user=request.user, order_id=order_id, nonce=nonce, **found)  # type: ignore[arg-type]
         return Response(OrderOut(order).data, status=code_of(order))
 

@@ -192,6 +192,14 @@ class VenueUnreachable(Unavailable):
     message = _("The market cannot be reached at the moment; nothing was placed. Please try again.")
 
 
+class VenuePaused(Unavailable):
+    code = "venue_paused"
+    message = _(
+        "New orders are paused for a moment, because the market does not answer as it should; nothing was placed."
+        " Please try again shortly."
+    )
+
+
 class TryCancelAgain(Unavailable):
     code = "try_again"
     message = _("The order could not be canceled just now. Please try again.")

@@ -1,13 +1,15 @@
 """What customers and sweeps ask about orders."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db.models import Case, Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Sum, When
 
 from exchange.errors import OUTAGES
+from exchange.gate import queries as gate
+from exchange.gate.errors import Stopped
 from exchange.prepared import Given, Prepared
 from markets import queries as markets
 from markets.models import Market
@@ -127,6 +129,25 @@ def unsent_later_orders(now: datetime) -> QuerySet[VenueOrder]:
     found = VenueOrder.objects.filter(later, order__status=Status.PENDING, status=Status.PENDING)
     is_over = Q(send_by__lt=now) | Q(order__cancel_requested_at__isnull=False)
     return found.filter(is_over, sent_at__isnull=True).order_by("id")
+
+
+_TO_BE_SENT: Prepared[Any] = Prepared(
+    lambda: (
+        VenueOrder.objects.filter(pk=Given("pk"))
+        .select_related("venue_account", "order", "order__order_list")
+        .annotate(is_anything_stopped=gate.is_anything_stopped())
+    )
+)
+
+
+def to_be_sent(venue_order_ids: Collection[int]) -> tuple[Sequence[VenueOrder], Stopped | None]:
+    """The venue orders with all that sending needs, and what staff have stopped of them meanwhile; a statement each
+    while nothing is."""
+    rows = [_TO_BE_SENT.get(pk=number) for number in sorted(venue_order_ids)]
+    if not any(row.is_anything_stopped for row in rows):
+        return rows, None
+    stops = (gate.stop_against(**row.order.named) for row in rows)
+    return rows, next((stop for stop in stops if stop is not None), None)
 
 
 def fills_of(user: "User") -> QuerySet[Fill]:

@@ -1,6 +1,7 @@
 """What the trade page shows at first paint, read once from the queries."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import accumulate
@@ -11,12 +12,15 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from exchange.errors import OUTAGES
+from exchange.gate import queries as gate
+from exchange.gate.installing import PRIMARY
 from ledger import queries as books
 from markets import queries as markets
 from markets import rules
 from markets.models import Market
 from orders import queries
-from orders.models import Status, Type
+from orders.models import Channel, Side, Status, Type
 from orders.rules import Rate
 
 LEVELS = 15
@@ -79,7 +83,14 @@ def own_part(user: User, market: Market) -> dict[str, Any]:
     }
 
 
-def obstacle(user: Any, market: Market) -> str:
+def stops(user: Any, market: Market) -> dict[str, str]:
+    """The sides in which staff have stopped this person's orders here, with what is said of it."""
+    with suppress(*OUTAGES):  # the page is readable while the database is away, and places nothing then
+        return gate.stopped_sides(market=market.symbol, customer=user.pk or 0, channel=Channel.SITE)
+    return {}
+
+
+def obstacle(user: Any, market: Market, stopped: dict[str, str]) -> str:
     """Why this person cannot trade here now: a word for the page, or nothing."""
     if not user.is_authenticated:
         return "anonymous"
@@ -87,7 +98,11 @@ def obstacle(user: Any, market: Market) -> str:
         return "frozen"
     if not user.is_verified:
         return "unverified"
-    return "" if market.is_trading else "halted"
+    if not market.is_trading:
+        return "halted"
+    if len(stopped) == len(Side):
+        return "stopped"
+    return "paused" if gate.is_placing_paused(PRIMARY) else ""
 
 
 def settings_of(market: Market, obstacle_word: str, rate: Rate) -> dict[str, Any]:

@@ -63,12 +63,14 @@ class Trade(View):
 
 
 def show_trade(request: HttpRequest, market: Market, form: TicketForm, status: int = 200) -> HttpResponse:
-    obstacle = screen.obstacle(request.user, market)
+    stops = screen.stops(request.user, market)
+    obstacle = screen.obstacle(request.user, market, stops)
     customer = request.user if request.user.is_authenticated else None
     own = screen.own_part(customer, market) if customer else {}
     page: dict[str, Any] = {
         "form": form,
         "obstacle": obstacle,
+        "stops": stops,
         "config": screen.settings_of(market, obstacle, queries.shown_rate(customer, market)),
         "texts": screen.texts(),
         **screen.offer(market),

@@ -14,7 +14,7 @@ from django.test.utils import override_settings
 from psycopg.pq import TransactionStatus
 from pytest_django.plugin import DjangoDbBlocker
 
-from exchange.gate import limits
+from exchange.gate import breakers, limits
 from exchange.gate import services as gate
 from exchange.local import suite
 from markets import interest
@@ -100,6 +100,7 @@ def empty_redis() -> Iterator[None]:
         for key in client.scan_iter(match=f"*{settings.REDIS_PREFIX}*", count=1000):
             client.delete(key)
     interest.forget()
+    breakers.forget()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -160,3 +161,4 @@ def forget_the_venue() -> None:
     for known in (gate.venue_key, gate._withdraw_key, gate._rest, limits.clock):
         known.cache_clear()
     limits._blocked_until = 0.0
+    breakers.forget()

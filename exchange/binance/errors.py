@@ -2,7 +2,8 @@
 
 VenueError
  ├─ Rejected   it said no, with a definite code: nothing was executed; `is_gone`: what was asked for exists no more
- ├─ NotSent    it never left, or was refused before it was read: rate limit, ban, no connection
+ ├─ NotSent    it never left, or was refused before it was read: rate limit, ban
+ │   └─ NoConnection   nobody was there who could have read it
  └─ Unknown    it may or may not have been executed: 5xx, -1006, -1007, time-out, broken connection, unreadable answer
 """
 
@@ -45,6 +46,10 @@ class NotSent(VenueError):
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         self.reason, self.retry_after = reason, retry_after
         super().__init__(reason)
+
+
+class NoConnection(NotSent):
+    """The connection itself could not be made, or was closed at the door."""
 
 
 class Unknown(VenueError):

@@ -13,7 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 
-from exchange.binance.errors import GONE, HALVES_CODES, NotSent, Rejected, Unknown, of_code
+from exchange.binance.errors import GONE, HALVES_CODES, NoConnection, NotSent, Rejected, Unknown, of_code
 
 USED_WEIGHT = "x-mbx-used-weight-"
 ORDER_COUNT = "x-mbx-order-count-"
@@ -100,10 +100,10 @@ class Transport:
                 method, url, headers=headers, timeout=timeout, allow_redirects=False
             )
         except requests.exceptions.ConnectTimeout as error:
-            raise NotSent("no connection within the time") from error
+            raise NoConnection("no connection within the time") from error
         except requests.exceptions.ConnectionError as error:
             if _never_connected(error):
-                raise NotSent("no connection") from error
+                raise NoConnection("no connection") from error
             raise Unknown("the connection broke") from error
         except requests.exceptions.RequestException as error:
             raise Unknown(f"no answer: {type(error).__name__}") from error
@@ -143,7 +143,7 @@ def _wrong_way(status: int, body: Any, retry_after: float | None, writes: bool) 
         return Rejected(0, "the venue does not offer this any more", GONE)
     if status >= 500 or not isinstance(body, dict) or "code" not in body:
         if status == 403 and not writes:
-            return NotSent("refused by the firewall", retry_after or 60)
+            return NoConnection("refused by the firewall", retry_after or 60)
         return Unknown(f"HTTP {status}")
     return of_code(int(body["code"]), str(body.get("msg", "")), status=status, retry_after=retry_after)
 

@@ -22,9 +22,11 @@ from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
 from exchange.desk import queries
+from exchange.gate import queries as gate
 from ledger import queries as books
 
 REDIS_SECONDS = 2
+BREAKER_STATES = ("CLOSED", "HALF_OPEN", "OPEN")
 
 
 @never_cache
@@ -121,6 +123,8 @@ class House(Collector):
         yield from streams(now["user_streams"])
         yield from agreement(now["reconciliation"])
         yield from seals(now["seals"])
+        yield switches(gate.switch_counts())
+        yield breakers(now["breakers"])
 
 
 def book_figures(found: object) -> Iterator[Metric]:
@@ -145,6 +149,22 @@ def streams(found: object) -> Iterator[Metric]:
         if stream["age_ms"] is not None:
             ages.add_metric([stream["account"]], stream["age_ms"] / 1000)
     yield from (up, ages)
+
+
+def switches(counts: dict[str, int]) -> Metric:
+    found = GaugeMetricFamily("causeway_switches", "Kill switches that stand", labels=["scope"])
+    for scope, count in counts.items():
+        found.add_metric([scope], count)
+    return found
+
+
+def breakers(told: object) -> Metric:
+    name, words = "causeway_breaker_state", "0 while closed, 1 half-open, 2 open"
+    found = GaugeMetricFamily(name, words, labels=["account", "operation"])
+    assert isinstance(told, list)
+    for one in told:
+        found.add_metric([one["account"], one["operation"]], BREAKER_STATES.index(one["state"]))
+    return found
 
 
 def ages(now: dict[str, object]) -> Iterator[Metric]:

@@ -24,6 +24,7 @@ from accounts import queries as accounts
 from accounts.models import User
 from exchange.context import money_label
 from exchange.gate import queries as gate
+from exchange.gate.models import Switch, VenueAccount
 from exchange.office import queries as office
 from ledger import queries as books
 from markets import queries as markets
@@ -86,6 +87,22 @@ def queues(staff: Person) -> list[Queue]:
         _queue(staff, _("Mails that failed"), office.failed_notices(), "created_at", "?status__exact=FAILED"),
     ]
     return [queue for queue in found if queue]
+
+
+def stops(staff: Person) -> list[Row]:
+    """Kill switches that stand and breakers that are not closed, as far as this one may see them."""
+    found = []
+    if staff.has_perm("gate.view_switch"):
+        rows = gate.standing_switches()
+        found += [Row(f"{row} · {row.flipped_by}", row.flipped_at, admin_page(Switch, row)) for row in rows]
+    if staff.has_perm("gate.view_venueaccount"):
+        seen = [(breaker, breaker.seen()) for breaker in gate.all_breakers()]
+        found += [
+            Row(f"{breaker} · {now.state} · {now.reason}", now.since_at, admin_page(VenueAccount))
+            for breaker, now in seen
+            if now.state != "CLOSED"
+        ]
+    return found
 
 
 def _queue(staff: Person, title: str | Promise, rows: QuerySet, since: str, filters: str) -> Queue | None:
@@ -160,10 +177,14 @@ def _stored() -> dict[str, object]:
             "user_streams": [_stream(account) for account in gate.user_streams()],
             "reconciliation": _reconciliation(),
             "seals": _seals(),
+            "switches": gate.told_switches(),
+            "breakers": gate.told_breakers(),
         }
     except (OperationalError, InterfaceError) as error:
         log.error("status.no_database", error=type(error).__name__)
-        return {"database": "down", "books": {}, "user_streams": [], "reconciliation": None, "seals": None}
+        nothing: dict[str, object] = {"reconciliation": None, "seals": None}
+        lists: dict[str, object] = {"user_streams": [], "switches": [], "breakers": []}
+        return {"database": "down", "books": {}, **lists, **nothing}
 
 
 def _reconciliation() -> dict[str, object]:

@@ -50,7 +50,8 @@ class DeskSite(AdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from exchange.desk import queries  # models are not loaded yet when the site is made
 
-        return super().index(request, {"queues": queries.queues(request.user), **(extra_context or {})})
+        shown = {"queues": queries.queues(request.user), "stops": queries.stops(request.user)}
+        return super().index(request, {**shown, **(extra_context or {})})
 
     def search(self, request: HttpRequest) -> HttpResponse:
         from exchange.desk import queries

@@ -1,14 +1,19 @@
-"""Staff see our accounts at the venue, and say how deposits to them are told apart."""
+"""Staff see our accounts at the venue, say how deposits to them are told apart, and flip kill switches."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from exchange.gate import services
-from exchange.gate.models import VenueAccount
+from exchange.gate import queries, services
+from exchange.gate.breakers import NOBODYS
+from exchange.gate.errors import AlreadyStopped
+from exchange.gate.models import Switch, VenueAccount
+from exchange.office import queries as office
 from exchange.office.decision import Decision, DecisionAdmin, ReasonForm
+from exchange.office.models import Approval
 
 
 class DepositsForm(ReasonForm):
@@ -39,6 +44,7 @@ class VenueAccountAdmin(DecisionAdmin):
         "stream_reason",
     )
     exclude = ("listen_key",)
+    change_form_template = "admin/gate/venueaccount/change_form.html"
     deposits = Decision(
         "deposits",
         _("Set how deposits are told apart"),
@@ -52,3 +58,109 @@ class VenueAccountAdmin(DecisionAdmin):
 
     def decisions_for(self, row: VenueAccount) -> list[Decision]:
         return self.all_decisions()
+
+    def context_of(self, request: HttpRequest, row: VenueAccount) -> dict[str, object]:
+        found = [one for one in queries.all_breakers() if one.account in (row.name, NOBODYS)]
+        return {"breakers": [(one, one.seen()) for one in found]}
+
+
+class SwitchForm(forms.ModelForm):
+    """What is stopped, and why; a market and a customer are named as everybody knows them."""
+
+    market = forms.CharField(
+        label=_("Market"), required=False, max_length=64, help_text=_("Such as BTCUSDT; empty: all.")
+    )
+    customer = forms.CharField(
+        label=_("Customer's e-mail"), required=False, max_length=254, help_text=_("To stop one customer.")
+    )
+
+    class Meta:
+        model = Switch
+        fields = ("scope", "market", "side", "customer", "public_reason", "reason")
+        widgets = {"reason": forms.Textarea(attrs={"rows": 3})}
+
+    def clean_market(self) -> Any:
+        return self._named("market", symbol=self.cleaned_data["market"].strip().upper())
+
+    def clean_customer(self) -> Any:
+        return self._named("customer", email__iexact=self.cleaned_data["customer"].strip())
+
+    def _named(self, field: str, **key: str) -> Any:
+        """The row that was named, None when none was."""
+        if not any(key.values()):
+            return None
+        rows = Switch._meta.get_field(field).related_model._default_manager  # type: ignore[union-attr]
+        if (found := rows.filter(**key).first()) is None:
+            raise forms.ValidationError(_("There is nothing of this name."))
+        return found
+
+    def clean(self) -> dict[str, Any]:
+        found = self.cleaned_data
+        what = {name: found.get(name) for name in ("scope", "market", "side", "customer")}
+        if Switch.objects.filter(**what, released_at__isnull=True).exists():
+            raise forms.ValidationError(AlreadyStopped.message)
+        return found
+
+
+def ask_release(switch_id: int, *, by: Any, reason: str) -> None:
+    services.ask_release(switch_id, by=by, reason=reason)
+
+
+def confirm_release(switch_id: int, *, by: Any, reason: str) -> None:
+    services.confirm_release(switch_id, by=by, reason=reason)
+
+
+@admin.register(Switch)
+class SwitchAdmin(DecisionAdmin):
+    """A new row is a switch flipped; from its page one person asks for its release and another confirms it."""
+
+    list_display = ("__str__", "is_standing", "reason", "flipped_by", "flipped_at", "asked_by", "released_at")
+    list_filter = (("released_at", admin.EmptyFieldListFilter), "scope")
+    list_select_related = ("market", "customer", "flipped_by", "release__asked_by")
+    change_form_template = "admin/gate/switch/change_form.html"
+    ask = Decision("ask", _("Ask: release"), decide=ask_release, permission="gate.change_switch")
+    confirm = Decision(
+        "confirm", _("Confirm the release"), decide=confirm_release, permission="gate.change_switch"
+    )
+
+    @admin.display(description=_("stands"), boolean=True)
+    def is_standing(self, switch: Switch) -> bool:
+        return switch.released_at is None
+
+    @admin.display(description=_("release asked by"))
+    def asked_by(self, switch: Switch) -> str:
+        return str(switch.release.asked_by) if switch.release else ""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("gate.add_switch")
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        new = {} if obj else {"form": SwitchForm}
+        return super().get_form(request, obj, change, **new, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return super().get_fields(request, obj) if obj else list(SwitchForm.Meta.fields)
+
+    def save_model(self, request: HttpRequest, obj: Switch, form: Any, change: bool) -> None:
+        by: Any = request.user
+        obj.pk = services.flip_switch(
+            scope=obj.scope,
+            market=obj.market_id,
+            side=obj.side,
+            customer_id=obj.customer_id,
+            reason=obj.reason,
+            public_reason=obj.public_reason,
+            by=by,
+        ).pk
+
+    def all_decisions(self) -> list[Decision]:
+        return [self.ask, self.confirm]
+
+    def decisions_for(self, row: Switch) -> list[Decision]:
+        if row.released_at is not None:
+            return []
+        is_asked = row.release is not None and row.release.status == Approval.Status.ASKED
+        return [self.confirm if is_asked else self.ask]
+
+    def context_of(self, request: HttpRequest, row: Switch) -> dict[str, object]:
+        return {"switch": row, "history": office.history_of("switch", row.pk)[:20]}

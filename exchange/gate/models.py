@@ -1,8 +1,11 @@
-"""The accounts we have at the venue, and which kind of venue this installation belongs to."""
+"""The accounts we have at the venue, which kind of venue this installation belongs to, and what staff have stopped."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+from exchange.gate.errors import Stopped
 
 DEPOSIT_STRATEGIES = ("SUB_ACCOUNT", "MEMO", "ANNOUNCED")
 
@@ -85,3 +88,77 @@ class VenueAccount(models.Model):
     def deposit_strategies(self) -> list[str]:
         """The ways to tell deposits apart, in the order in which they are tried."""
         return [found for found in (self.deposit_strategy, self.deposit_fallback) if found]
+
+
+class Switch(models.Model):
+    """A stop by staff: what it names takes no new orders while it stands. One person flips it, two release it."""
+
+    class Scope(models.TextChoices):
+        EVERYTHING = "EVERYTHING", _("all new orders")
+        MARKET = "MARKET", _("new orders in one market")
+        SIDE = "SIDE", _("new orders of one side")
+        CUSTOMER = "CUSTOMER", _("new orders of one customer")
+        API = "API", _("orders by the API")
+        CANCEL_ONLY = "CANCEL_ONLY", _("everything but cancels")
+
+    SIDES = (("BUY", _("buy")), ("SELL", _("sell")))
+    scope = models.CharField(_("what is stopped"), max_length=11, choices=Scope)
+    market = models.ForeignKey("markets.Market", models.PROTECT, null=True, blank=True, related_name="+")
+    side = models.CharField(max_length=4, choices=SIDES, blank=True)
+    customer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    reason = models.TextField(help_text=_("For staff; kept on record."))
+    public_reason = models.CharField(
+        max_length=200, blank=True, help_text=_("A sentence that customers read; empty: none.")
+    )
+    flipped_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    flipped_at = models.DateTimeField(auto_now_add=True)
+    release = models.OneToOneField(
+        "office.Approval",
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text=_("The latest request to release it."),
+    )
+    released_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("kill switch")
+        verbose_name_plural = _("kill switches")
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scope__in=["EVERYTHING", "API"], market=None, side="", customer=None)
+                | Q(scope="MARKET", market__isnull=False, side="", customer=None)
+                | Q(scope="SIDE", side__in=["BUY", "SELL"], customer=None)
+                | Q(scope="CUSTOMER", market=None, side="", customer__isnull=False)
+                | Q(scope="CANCEL_ONLY", side="", customer=None),
+                name="switch_names_what_it_stops",
+                violation_error_message=_(
+                    "Name the market, the side or the customer that is stopped, and nothing besides."
+                ),
+            ),
+            models.UniqueConstraint(
+                fields=["scope", "market", "side", "customer"],
+                condition=Q(released_at__isnull=True),
+                nulls_distinct=False,
+                name="one_standing_switch_of_a_kind",
+                violation_error_message=_("A switch for exactly this stands already."),
+            ),
+            models.CheckConstraint(
+                condition=Q(released_at__isnull=True) | Q(release__isnull=False),
+                name="switch_is_released_by_request",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        named = [self.market_id, self.get_side_display(), str(self.customer) if self.customer_id else ""]
+        return ": ".join(filter(None, [str(self.get_scope_display()), ", ".join(filter(None, named))]))
+
+    @property
+    def refusal(self) -> Stopped:
+        """What an order that it stops is told."""
+        return Stopped(
+            scope=self.scope, market=self.market_id or "", side=self.side, reason=self.public_reason
+        )

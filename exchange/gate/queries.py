@@ -1,10 +1,15 @@
 """What the gate knows, for eyes."""
 
+from typing import Any
+
 from django.core.cache import cache
+from django.db.models import Count, Exists, Q, QuerySet
 from redis.exceptions import RedisError
 
-from exchange.gate import limits
-from exchange.gate.models import VenueAccount
+from exchange.gate import breakers, limits
+from exchange.gate.breakers import Breaker, Operation, State
+from exchange.gate.errors import Stopped
+from exchange.gate.models import Switch, VenueAccount
 from exchange.prepared import Prepared
 
 
@@ -33,3 +38,110 @@ _PRIMARY = Prepared(lambda: VenueAccount.objects.filter(is_primary=True))
 def user_streams() -> list[VenueAccount]:
     """Every venue account with the state of its user data stream."""
     return list(VenueAccount.objects.order_by("name"))
+
+
+# ------------------------------------------------------------------ breakers
+def all_breakers() -> list[Breaker]:
+    """Of every venue account those of what is asked with its key, and the one of what everybody may ask."""
+    with_key = [operation for operation in Operation if operation != Operation.MARKET_DATA]
+    own = [breakers.of(account.name, operation) for account in user_streams() for operation in with_key]
+    return [*own, breakers.of(breakers.NOBODYS, Operation.MARKET_DATA)]
+
+
+def told_breakers() -> list[dict[str, str]]:
+    """What everybody may know: how each stands, and nothing of why."""
+    return [
+        {
+            "account": one.account,
+            "operation": str(one.operation),
+            "what": str(one.operation.label),
+            "state": str(one.seen().state),
+        }
+        for one in all_breakers()
+    ]
+
+
+def is_placing_paused(account: str) -> bool:
+    """True while new orders are refused at once; not while one of them may be the probe."""
+    return breakers.of(account, Operation.PLACE).seen().state == State.OPEN
+
+
+# ------------------------------------------------------------------ what staff have stopped
+def standing_switches() -> QuerySet[Switch]:
+    """Switches that nobody has released, oldest first."""
+    found = Switch.objects.filter(released_at__isnull=True).order_by("id")
+    return found.select_related("market", "customer", "flipped_by", "release__asked_by")
+
+
+def is_anything_stopped() -> Exists:
+    """For statements that are made anyway: whether any switch stands, and who wants to know more has to ask for it."""
+    return Exists(Switch.objects.filter(released_at__isnull=True))
+
+
+_FOR_ORDER: Prepared[Any] = Prepared(
+    lambda: VenueAccount.objects.filter(is_primary=True).annotate(is_anything_stopped=is_anything_stopped())
+)
+
+
+def account_for_order(*, market: str, side: str, customer: int, channel: str) -> VenueAccount:
+    """The venue account the order goes to; raises Stopped while a switch stands against it. One statement while none
+    stands."""
+    account: Any = _FOR_ORDER.get()
+    if account.is_anything_stopped:
+        stop = stop_against(market=market, side=side, customer=customer, channel=channel)
+        if stop is not None:
+            raise stop
+    return account
+
+
+def stop_against(*, market: str, side: str, customer: int, channel: str) -> Stopped | None:
+    """What such an order is told when a switch stands against it."""
+    found = _on_either_side(market=market, customer=customer, channel=channel)
+    switch = found.filter(side__in=["", side]).first()
+    return None if switch is None else switch.refusal
+
+
+def _on_either_side(*, market: str, customer: int, channel: str) -> QuerySet[Switch]:
+    found = Switch.objects.filter(
+        Q(market=None) | Q(market=market), Q(customer=None) | Q(customer=customer), released_at__isnull=True
+    )
+    # The scope and the channel of the API have one word.
+    others = [scope for scope in Switch.Scope.values if scope != Switch.Scope.API]
+    return found.filter(scope__in=[*others, channel]).order_by("id")
+
+
+def cancel_only_stop(market: str) -> Stopped | None:
+    """What is told to whoever wants more than to cancel, where staff allow no more."""
+    switch = _on_either_side(market=market, customer=0, channel="").filter(scope="CANCEL_ONLY").first()
+    return None if switch is None else switch.refusal
+
+
+def stopped_sides(*, market: str, customer: int, channel: str) -> dict[str, str]:
+    """The sides in which such new orders are stopped, each with what is said of it."""
+    against = list(_on_either_side(market=market, customer=customer, channel=channel))
+    first = {
+        side: next((switch for switch in against if switch.side in ("", side)), None)
+        for side, _name in Switch.SIDES
+    }
+    return {side: str(switch.refusal) for side, switch in first.items() if switch is not None}
+
+
+def told_switches() -> list[dict[str, str]]:
+    """What everybody may know of what is stopped; nothing of single customers."""
+    found = standing_switches().exclude(scope=Switch.Scope.CUSTOMER)
+    return [
+        {
+            "scope": switch.scope,
+            "market": switch.market_id or "",
+            "side": switch.side,
+            "since": switch.flipped_at.isoformat(),
+            "message": str(switch.refusal),
+        }
+        for switch in found
+    ]
+
+
+def switch_counts() -> dict[str, int]:
+    """How many switches of each scope stand."""
+    found = Switch.objects.filter(released_at__isnull=True).order_by().values_list("scope")
+    return dict.fromkeys(Switch.Scope.values, 0) | dict(found.annotate(count=Count("id")))

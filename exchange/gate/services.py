@@ -1,36 +1,48 @@
 """The one road to the venue: every call counts against the limits, and a ban stops every process."""
 
-import signal
-import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache as once
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from exchange.binance.errors import BAD_TIMESTAMP, NO_LISTEN_KEY, NotSent, Rejected, Unknown, VenueError
 from exchange.binance.rest import Rest
 from exchange.binance.signing import Ed25519Key, HmacKey, Key
-from exchange.database import rules_the_database
-from exchange.errors import DomainError
+from exchange.gate import breakers
+from exchange.gate.breakers import Operation, Paused
+from exchange.gate.errors import ListenKeysGone, MightyRole, Stopped, WrongVenue
+from exchange.gate.installing import (
+    PRIMARY,
+    ensure_primary_account,
+    refuse_unfit_database,
+    remember_venue,
+    set_deposit_strategy,
+    wait_without_key,
+)
 from exchange.gate.limits import blocked_for, clock, has_spare_weight, observe, used_weight
-from exchange.gate.models import Installation, VenueAccount
-from exchange.gate.queries import primary_account
+from exchange.gate.models import VenueAccount
+from exchange.gate.queries import account_for_order, primary_account
 from exchange.gate.relays import addresses, answer_within_a_moment, cancels, candles, history
+from exchange.gate.switches import (
+    ask_release,
+    carry_out_releases,
+    confirm_release,
+    flip_switch,
+    require_not_cancel_only,
+    require_not_stopped,
+)
 from exchange.office import services as office
-
-if TYPE_CHECKING:
-    from accounts.models import User
 
 log = structlog.get_logger()
 Answer = TypeVar("Answer")
@@ -39,17 +51,25 @@ __all__ = [
     "Kind",
     "ListenKeysGone",
     "MightyRole",
+    "Operation",
+    "Paused",
     "Rest",
+    "Stopped",
     "WrongVenue",
+    "account_for_order",
     "addresses",
     "alarm_about_stream",
     "answer_within_a_moment",
+    "ask_release",
     "blocked_for",
     "call",
     "cancels",
     "candles",
+    "carry_out_releases",
     "clock",
+    "confirm_release",
     "ensure_primary_account",
+    "flip_switch",
     "forget_listen_key",
     "has_listen_key",
     "has_spare_weight",
@@ -63,6 +83,9 @@ __all__ = [
     "remember_venue",
     "renew_clock",
     "renew_listen_keys",
+    "require_not_cancel_only",
+    "require_not_stopped",
+    "require_open_way",
     "set_deposit_strategy",
     "used_weight",
     "venue_key",
@@ -80,27 +103,18 @@ class Kind(StrEnum):
     WITHDRAW = "withdraw"
     MARKET_DATA = "market data"
     HISTORY = "history"  # comparing the past: waits while the others need the weight
+    CLOCK = "clock"  # the venue's time, which everything else needs: no breaker keeps it back
 
 
-class WrongVenue(DomainError):
-    """The database belongs to an installation of another venue kind."""
-
-    code = "wrong_venue"
-
-
-class MightyRole(DomainError):
-    """The process would hold rights that only the preparation of the database needs."""
-
-    code = "mighty_role"
-
-
-class ListenKeysGone(Exception):
-    """The venue is one of those that serve no listen keys any more."""
-
-    is_alarm = True
-
-    def __init__(self) -> None:
-        super().__init__("the venue no longer offers listen keys (410 Gone); set BINANCE_USER_STREAM=ws_api")
+OPERATIONS = {
+    Kind.PLACE: Operation.PLACE,
+    Kind.CANCEL: Operation.CANCEL,
+    Kind.QUERY: Operation.QUERY,
+    Kind.HISTORY: Operation.QUERY,
+    Kind.WALLET: Operation.WALLET,
+    Kind.WITHDRAW: Operation.WALLET,
+    Kind.MARKET_DATA: Operation.MARKET_DATA,
+}
 
 
 ALARM = gettext_lazy("Reports of our orders do not come as they should")
@@ -111,7 +125,8 @@ _relays = threading.BoundedSemaphore(settings.GATE_MAX_RELAYS)
 def call(
     account: VenueAccount | None, kind: Kind, customer_id: int | None, fn: Callable[[Rest], Answer]
 ) -> Answer:
-    """What `fn` gets from the venue; NotSent at once while a ban lasts or too many relays are under way."""
+    """What `fn` gets from the venue; NotSent at once while a ban lasts or too many relays are under way, Paused (which
+    is one) while a breaker is open."""
     assert settings.GATE_INSIDE_TRANSACTIONS or not connection.in_atomic_block, (
         "no venue call inside a transaction"
     )
@@ -121,20 +136,41 @@ def call(
         raise NotSent("the weight of this minute is for other calls", 60)
     rest = _rest_of(kind)
     # What may come only once carries the time at which it was begun.
-    if kind not in (Kind.MARKET_DATA, Kind.PLACE, Kind.WITHDRAW):
+    if kind not in (Kind.MARKET_DATA, Kind.CLOCK, Kind.PLACE, Kind.WITHDRAW):
         measure_clock()
-    bounded = kind in (Kind.PLACE, Kind.CANCEL)
-    if bounded and not _relays.acquire(timeout=0.5):
-        raise NotSent("busy")
     try:
-        return fn(rest)
+        with _guarded(account, kind), _a_relay(kind):
+            return fn(rest)
     except Rejected as error:
         if error.code == BAD_TIMESTAMP:
             clock().forget()
         raise
+
+
+@contextmanager
+def _a_relay(kind: Kind) -> Iterator[None]:
+    """One of so many that may be under way at once; NotSent when none is free for a moment."""
+    if kind not in (Kind.PLACE, Kind.CANCEL):
+        yield
+        return
+    if not _relays.acquire(timeout=0.5):
+        raise NotSent("busy")
+    try:
+        yield
     finally:
-        if bounded:
-            _relays.release()
+        _relays.release()
+
+
+def _guarded(account: VenueAccount | None, kind: Kind) -> AbstractContextManager[None]:
+    operation = OPERATIONS.get(kind)
+    if operation is None:
+        return nullcontext()
+    return breakers.of(account.name if account else breakers.NOBODYS, operation).guarded()
+
+
+def require_open_way() -> None:
+    """New orders may go to the venue as far as is known; raises Paused while their breaker is open."""
+    breakers.of(PRIMARY, Operation.PLACE).require_closed()
 
 
 @once
@@ -159,7 +195,7 @@ def _key(api_key: str, secret: str, file: str) -> Key | None:
 
 
 def _rest_of(kind: Kind) -> Rest:
-    if kind == Kind.MARKET_DATA:
+    if kind in (Kind.MARKET_DATA, Kind.CLOCK):
         return _rest(None)
     key = _withdraw_key() if kind == Kind.WITHDRAW else venue_key()
     if key is None:
@@ -216,83 +252,7 @@ def _clock_thread() -> ThreadPoolExecutor:
 
 
 def _measure() -> None:
-    call(None, Kind.MARKET_DATA, None, lambda rest: clock().measure(rest.time))
-
-
-# ------------------------------------------------------------------ accounts
-
-
-def ensure_primary_account() -> VenueAccount:
-    """There is a row for the account whose keys the settings name."""
-    return VenueAccount.objects.get_or_create(
-        name="primary", defaults={"venue": settings.VENUE, "is_primary": True}
-    )[0]
-
-
-@transaction.atomic
-def set_deposit_strategy(
-    account_id: int, *, strategy: str, fallback: str, by: "User", reason: str
-) -> VenueAccount:
-    """Deposits are told apart this way from now on; addresses that were given stay their owners'. On record.
-
-    Refuses a way that does not exist, the same way twice, and a change without a reason.
-    """
-    if strategy not in VenueAccount.Deposits.values or fallback not in ["", *VenueAccount.Deposits.values]:
-        raise DomainError(_("Choose one of the ways that are offered."), field="strategy")
-    if fallback == strategy:
-        raise DomainError(_("Choose another way to fall back to, or none."), field="fallback")
-    if not reason.strip():
-        raise DomainError(_("Say why; it is kept on record."), field="reason")
-    account = VenueAccount.objects.select_for_update().get(pk=account_id)
-    before: dict[str, object] = {"strategies": account.deposit_strategies}
-    account.deposit_strategy, account.deposit_fallback = strategy, fallback
-    account.save(update_fields=["deposit_strategy", "deposit_fallback"])
-    after: dict[str, object] = {"strategies": account.deposit_strategies}
-    subject = ("venue_account", account.pk)
-    office.record(by, "gate.deposit_strategy", *subject, before=before, after=after, reason=reason)
-    return account
-
-
-@transaction.atomic
-def remember_venue() -> None:
-    """The database knows its venue kind from its first start; raises WrongVenue for another one."""
-    known = Installation.objects.get_or_create(pk=1, defaults={"venue": settings.VENUE})[0].venue
-    if known != settings.VENUE:
-        raise WrongVenue(
-            f"this database belongs to a {known} installation and cannot be used with VENUE={settings.VENUE}"
-        )
-
-
-def require_modest_role() -> None:
-    """The application's role cannot change the laws of the books; raises MightyRole for an owner or a superuser."""
-    if rules_the_database():
-        raise MightyRole(
-            f"the role {settings.APP_ROLE!r} of DATABASE_URL is a superuser or acts as the tables' owner; "
-            "in production a process wants the application's own role"
-        )
-
-
-def refuse_unfit_database() -> None:
-    """Ends a process whose database is of another venue kind, or in production obeys its role: a sentence, status 2.
-
-    A database that cannot be asked yet is no reason: the process waits for it like for everything else.
-    """
-    try:
-        remember_venue()
-        if settings.PRODUCTION:
-            require_modest_role()
-    except (WrongVenue, MightyRole) as error:
-        print(f"causeway: {error}", file=sys.stderr, flush=True)
-        raise SystemExit(2) from error
-    except DatabaseError as error:
-        log.warning("gate.database_not_looked_at", error=type(error).__name__)
-
-
-def wait_without_key(sentence: str) -> NoReturn:
-    """Says once what cannot be done, and waits to be ended: whoever looks after a process would start it for ever."""
-    print(f"causeway: {sentence}", file=sys.stderr, flush=True)
-    while True:
-        signal.pause()
+    call(None, Kind.CLOCK, None, lambda rest: clock().measure(rest.time))
 
 
 # ------------------------------------------------------------------ how the account is heard

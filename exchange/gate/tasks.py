@@ -2,7 +2,17 @@
 
 from celery import shared_task
 
-from exchange.gate import services
+from exchange.gate import conditions, services
+
+
+@shared_task
+def carry_out_releases() -> None:
+    services.carry_out_releases()
+
+
+@shared_task
+def watch_conditions() -> None:
+    conditions.watch()
 
 
 @shared_task

@@ -34,6 +34,8 @@ CELERY_BEAT_SCHEDULE = {
     "follow lists": every("orders.tasks.follow_lists", SWEEP_SECONDS),
     "reconcile open orders": every("orders.tasks.reconcile_open_orders", 3 * POLL_SECONDS),
     "carry out approvals": every("ledger.tasks.carry_out_approvals", SWEEP_SECONDS),
+    "carry out releases": every("exchange.gate.tasks.carry_out_releases", SWEEP_SECONDS),
+    "watch conditions": every("exchange.gate.tasks.watch_conditions", SWEEP_SECONDS),
     "poll deposits": every("ledger.tasks.poll_deposits", POLL_SECONDS),
     # One call of the history costs a tenth of the account's weight of a minute, whatever it shows.
     "poll withdrawals": every("ledger.tasks.poll_withdrawals", max(2 * POLL_SECONDS, 10)),

@@ -75,6 +75,20 @@ GATE_MAX_RELAYS = number("GATE_MAX_RELAYS", 6, low=1, high=64)
 # Of these threads of a web process two never wait for the venue.
 WEB_THREADS = number("WEB_THREADS", 8, low=3, high=64)
 VENUE_TIMEOUT_SECONDS = number("VENUE_TIMEOUT_SECONDS", 12, low=1, high=60)
+# A breaker opens when so many of the last calls failed, and so many of a hundred; calls of longer ago do not count, and
+# an answer that took so long is a failure. It is open for so long at first, and twice as long after each probe that
+# failed.
+BREAKER_CALLS = number("BREAKER_CALLS", 20, low=1, high=10_000)
+BREAKER_WINDOW_SECONDS = number("BREAKER_WINDOW_SECONDS", 20, low=1, high=600)
+BREAKER_FAILURES = number("BREAKER_FAILURES", 5, low=1, high=10_000)
+BREAKER_FAILURE_PERCENT = number("BREAKER_FAILURE_PERCENT", 50, low=1, high=100)
+BREAKER_SLOW_MS = number("BREAKER_SLOW_MS", 5000, low=100, high=60_000)
+BREAKER_OPEN_SECONDS = number("BREAKER_OPEN_SECONDS", 2, low=1, high=600)
+BREAKER_LONGEST_SECONDS = number("BREAKER_LONGEST_SECONDS", 10, low=1, high=3600)
+# New orders wait while nothing was heard on the user data stream for so long, and while our clock is so far from the
+# venue's.
+BREAKER_STREAM_SECONDS = number("BREAKER_STREAM_SECONDS", 90, low=50, high=3600)
+BREAKER_CLOCK_MS = number("BREAKER_CLOCK_MS", 30_000, low=1000, high=600_000)
 # Tests of one transaction each cannot leave it; nothing else may talk to the venue inside one.
 GATE_INSIDE_TRANSACTIONS = False
 

@@ -4,6 +4,7 @@ from orders.models.events import Inquiry, OrderEvent, Source
 from orders.models.orders import (
     FINAL,
     PAIR,
+    Channel,
     FeeRule,
     Fill,
     Leg,
@@ -21,6 +22,7 @@ from orders.models.orders import (
 __all__ = [
     "FINAL",
     "PAIR",
+    "Channel",
     "FeeRule",
     "Fill",
     "Inquiry",

@@ -1,6 +1,7 @@
 """What the customer wants (Order, OrderList), what was sent for it (VenueOrder), what came of it (Fill)."""
 
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
@@ -37,6 +38,13 @@ class TimeInForce(models.TextChoices):
     GTC = "GTC", _("good till canceled")
     IOC = "IOC", _("immediate or cancel")
     FOK = "FOK", _("fill or kill")
+
+
+class Channel(models.TextChoices):
+    """By which way an order came in: API is whoever shows a token."""
+
+    SITE = "SITE", _("website")
+    API = "API", _("API")
 
 
 class Status(models.TextChoices):
@@ -152,6 +160,7 @@ class Order(models.Model):
     nonce = models.CharField(
         max_length=70, help_text=_("The customer's own id: unique for ever, a repeat is harmless.")
     )
+    channel = models.CharField(max_length=4, choices=Channel, default=Channel.SITE)
     request_hash = models.CharField(max_length=64)
     # An order is found by its list by the constraint below.
     order_list = models.ForeignKey(
@@ -279,6 +288,12 @@ class Order(models.Model):
     def left(self) -> Decimal | None:
         """How much of it has not traded; None when it is given by total."""
         return None if self.quantity is None else self.quantity - self.cumulative_quantity
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """What a kill switch may name of it."""
+        words: dict[str, Any] = {"market": self.market_id, "side": self.side}
+        return {**words, "customer": self.user_id, "channel": self.channel}
 
     @property
     def paid_asset_id(self) -> str:

@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from exchange.binance.errors import NotSent, Rejected
+from exchange.gate import services as gate
 from exchange.office import queries as notices
 from exchange.office import services as office
 from orders.errors import BUSY, CHECKING, UNAVAILABLE, Told, told
@@ -32,7 +33,8 @@ def _told(error: Rejected | NotSent) -> tuple[Told, bool]:
     if isinstance(error, Rejected):
         found = told(error.code, error.message)
         return found, found.is_ours
-    is_full = error.reason == OUR_QUEUE
+    # Of a breaker that opens staff hear once.
+    is_full = error.reason == OUR_QUEUE or isinstance(error, gate.Paused)
     is_passing = error.retry_after is not None and error.retry_after <= PASSING_SECONDS
     return BUSY if is_full or is_passing else UNAVAILABLE, not is_full
 

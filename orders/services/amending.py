@@ -40,8 +40,9 @@ log = structlog.get_logger()
 def amend_order(*, user: User, order_id: int, quantity: Decimal) -> Order:
     """The venue is asked to make the order so small; its size afterwards is what the venue says it is.
 
-    Raises UnknownOrder, OrderIsClosed, ChangeUnderWay, what the market's rules refuse, OnlyLess, AlreadyFilled,
-    AmendedTooOften, NotChanged with the venue's reason, and TryChangeAgain when it could not be asked.
+    Raises UnknownOrder, OrderIsClosed, ChangeUnderWay, Stopped where staff let orders only be canceled, what the
+    market's rules refuse, OnlyLess, AlreadyFilled, AmendedTooOften, NotChanged with the venue's reason, and
+    TryChangeAgain when it could not be asked.
     """
     order = queries.order_of(user, order_id)
     _require_open(order)
@@ -76,6 +77,7 @@ def _require_open(order: Order) -> None:
 def _require_offered(market: Market, order: Order) -> None:
     if not market.is_trading:
         raise MarketClosed()
+    gate.require_not_cancel_only(market.symbol)
     if order.order_list_id is not None:
         raise InAList()
     if not can_amend(order):

@@ -24,7 +24,7 @@ from orders.models import Leg, Order, OrderList, Side, Status, VenueOrder
 from orders.services import events, reports
 from orders.services.ending import finish
 from orders.services.listtickets import plan_pair
-from orders.services.placing import know_the_time, relay, relay_soon
+from orders.services.placing import relay, relay_soon, require_venue
 from orders.services.recording import again, hold_for, new_venue_orders
 from orders.services.tickets import Plan, Ticket, plan_of
 
@@ -80,7 +80,7 @@ def follow_lists() -> int:
 def _follow(list_id: int) -> list[int]:
     """The venue orders to be sent, recorded with their hold."""
     failpoints.hit("list.following")
-    know_the_time()
+    require_venue()
     sent = _begin_or_end(list_id)
     failpoints.hit("list.begun")
     return sent
@@ -185,4 +185,5 @@ def _ticket_of(order: Order) -> Ticket:
         stop_price=order.stop_price,
         trailing_delta=order.trailing_delta,
         iceberg_quantity=order.iceberg_quantity,
+        channel=order.channel,
     )

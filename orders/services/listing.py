@@ -21,7 +21,7 @@ from orders.services import events
 from orders.services.following import follow_soon
 from orders.services.limits import require_within_limits
 from orders.services.listtickets import LEGS, ListTicket, first_legs, plans_of, said_of
-from orders.services.placing import LOOK_SECONDS, know_the_time, relay_and_wait
+from orders.services.placing import LOOK_SECONDS, relay_and_wait, require_venue
 from orders.services.recording import hold_for, new_order, new_venue_orders
 from orders.services.tickets import Plan
 
@@ -44,7 +44,7 @@ def place_order_list(*, user: User, ticket: ListTicket) -> OrderList:
     for leg, plan in plans.items():
         with said_of(leg):
             require_within_limits(user, market, ticket.legs[leg], plan)
-    know_the_time()
+    require_venue()
     order_list, sent = _record(user, market, ticket, plans)
     if not sent:
         return _answered(order_list)

@@ -19,12 +19,11 @@ from exchange.binance.models import Report
 from exchange.binance.sending import PlacePair
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
-from exchange.prepared import Given, Prepared
 from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
 from orders import queries
-from orders.errors import TOO_LATE, NonceReused, Told, VenueUnreachable
+from orders.errors import TOO_LATE, NonceReused, Told, VenuePaused, VenueUnreachable
 from orders.models import Order, Source, Status, VenueOrder
 from orders.services import events, recorder
 from orders.services.alarming import is_certain, reason_of
@@ -44,7 +43,7 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     """The order is recorded, its funds are held, and it is relayed; PENDING when the venue takes longer to answer.
 
     A repeat of the nonce gives the first order, whatever became of it; another body under it NonceReused. Raises
-    what tickets, accounts and the ledger refuse, and VenueUnreachable; nothing is held then.
+    what tickets, accounts and the ledger refuse, VenuePaused and VenueUnreachable; nothing is held then.
     """
     if first := queries.order_under(user, ticket.nonce):
         return answered(same(first, ticket))
@@ -53,7 +52,7 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     ledger.require_asset_open(market.base_id, market.quote_id)
     plan = plan_of(market, ticket)
     require_within_limits(user, market, ticket, plan)
-    know_the_time()
+    require_venue()
     try:
         order, venue_order = _record(user, market, ticket, plan)
     except IntegrityError:
@@ -66,10 +65,14 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     return queries.order_now(order.pk)
 
 
-def know_the_time() -> None:
-    """The venue's time is known before anything is signed; VenueUnreachable otherwise."""
+def require_venue() -> None:
+    """New orders may go to the venue, and its time is known before anything is signed; VenuePaused or VenueUnreachable
+    otherwise."""
     try:
+        gate.require_open_way()
         gate.measure_clock()
+    except gate.Paused as error:
+        raise VenuePaused() from error
     except VenueError as error:
         raise VenueUnreachable() from error
 
@@ -144,16 +147,17 @@ def _in_thread(send: Send, venue_order_ids: Sequence[int]) -> None:
 
 
 def relay(venue_order_ids: Sequence[int]) -> None:
-    """Sends the venue order, or the two that cancel each other, once, unless their time is over.
+    """Sends the venue order, or the two that cancel each other, once, unless their time is over or staff stopped them.
 
     Every outcome but silence ends in the books.
     """
-    sent = _claimed(venue_order_ids)
-    if not sent:
+    if not _claim(venue_order_ids):
         return
+    sent, stopped = queries.to_be_sent(venue_order_ids)
     account, order = sent[0].venue_account, sent[0].order
-    if timezone.now() > sent[0].send_by:
-        _give_up(sent, TOO_LATE)
+    if stopped is not None or timezone.now() > sent[0].send_by:
+        _give_up(sent, Told(stopped.code, str(stopped)) if stopped else TOO_LATE)
+        VenueOrder.objects.filter(pk__in=venue_order_ids, status=Status.REJECTED).update(sent_at=None)
         return
     failpoints.hit("order.sending")
     try:
@@ -171,21 +175,14 @@ def relay(venue_order_ids: Sequence[int]) -> None:
             apply_report(venue_account=account, report=report, source=Source.ANSWER)
 
 
-def _claimed(venue_order_ids: Sequence[int]) -> list[VenueOrder]:
-    """Those that nobody else has sent or given up; from now on they count as sent."""
+def _claim(venue_order_ids: Sequence[int]) -> bool:
+    """True when nobody else has sent them or given them up; from now on they count as sent."""
     found = VenueOrder.objects.filter(pk__in=venue_order_ids)
     unsent = found.filter(sent_at__isnull=True, status=Status.PENDING)
     if unsent.update(sent_at=timezone.now()) != len(venue_order_ids):
         log.warning("order.already_sent", venue_orders=venue_order_ids)
-        return []
-    return [sent for number in sorted(venue_order_ids) if (sent := _SENT.first(pk=number))]
-
-
-_SENT = Prepared(
-    lambda: VenueOrder.objects.filter(pk=Given("pk")).select_related(
-        "venue_account", "order", "order__order_list"
-    )
-)
+        return False
+    return True
 
 
 def _refused(sent: Sequence[VenueOrder], error: Rejected | NotSent) -> None:

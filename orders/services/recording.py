@@ -27,6 +27,7 @@ def new_order(
     """
     fields: dict[str, object] = {
         "nonce": ticket.nonce,
+        "channel": ticket.channel,
         "request_hash": ticket.request_hash,
         "market": market,
         "side": ticket.side,
@@ -50,8 +51,9 @@ def new_order(
 
 def new_venue_orders(planned: Sequence[tuple[Order, Plan]]) -> list[VenueOrder]:
     """What will be sent for the orders, with the time at which it is signed: nobody sends it later. Two are sent as
-    one request."""
-    account = gate.primary_account()
+    one request. Raises Stopped while staff have stopped such orders."""
+    # The two of a pair are alike in all that a switch of staff may name.
+    account = gate.account_for_order(**planned[0][0].named)
     found = [
         VenueOrder(
             order=order,
@@ -77,7 +79,8 @@ def new_venue_order(order: Order, plan: Plan) -> VenueOrder:
 
 
 def again(unsent: Sequence[VenueOrder]) -> list[VenueOrder]:
-    """The same to be sent under another name and time, in place of what never left and never will."""
+    """The same to be sent under another name and time, in place of what never left and never will; raises Stopped."""
+    gate.require_not_stopped(**unsent[0].order.named)
     for venue_order in unsent:
         venue_order.pk, venue_order.status = None, Status.PENDING
     return _recorded(unsent)

@@ -5,6 +5,7 @@ more. That is exact, because the venue cancels an order of which it was told so 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 import structlog
@@ -32,14 +33,15 @@ from orders.errors import (
     NotOffered,
     OrderIsClosed,
     OrderMoved,
+    Told,
 )
-from orders.models import FINAL, Order, Source, Status, Type, VenueOrder
+from orders.models import FINAL, Channel, Order, Source, Status, Type, VenueOrder
 from orders.rules import CANCEL_REPLACE
 from orders.services import events, recorder
 from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
 from orders.services.limits import require_value
-from orders.services.placing import answered, know_the_time, relay_and_wait, same
+from orders.services.placing import answered, relay_and_wait, require_venue, same
 from orders.services.reconciling import reconcile
 from orders.services.recording import change_of, new_order, new_venue_order
 from orders.services.reports import apply_report
@@ -49,7 +51,13 @@ log = structlog.get_logger()
 
 
 def replace_order(
-    *, user: User, order_id: int, nonce: str, price: Decimal | None = None, quantity: Decimal | None = None
+    *,
+    user: User,
+    order_id: int,
+    nonce: str,
+    price: Decimal | None = None,
+    quantity: Decimal | None = None,
+    channel: str = Channel.SITE,
 ) -> Order:
     """A new order with this price and quantity takes the place of the open one, or nothing changes.
 
@@ -64,11 +72,11 @@ def replace_order(
     accounts.require_can_trade(user)
     market = markets.market(replaced.market_id)
     ledger.require_asset_open(market.base_id, market.quote_id)
-    ticket = _ticket(replaced, nonce, price, quantity)
+    ticket = replace(_ticket(replaced, nonce, price, quantity), channel=channel)
     _require_a_change(market, replaced, ticket)
     plan = plan_of(market, ticket)
     require_value(user, market, ticket, plan)
-    know_the_time()
+    require_venue()
     order, venue_order = _record(user, replaced, market, ticket, plan)
     if venue_order is None:
         return answered(order)
@@ -155,17 +163,15 @@ def _require_open(replaced: Order, sent: VenueOrder, seen: Order, new: Order) ->
 
 # ------------------------------------------------------------------ relaying
 def send_change(venue_order_ids: Sequence[int]) -> None:
-    """Sends the change, once, unless its time is over; each half ends in the books by itself."""
-    (venue_order_id,) = venue_order_ids
-    found = VenueOrder.objects.select_related("venue_account", "order")
-    venue_order = found.get(pk=venue_order_id)
+    """Sends the change, once, unless its time is over or staff stopped it; each half ends in the books by itself."""
+    (venue_order,), stopped = queries.to_be_sent(venue_order_ids)
     order = venue_order.order
-    if timezone.now() > venue_order.send_by:
-        reject([venue_order_id], TOO_LATE)
+    if stopped is not None or timezone.now() > venue_order.send_by:
+        reject(venue_order_ids, Told(stopped.code, str(stopped)) if stopped else TOO_LATE)
         return
-    replaced = found.filter(order=order.replaces_id).latest("id")
+    replaced = VenueOrder.objects.filter(order=order.replaces_id).latest("id")
     change = change_of(venue_order, replaced)
-    VenueOrder.objects.filter(pk=venue_order_id).update(
+    VenueOrder.objects.filter(pk=venue_order.pk).update(
         sent_at=timezone.now(), request_hash=fingerprint(change)
     )
     try:

@@ -24,7 +24,7 @@ from orders.errors import (
     TooPrecise,
     WouldTrigger,
 )
-from orders.models import Side, Type
+from orders.models import Channel, Side, Type
 from orders.services.sanity import decision, is_fresh, last_price, prices_of, require_near, require_sure
 from orders.services.shapes import check_shape
 
@@ -47,6 +47,7 @@ class Ticket:
     trailing_delta: int | None = None
     iceberg_quantity: Decimal | None = None
     replaces: int | None = None
+    channel: str = Channel.SITE
 
     @property
     def request_hash(self) -> str:

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, Subquery
 from django.test.utils import CaptureQueriesContext
 
 from exchange.prepared import Given, Prepared, insert, update
@@ -14,6 +15,11 @@ from tests.factories import make_market
 
 NAMED = Prepared(lambda: Market.objects.filter(symbol=Given("symbol")).select_related("base", "quote"))
 SCALES = Prepared(lambda: Asset.objects.filter(code=Given("code")).values_list("code", "scale"))
+MARKED: Prepared[Any] = Prepared(
+    lambda: Asset.objects.filter(code=Given("code")).annotate(
+        mark=Subquery(Asset.objects.filter(code=Given("mark")).values("code")[:1])
+    )
+)
 SOME = Prepared(
     lambda: Asset.objects.filter(
         Q(code=Given("one")) | Q(code__gt=Given("one")), code__lt=Given("end")
@@ -38,6 +44,11 @@ def test_what_was_selected_along_costs_no_question(market: Market) -> None:
         found = NAMED.get(symbol=market.symbol)
         assert (found.base.code, found.quote.code) == (market.base_id, market.quote_id)
     assert len(asked) == 1
+
+
+def test_what_was_annotated_is_there_for_each_question(market: Market) -> None:
+    assert MARKED.get(code=market.base_id, mark=market.base_id).mark == market.base_id
+    assert MARKED.get(code=market.quote_id, mark="NOSUCH").mark is None
 
 
 def test_the_next_question_has_its_own_values(market: Market) -> None:

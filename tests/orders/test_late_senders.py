@@ -33,7 +33,9 @@ def paper(committed_db: str) -> Iterator[Scene]:
 
 
 @contextmanager
-def frozen(found: Scene, folder: Path, point: str, threads: int) -> Iterator["subprocess.Popen[bytes]"]:
+def frozen(
+    found: Scene, folder: Path, point: str, threads: int, **more: str
+) -> Iterator["subprocess.Popen[bytes]"]:
     """A process that has stopped at the point, its order on record and its funds held."""
     (folder / "failpoints").mkdir()
     (folder / "failpoints" / "armed").write_text(f"{point}=stop")
@@ -42,6 +44,7 @@ def frozen(found: Scene, folder: Path, point: str, threads: int) -> Iterator["su
         **os.environ, **waits, **addresses(found.url), "BINANCE_RECV_WINDOW_MS": str(QUICK["RECV_WINDOW_MS"]),
         "BINANCE_API_KEY": TRADE["key"], "BINANCE_API_SECRET": TRADE["secret"], "BOOK_STALE_SECONDS": "600",
         "DATA_DIR": str(folder), "FAILPOINTS": "on", "RELAY_THREADS": str(threads), "ORDER_WAIT_MS": "0",
+        **more,
     }  # fmt: skip
     command = [sys.executable, "-m", "tests.orders.sender"]
     child = subprocess.Popen(command, cwd=settings.BASE_DIR, env=environment)

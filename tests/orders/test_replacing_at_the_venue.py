@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import override_settings
@@ -44,7 +45,7 @@ def order(paper: Caller) -> Order:
     return services.place_order(user=user, ticket=ticket(price=D(70000), quantity=D("0.1")))
 
 
-def change(order: Order, **wanted: Decimal) -> Order:
+def change(order: Order, **wanted: Any) -> Order:
     return services.replace_order(user=order.user, order_id=order.pk, nonce="new", **wanted)
 
 
