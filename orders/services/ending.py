@@ -1,6 +1,8 @@
 """The end of an order: its state is final and what it still held is available again, or held for its successor."""
 
 from collections.abc import Sequence
+from decimal import Decimal
+from typing import NamedTuple
 
 import structlog
 from django.db import transaction
@@ -89,13 +91,22 @@ def cause_of_hold(order: Order) -> tuple[ledger.Cause, int]:
     return ledger.Cause.ORDER, order.pk
 
 
-def locked(venue_order_id: int) -> tuple[Order, VenueOrder]:
-    """The order and its venue order, locked in this order everywhere.
+class Belongs(NamedTuple):
+    """What a venue order belongs to: of ever, but that an extra hold ends."""
+
+    order_id: int
+    list_id: int | None
+    replaced_id: int | None
+    extra_hold: Decimal | None
+
+
+def locked(venue_order_id: int, belongs: Belongs | None = None) -> tuple[Order, VenueOrder]:
+    """The order and its venue order, locked in this order everywhere; `belongs` is asked for when it is not known.
 
     Before them the list they belong to, or the order whose hold it takes over.
     """
     assert transaction.get_connection().in_atomic_block, "locks need a transaction"
-    order_id, list_id, replaced_id, extra_hold = _BELONGS.get(pk=venue_order_id)
+    order_id, list_id, replaced_id, extra_hold = belongs or _BELONGS.get(pk=venue_order_id)
     if list_id is not None:
         OrderList.objects.select_for_update().get(pk=list_id)
     if extra_hold is not None and replaced_id is not None:

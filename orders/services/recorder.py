@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from exchange.binance.errors import NO_SUCH_ORDER, NotSent, Rejected, Unknown, VenueError
 from exchange.binance.models import MyTrade, Report, TradeFill
+from exchange.gate import services as gate
 from exchange.prepared import execute
 from orders.models import Inquiry, Order, OrderEvent, Source, VenueOrder
 from orders.rules import trade_name
@@ -98,14 +99,18 @@ def note_amend(venue_order: VenueOrder, quantity: Decimal) -> None:
 
 
 def note_question(venue_order: VenueOrder, error: VenueError) -> None:
-    """The venue was asked for the order, and did not tell of it."""
+    """The venue was asked for the order, and did not tell of it; what a breaker kept back was no question."""
+    if isinstance(error, gate.Paused):
+        return
     is_not_found = isinstance(error, Rejected) and error.code == NO_SUCH_ORDER
     outcome = Inquiry.Outcome.NOT_FOUND if is_not_found else _outcome(error)
     _count(venue_order.pk, venue_order.order_id, Inquiry.Kind.QUERY, outcome, str(error))
 
 
 def note_cancel(venue_order: VenueOrder, error: VenueError) -> None:
-    """The venue was asked to cancel the order, and did not."""
+    """The venue was asked to cancel the order, and did not; while a breaker is open nobody asks."""
+    if isinstance(error, gate.Paused):
+        return
     _count(venue_order.pk, venue_order.order_id, Inquiry.Kind.CANCEL, _outcome(error), str(error))
 
 

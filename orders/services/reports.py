@@ -26,7 +26,7 @@ from orders import rules
 from orders.errors import REASONS
 from orders.models import Fill, Order, Source, Status, VenueOrder
 from orders.services import events, recorder
-from orders.services.ending import MOVED, ends_hold, finish, locked, take_over
+from orders.services.ending import MOVED, Belongs, ends_hold, finish, locked, take_over
 from orders.services.shrinking import is_smaller, shrink
 
 log = structlog.get_logger()
@@ -41,12 +41,12 @@ def apply_report(*, venue_account: VenueAccount, report: Report, source: str) ->
         return
     if _is_old_news(known, report):
         _looked_at(known)
-        recorder.note_known(known.order_id, known.pk, report, source=source)
+        recorder.note_known(known.belongs.order_id, known.pk, report, source=source)
     else:
         if report.fills:
             failpoints.hit("order.settling")
-        if _apply(known.pk, report, _exact(report, known.quote_scale), source):
-            _fetch_missing(venue_account, known.pk, report)
+        if _apply(known, report, _exact(report, known.quote_scale), source):
+            _fetch_missing(venue_account, known, report)
     log.info("order.reported", order=known.pk, status=report.status, source=source)
 
 
@@ -54,7 +54,7 @@ class _Known(NamedTuple):
     """What is known of a venue order without its lock: facts that only move forward."""
 
     pk: int
-    order_id: int
+    belongs: Belongs
     quote_scale: int
     venue_account_id: int
     status: str
@@ -64,23 +64,22 @@ class _Known(NamedTuple):
     cumulative_quote: Decimal
     booked: Decimal
     finished_at: datetime | None
-    extra_hold: Decimal | None
 
 
 _KNOWN = Prepared(
     lambda: VenueOrder.objects.filter(
         client_order_id=Given("client_order_id"), order__market=Given("symbol")
     ).values_list(
-        "pk", "order_id", "order__market__quote__scale", "venue_account_id", "status", "venue_order_id", "quantity",
+        "pk", "order_id", "order__order_list_id", "order__replaces_id", "order__extra_hold",
+        "order__market__quote__scale", "venue_account_id", "status", "venue_order_id", "quantity",
         "cumulative_quantity", "cumulative_quote", "order__cumulative_quantity", "order__finished_at",
-        "order__extra_hold",
     )
 )  # fmt: skip
 
 
 def _known(report: Report) -> _Known | None:
     row = _KNOWN.first(client_order_id=report.client_order_id, symbol=report.symbol)
-    return None if row is None else _Known(*row)
+    return None if row is None else _Known(row[0], Belongs(*row[1:5]), *row[5:])
 
 
 def _is_old_news(known: _Known, report: Report) -> bool:
@@ -93,7 +92,7 @@ def _is_old_news(known: _Known, report: Report) -> bool:
     )
     is_settled = (
         known.booked >= known.cumulative_quantity
-        and known.extra_hold is None
+        and known.belongs.extra_hold is None
         and (known.finished_at is not None) == rules.is_closed(known.status)
     )
     is_smaller_now = known.quantity is not None and 0 < report.quantity < known.quantity
@@ -122,9 +121,9 @@ def _exact(report: Report, quote_scale: int) -> tuple[TradeFill, ...]:
 
 
 @transaction_with_retry
-def _apply(venue_order_id: int, report: Report, fills: Sequence[TradeFill], source: str) -> bool:
+def _apply(known: _Known, report: Report, fills: Sequence[TradeFill], source: str) -> bool:
     """True when the venue knows of trades that are not booked yet."""
-    order, venue_order = locked(venue_order_id)
+    order, venue_order = locked(known.pk, known.belongs)
     before = recorder.state_of(order, venue_order)
     if order.extra_hold is not None and report.status != Status.REJECTED:
         take_over(order)
@@ -290,7 +289,7 @@ def text_key(venue_account_id: int, symbol: str, fill: TradeFill) -> str:
 
 
 # ------------------------------------------------------------------ what a report alone does not say
-def _fetch_missing(venue_account: VenueAccount, venue_order_id: int, report: Report) -> None:
+def _fetch_missing(venue_account: VenueAccount, known: _Known, report: Report) -> None:
     """The trades of the order by REST; when the venue does not answer, the sweep asks again."""
     if report.venue_order_id is None:
         return
@@ -303,10 +302,10 @@ def _fetch_missing(venue_account: VenueAccount, venue_order_id: int, report: Rep
             lambda rest: rest.my_trades(report.symbol, venue_order_id=number),
         )
     except VenueError as error:
-        log.warning("order.trades_missing", order=venue_order_id, reason=str(error)[:120])
+        log.warning("order.trades_missing", order=known.pk, reason=str(error)[:120])
         return
     fills = [trade.fill for trade in trades if trade.venue_order_id == number]
-    _apply(venue_order_id, report, fills, Source.RECONCILIATION)
+    _apply(known, report, fills, Source.RECONCILIATION)
 
 
 def apply_trades(*, venue_account: VenueAccount, trades: Iterable[MyTrade]) -> None:
