@@ -22,7 +22,7 @@ REDIS_PREFIX = text("REDIS_PREFIX", "causeway")
 REDIS_DATABASE = parse_qs(REDIS.query).get("db", ["0"])[-1]
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "exchange.cache.Cache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": REDIS_PREFIX,
     }
