@@ -128,15 +128,10 @@ def test_a_day_of_silence_is_one_row_with_a_count(alice: User, venue: Venue, set
     order = place(alice)
     for _time in range(50):
         services.resolve_pending()
-    asked = venue.count("GET", "/api/v3/order")
     found = Inquiry.objects.get()
-    assert (found.kind, found.outcome, found.count, found.reason) == (
-        "QUERY",
-        "UNANSWERED",
-        asked,
-        "HTTP 503",
-    )
-    assert 1 < asked <= 50, "a breaker keeps most of them back"
+    assert (found.kind, found.outcome, found.reason) == ("QUERY", "UNANSWERED", "HTTP 503")
+    # A breaker keeps some back, which are no questions; each of the others was tried more than once.
+    assert 1 < found.count <= min(50, venue.count("GET", "/api/v3/order"))
     assert found.last_at > found.first_at
     assert len(rows(order)) == 1
 
