@@ -1,5 +1,6 @@
 """What waits for the first order of its list: begun when that is filled, ended when it ended otherwise, once."""
 
+from datetime import datetime
 from decimal import Decimal
 
 import structlog
@@ -16,6 +17,7 @@ from exchange.database import transaction_with_retry
 from exchange.errors import DomainError, Unavailable
 from exchange.gate.models import VenueAccount
 from exchange.money import floor_to_step, plain
+from exchange.prepared import Given, Prepared
 from ledger import services as ledger
 from markets.rules import step_size
 from orders import queries, rules
@@ -32,17 +34,25 @@ log = structlog.get_logger()
 BATCH = 50
 
 
-def apply_report(*, venue_account: VenueAccount, report: Report, source: str) -> None:
-    """Everything the report says is in the books, and what waited for the order begins or ends."""
-    reports.apply_report(venue_account=venue_account, report=report, source=source)
+def apply_report(
+    *, venue_account: VenueAccount, report: Report, source: str, heard_at: datetime | None = None
+) -> None:
+    """Everything the report says is in the books, and what waited for the order begins or ends. `heard_at`: when it
+    came, if not now."""
+    reports.apply_report(venue_account=venue_account, report=report, source=source, heard_at=heard_at)
     if not rules.is_closed(report.status):
         return
-    for list_id in (
-        queries.lists_to_follow()
-        .filter(orders__venue_orders__client_order_id=report.client_order_id)
-        .values_list("pk", flat=True)
-    ):
+    for (list_id,) in _WAITING_FOR.all(name=report.client_order_id):
         follow_soon(list_id)
+
+
+_WAITING_FOR = Prepared(
+    lambda: (
+        queries.lists_to_follow()
+        .filter(orders__venue_orders__client_order_id=Given("name"))
+        .values_list("pk")
+    )
+)
 
 
 def follow_soon(list_id: int) -> None:

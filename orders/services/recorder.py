@@ -71,9 +71,11 @@ def note_report(
     _note_report(order.pk, venue_order.pk, report, source, effect, told, before.heard_at)
 
 
-def note_known(order_id: int, venue_order_id: int, report: Report, *, source: str) -> None:
-    """A report of which the books have everything."""
-    _note_report(order_id, venue_order_id, report, source, "", report.fills)
+def note_known(
+    order_id: int, venue_order_id: int, report: Report, *, source: str, heard_at: datetime | None = None
+) -> None:
+    """A report of which the books have everything; heard now unless it is said when."""
+    _note_report(order_id, venue_order_id, report, source, "", report.fills, heard_at)
 
 
 def note_trade(order: Order, venue_order: VenueOrder, trade: MyTrade) -> None:

@@ -32,16 +32,18 @@ from orders.services.shrinking import is_smaller, shrink
 log = structlog.get_logger()
 
 
-def apply_report(*, venue_account: VenueAccount, report: Report, source: str) -> None:
+def apply_report(
+    *, venue_account: VenueAccount, report: Report, source: str, heard_at: datetime | None = None
+) -> None:
     """Everything the report says is in the books: each trade once, the status forward only, the rest released at the
-    end. When trades are missing they are fetched from the venue."""
+    end. When trades are missing they are fetched from the venue. `heard_at`: when it came, if not now."""
     known = _known(report)
     if known is None:
         _apply_unknown(venue_account, report)
         return
     if _is_old_news(known, report):
         _looked_at(known)
-        recorder.note_known(known.belongs.order_id, known.pk, report, source=source)
+        recorder.note_known(known.belongs.order_id, known.pk, report, source=source, heard_at=heard_at)
     else:
         if report.fills:
             failpoints.hit("order.settling")

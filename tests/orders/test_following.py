@@ -46,6 +46,28 @@ def told_to(name: str) -> list[str]:
     return list(messages.order_by("id").values_list("body", flat=True))
 
 
+def test_an_order_that_rests_is_heard_of_and_waits_for_nobody(keyed: Scene) -> None:
+    """The answer says the same: the event is on record with the moment at which it came."""
+    with keyed.following():
+        followed(keyed)
+        order = keyed.place()
+        assert order.status == "OPEN"
+        told = order.events.filter(source="stream", status="OPEN")
+        wait_for(told.exists)
+    event, answer = told.get(), order.events.get(source="answer")
+    assert event.effect == ""
+    assert abs(event.at - answer.at) < timedelta(seconds=1)
+
+
+def test_an_order_whose_answer_was_lost_rests_by_the_streams_word(keyed: Scene) -> None:
+    with keyed.following():
+        followed(keyed)
+        keyed.fault(on="place", do="504 after")
+        order = keyed.place()
+        assert order.status == "PENDING"
+        wait_for(lambda: Order.objects.get(pk=order.pk).status == "OPEN")
+
+
 def test_a_fill_is_heard_and_booked_by_either_door(either: Scene) -> None:
     with either.following():
         followed(either)

@@ -1,5 +1,7 @@
 """`manage.py executions`: the user data stream; every report of the venue is applied, and every gap is reconciled."""
 
+from collections import deque
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -15,9 +17,12 @@ from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from ledger import services as ledger
 from orders import services
+from orders.models import Status
 
 log = structlog.get_logger()
 ALIVE_EVERY_SECONDS = 5
+# An answer that comes at all is there by then.
+ANSWERED_SECONDS = 1
 
 
 class Command(BaseCommand):
@@ -37,6 +42,7 @@ class Command(BaseCommand):
         self.heard_at = self.gap_from = self.account.stream_seen_at
         self.noted_at = timezone.now()
         self.listen_key = ""
+        self.resting: deque[tuple[datetime, Report]] = deque()
         return UserStream(
             door=self.door(key),
             on_subscribed=self.subscribed,
@@ -74,10 +80,20 @@ class Command(BaseCommand):
         log.info("executions.subscribed", account=self.account.name)
 
     def reported(self, report: Report) -> None:
-        close_old_connections()
+        """That an order rests is what its answer says as well, at this very moment: it is applied a little later, and
+        takes no lock from who applies the answer. What trades and what ends is applied at once."""
         self.watch.hear(report)
+        if report.status == Status.OPEN and not report.fills:
+            self.resting.append((timezone.now(), report))
+        else:
+            self.apply(report)
+
+    def apply(self, report: Report, heard_at: datetime | None = None) -> None:
+        close_old_connections()
         try:
-            services.apply_report(venue_account=self.account, report=report, source="stream")
+            services.apply_report(
+                venue_account=self.account, report=report, source="stream", heard_at=heard_at
+            )
         except Exception:  # one bad event never stops the next; reconciliation brings it again
             log.exception("executions.report_failed", client_order_id=report.client_order_id)
 
@@ -94,6 +110,9 @@ class Command(BaseCommand):
     def doubt(self) -> str:
         """Now and then: the stream is said to be alive, and asked whether it is also good for something."""
         now = timezone.now()
+        while self.resting and (now - self.resting[0][0]).total_seconds() >= ANSWERED_SECONDS:
+            heard_at, report = self.resting.popleft()
+            self.apply(report, heard_at)
         if (now - self.noted_at).total_seconds() < ALIVE_EVERY_SECONDS:
             return ""
         self.noted_at = now
