@@ -47,7 +47,8 @@ def orders(open_window: Callable[..., Window], site: Site) -> dict[str, int]:
     fault(site, do="-1022")
     found["refused"] = placed(page, far)
     fault(site, do="504 after", hideMs=60_000)
-    found["silent"] = placed(page, far)
+    # It trades with nobody and ends so: no order is left standing for whoever comes next.
+    found["silent"] = placed(page, {**far, "time_in_force": "IOC"})
     return found
 
 
