@@ -34,12 +34,12 @@ def main() -> int:
     figures: dict[str, Any] = {"prove": "minimal trades make nobody richer, walks are what is executed"}
     is_proven = False
     try:
-        figures |= prove_walks()
         figures |= kill_at_random(KILLS, a_seed())
         with suite.serving_tests(os.environ):
             suite.enter_worker(os.environ, "gw0")
             suite.clone_database(os.environ, suite.database_name(os.environ, "gw0"))
             set_up()
+            figures |= prove_walks()
             figures |= prove_interleavings()
             suite.drop_database(os.environ, suite.database_name(os.environ, "gw0"))
             suite.clone_database(os.environ, suite.database_name(os.environ, "gw0"))
