@@ -163,7 +163,7 @@ def serving(venue: Venue) -> Iterator[str]:
         thread.join(10)
 
 
-def wait_for(is_so: Any, seconds: float = 20) -> None:
+def wait_for(is_so: Any, seconds: float = 10) -> None:
     """Until it is so; fails when it never is."""
     until = time.monotonic() + seconds
     while not is_so():
