@@ -406,3 +406,4 @@ def test_a_clock_five_seconds_off_holds_nothing_back(account: VenueAccount, venu
     gate.measure_clock()
     conditions.watch()
     gate.require_open_way()
+    assert breakers.of("primary", Operation.PLACE).seen().state == State.CLOSED
