@@ -161,4 +161,7 @@ def forget_the_venue() -> None:
     for known in (gate.venue_key, gate._withdraw_key, gate._rest, limits.clock):
         known.cache_clear()
     limits._blocked_until = 0.0
+    # A measurement of the time may still hang on the venue before.
+    gate._renewal = None
+    gate._clock_thread.cache_clear()
     breakers.forget()
