@@ -1,6 +1,5 @@
 """Candles of every interval and time zone against a venue that knows them all; its calls are counted at the wire."""
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -8,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import time_machine
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
@@ -31,7 +31,8 @@ Calls = Callable[[], int]
 
 @pytest.fixture(scope="module")
 def paper() -> PaperMarket:
-    return PaperVenue(None, KEYS, levels=0, deepest=0).live["BTCUSDT"]
+    with travel(0):
+        return PaperVenue(None, KEYS, levels=0, deepest=0).live["BTCUSDT"]
 
 
 @pytest.fixture
@@ -44,11 +45,15 @@ def calls(venue: Venue, paper: PaperMarket) -> Iterator[Calls]:
 
     make_market()
     venue.on("GET", KLINES, answer)
-    # Both would be right, but different, when the minute turned in between or just before.
-    while not 8 < time.time() % 60 < 50:
-        time.sleep(0.1)
-    yield lambda: venue.count("GET", KLINES)
+    with travel(20):
+        yield lambda: venue.count("GET", KLINES)
     cache.clear()
+
+
+def travel(second: int) -> time_machine.travel:
+    """To a minute of this hour: two answers would both be right, but different, where the minute turned between."""
+    start = datetime.now(UTC).replace(minute=13, second=second, microsecond=0)
+    return time_machine.travel(start, tick=True)
 
 
 def stream(paper: PaperMarket, counts: dict[str, int] | None = None) -> None:
