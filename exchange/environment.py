@@ -47,7 +47,7 @@ def database(name: str, url: str) -> dict[str, object]:
             f"{name} has an option after its ? that PostgreSQL does not know: {' '.join(str(error).split())}."
         )
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "exchange.postgres",
         "NAME": unquote(parts.path.strip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

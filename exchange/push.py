@@ -86,8 +86,9 @@ async def _send_to_group(user_id: int, events: Sequence[Event]) -> None:
 def _count(user_id: int, events: int) -> int:
     """The number of the last of so many more events."""
     # Starts from the clock, so that a flushed cache cannot repeat a number a page has already seen.
-    cache.add(_key(user_id), int(time.time() * 1000), timeout=None)
-    return cache.incr(_key(user_id), events)
+    key, at_once = cache.make_key(_key(user_id)), cache.redis().pipeline(transaction=False)  # type: ignore[attr-defined]
+    at_once.set(key, int(time.time() * 1000), nx=True).incrby(key, events)
+    return int(at_once.execute()[-1])
 
 
 def _key(user_id: int) -> str:
