@@ -2,6 +2,7 @@
 
 from collections import deque
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import structlog
@@ -17,12 +18,19 @@ from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from ledger import services as ledger
 from orders import services
-from orders.models import Status
+from orders.models import Status, Type
 
 log = structlog.get_logger()
 ALIVE_EVERY_SECONDS = 5
-# An answer that comes at all is there by then.
-ANSWERED_SECONDS = 1
+# An answer that comes at all is there by then, nearly always.
+ANSWERED_SECONDS = Decimal("0.4")
+
+
+def is_answered_too(report: Report) -> bool:
+    """True of what the answer to placing the order tells: it rests, or it took what rested. A stop takes later."""
+    if not report.fills:
+        return report.status == Status.OPEN
+    return report.fills[0].is_maker is False and report.type in (Type.LIMIT, Type.MARKET)
 
 
 class Command(BaseCommand):
@@ -42,7 +50,7 @@ class Command(BaseCommand):
         self.heard_at = self.gap_from = self.account.stream_seen_at
         self.noted_at = timezone.now()
         self.listen_key = ""
-        self.resting: deque[tuple[datetime, Report]] = deque()
+        self.answered_too: deque[tuple[datetime, Report]] = deque()
         return UserStream(
             door=self.door(key),
             on_subscribed=self.subscribed,
@@ -80,13 +88,18 @@ class Command(BaseCommand):
         log.info("executions.subscribed", account=self.account.name)
 
     def reported(self, report: Report) -> None:
-        """That an order rests is what its answer says as well, at this very moment: it is applied a little later, and
-        takes no lock from who applies the answer. What trades and what ends is applied at once."""
+        """That an order rests or took is what its answer says as well, at this very moment: it is applied a little
+        later, and takes no lock from who applies the answer. What else trades, and what ends, is applied at once."""
         self.watch.hear(report)
-        if report.status == Status.OPEN and not report.fills:
-            self.resting.append((timezone.now(), report))
-        else:
-            self.apply(report)
+        if is_answered_too(report):
+            self.answered_too.append((timezone.now(), report))
+            return
+        for known in [
+            told for told in self.answered_too if told[1].client_order_id == report.client_order_id
+        ]:
+            self.answered_too.remove(known)
+            self.apply(known[1], known[0])
+        self.apply(report)
 
     def apply(self, report: Report, heard_at: datetime | None = None) -> None:
         close_old_connections()
@@ -110,8 +123,8 @@ class Command(BaseCommand):
     def doubt(self) -> str:
         """Now and then: the stream is said to be alive, and asked whether it is also good for something."""
         now = timezone.now()
-        while self.resting and (now - self.resting[0][0]).total_seconds() >= ANSWERED_SECONDS:
-            heard_at, report = self.resting.popleft()
+        while self.answered_too and (now - self.answered_too[0][0]).total_seconds() >= ANSWERED_SECONDS:
+            heard_at, report = self.answered_too.popleft()
             self.apply(report, heard_at)
         if (now - self.noted_at).total_seconds() < ALIVE_EVERY_SECONDS:
             return ""
