@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Case, Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Sum, When
 
 from exchange.errors import OUTAGES
+from exchange.facts import for_a_moment
 from exchange.gate import queries as gate
 from exchange.gate.errors import Stopped
 from exchange.prepared import Given, Prepared
@@ -172,7 +173,7 @@ def rate_of(user: "User | None", market: Market) -> rules.Rate:
     A market with a fee or lines of its own is governed by these alone.
     """
     usual = rules.Rate(market.fee_bps, market.fee_bps)
-    lines = _FEE_RULES.all(market=market.pk)
+    lines = _lines_of(market.pk)
     own = [line for line in lines if line.market_id]
     if not own and market.own_fee_bps is None:
         own = lines
@@ -182,6 +183,11 @@ def rate_of(user: "User | None", market: Market) -> rules.Rate:
     volume, tier = (traded.volume if traded else 0), (user.tier if user else 0)
     meant = [line for line in own if line.tier <= tier and line.min_volume <= volume]
     return rules.best_rate(usual, [rules.Rate(one.maker_bps, one.taker_bps, one.pk) for one in meant])
+
+
+@for_a_moment
+def _lines_of(symbol: str) -> list[FeeRule]:
+    return _FEE_RULES.all(market=symbol)
 
 
 _FEE_RULES = Prepared(

@@ -86,9 +86,10 @@ def _is_broken() -> bool:
 
 @pytest.fixture(autouse=True)
 def plain_relays(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Orders are relayed by the thread that places them; a test in one transaction cannot leave it."""
+    """Orders are relayed by the thread that places them; a test in one transaction cannot leave it. What a test changes
+    counts at once."""
     inside = "committed_db" not in request.fixturenames
-    with override_settings(GATE_INSIDE_TRANSACTIONS=inside, RELAY_THREADS=0):
+    with override_settings(GATE_INSIDE_TRANSACTIONS=inside, RELAY_THREADS=0, FACTS_SECONDS=0):
         yield
 
 

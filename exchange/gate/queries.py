@@ -78,6 +78,9 @@ def is_anything_stopped() -> Exists:
     return Exists(Switch.objects.filter(released_at__isnull=True))
 
 
+# The same for a statement that is written by hand.
+IS_ANYTHING_STOPPED = "EXISTS (SELECT FROM gate_switch WHERE released_at IS NULL)"
+
 _FOR_ORDER: Prepared[Any] = Prepared(
     lambda: VenueAccount.objects.filter(is_primary=True).annotate(is_anything_stopped=is_anything_stopped())
 )

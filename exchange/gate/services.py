@@ -32,7 +32,7 @@ from exchange.gate.installing import (
 )
 from exchange.gate.limits import blocked_for, clock, has_spare_weight, observe, used_weight
 from exchange.gate.models import VenueAccount
-from exchange.gate.queries import account_for_order, primary_account
+from exchange.gate.queries import IS_ANYTHING_STOPPED, account_for_order, primary_account, stop_against
 from exchange.gate.relays import addresses, answer_within_a_moment, cancels, candles, history
 from exchange.gate.switches import (
     ask_release,
@@ -48,6 +48,7 @@ log = structlog.get_logger()
 Answer = TypeVar("Answer")
 
 __all__ = [
+    "IS_ANYTHING_STOPPED",
     "Kind",
     "ListenKeysGone",
     "MightyRole",
@@ -87,6 +88,7 @@ __all__ = [
     "require_not_stopped",
     "require_open_way",
     "set_deposit_strategy",
+    "stop_against",
     "used_weight",
     "venue_key",
     "wait_without_key",
