@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+import requests
 from django.test import Client
 
 from accounts.models import User
@@ -71,6 +72,13 @@ def test_staff_read_the_venues_own_words_of_a_refusal(desk: Client, alice: User,
     page = page_of(desk, place(alice))
     assert "Refused, answer to the order" in page
     assert "-2010" in page and "Account has insufficient balance for requested action." in page
+
+
+def test_staff_see_that_what_was_taken_up_did_not_leave(desk: Client, alice: User, venue: Venue) -> None:
+    venue.on("POST", "/api/v3/order", requests.exceptions.ConnectTimeout())
+    page = page_of(desk, place(alice, nonce="never"))
+    assert "Taken up to be sent," in page and "Not sent, in place of the answer to the order" in page
+    assert "Sent, " not in page
 
 
 def test_staff_see_how_often_the_venue_was_asked_and_what_it_said(
