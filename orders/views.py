@@ -23,8 +23,8 @@ from ledger import services as ledger
 from markets import queries as markets
 from markets import rules
 from markets.models import Market
-from orders import lifeline, pairs, queries, schedule, screen, services
-from orders.forms import OCO, ChangeForm, OrderFilter, TicketForm
+from orders import legs, lifeline, queries, schedule, screen, services
+from orders.forms import ChangeForm, OrderFilter, TicketForm
 from orders.models import FINAL, Order, OrderList
 
 PAGE_SIZE = 25
@@ -55,7 +55,7 @@ class Trade(View):
             try:
                 place(request, symbol, form.cleaned_data)
             except DomainError as error:
-                error.field = pairs.shown_as(error.field, form.cleaned_data["side"])
+                error.field = legs.shown_as(error.field, form.cleaned_data)
                 refuse(form, error)
             else:
                 return redirect("trade", symbol=symbol)
@@ -81,8 +81,8 @@ def show_trade(request: HttpRequest, market: Market, form: TicketForm, status: i
 
 def place(request: HttpRequest, symbol: str, found: dict[str, Any]) -> None:
     assert request.user.is_authenticated
-    if found["type"] == OCO:
-        ticket = pairs.list_ticket_of(symbol, found)
+    if found["type"] in legs.KINDS:
+        ticket = legs.list_ticket_of(symbol, found)
         announce_list(request, services.place_order_list(user=request.user, ticket=ticket))
     else:
         announce(request, services.place_order(user=request.user, ticket=ticket_of(symbol, found)))
@@ -102,8 +102,13 @@ def announce(request: HttpRequest, order: Order) -> None:
 
 
 def announce_list(request: HttpRequest, found: OrderList) -> None:
-    words = {"id": found.pk, "status": found.orders.all()[0].get_status_display()}
-    messages.success(request, _("List %(id)s of two orders is recorded: %(status)s.") % words)
+    orders = found.orders.all()
+    words = {"id": found.pk, "status": orders[0].get_status_display()}
+    two, three = (
+        _("List %(id)s of two orders is recorded: %(status)s."),
+        _("List %(id)s of three orders is recorded: %(status)s."),
+    )
+    messages.success(request, (two if len(orders) == 2 else three) % words)
 
 
 @login_required
