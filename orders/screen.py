@@ -157,6 +157,8 @@ def texts() -> dict[str, str]:
             "No answer came. Look at your open orders before you send it again; sending the same again is safe."
         ),
         "canceling": _("Cancelling…"),
+        "changeOrder": _("Change order {id}"),
+        "cancelOrder": _("Cancel order {id}"),
         "canceled": _("Order {id} is canceled."),
         "fill": _("{side} {quantity} {base} at {price}"),
         "BUY": _("Bought"),

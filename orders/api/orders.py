@@ -86,6 +86,9 @@ class OrderOut(serializers.ModelSerializer[Order]):
     cumulative_quote = MoneyField()
     original_quantity = MoneyField()
     replaces = serializers.IntegerField(source="replaces_id", help_text="The order whose place it takes.")
+    is_changeable = serializers.BooleanField(
+        help_text="Its price or amount can be changed now.", read_only=True
+    )
 
     class Meta:
         model = Order
@@ -94,7 +97,7 @@ class OrderOut(serializers.ModelSerializer[Order]):
             "status", "reason_code", "reason",
             "price", "quantity", "original_quantity", "quote_quantity", "stop_price", "trailing_delta",
             "iceberg_quantity", "cumulative_quantity", "cumulative_quote", "fee_bps", "maker_fee_bps",
-            "cancel_requested_at", "created_at", "updated_at", "finished_at",
+            "is_changeable", "cancel_requested_at", "created_at", "updated_at", "finished_at",
         ]  # fmt: skip
 
 

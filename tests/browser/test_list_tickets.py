@@ -1,12 +1,13 @@
-"""Lists of orders on the trade page: what can happen is said before, and each is placed."""
+"""Lists of orders on the trade page: what can happen is said before, each is placed, and its rows can be changed."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_trade import SOON, choose, number, open_rows
+from tests.browser.test_trade import SOON, choose, number, open_rows, write_limit_below_market
 from tests.browser.window import Window
 
 
@@ -116,3 +117,24 @@ def test_a_pair_may_trail_and_hide_a_part(trade: Page) -> None:
     expect(trade.locator("[data-open-rows] tr")).to_have_count(before + 2, timeout=SOON)
     expect(trade.locator("[data-open-rows]")).to_contain_text("trailing 1.5%")
     end_all(trade, before)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_row_that_came_live_leads_to_the_change_and_back(
+    open_window: Callable[..., Window], width: int
+) -> None:
+    window = open_window(width=width, height=900)
+    page = live(window)
+    write_limit_below_market(page, "0.002")
+    page.click("[data-submit]")
+    change = page.locator("[data-open-rows] [data-change]").first
+    expect(change).to_be_visible(timeout=SOON)
+    assert window.overhang() == 0
+    change.click()
+    page.fill("[name=quantity]", "0.0015")
+    page.get_by_role("button", name="Change the order").click()
+    expect(page).to_have_url(re.compile("/trade/BTCUSDT/$"), timeout=SOON)
+    row = page.locator("[data-open-rows] tr").first
+    expect(row).to_contain_text("0.0015", timeout=SOON)
+    row.locator("[data-cancel]").click()
+    expect(page.locator("[data-open-rows] tr")).to_have_count(0, timeout=SOON)
