@@ -200,11 +200,6 @@ class VenuePaused(Unavailable):
     )
 
 
-class TryCancelAgain(Unavailable):
-    code = "try_again"
-    message = _("The order could not be canceled just now. Please try again.")
-
-
 @dataclass(frozen=True)
 class Told:
     """A stable code and a sentence; `is_ours`: a problem of the house, for staff to hear of."""

@@ -102,12 +102,14 @@ class OrderListRow(APIView):
         return Response(OrderListOut(queries.order_list_of(request.user, list_id)).data)  # type: ignore[arg-type]
 
     @extend_schema(
-        responses=OrderListOut,
-        description="Asks for the end of all its orders; the answer is their state afterwards.",
+        responses={200: OrderListOut, 202: OrderListOut},
+        description="Asks for the end of all its orders; the answer is their state afterwards. 202: they are being"
+        " canceled.",
     )
     def delete(self, request: Request, list_id: int) -> Response:
         found = services.cancel_order_list(user=request.user, list_id=list_id)  # type: ignore[arg-type]
-        return Response(OrderListOut(found).data)
+        is_over = found.status != "EXECUTING"
+        return Response(OrderListOut(found).data, status=200 if is_over else 202)
 
 
 class ListPreview(APIView):

@@ -255,12 +255,13 @@ class OrderRow(APIView):
         return Response(OrderOut(order).data, status=200 if is_done else 202)
 
     @extend_schema(
-        responses=OrderOut,
-        description="Asks for the order's end, and with it for that of its list; the answer is its state afterwards.",
+        responses={200: OrderOut, 202: OrderOut},
+        description="Asks for the order's end, and with it for that of its list; the answer is its state afterwards."
+        " 202: it has not ended yet, and will be canceled as soon as the venue can be asked and answers.",
     )
     def delete(self, request: Request, order_id: int) -> Response:
         order = services.cancel_order(user=request.user, order_id=order_id)  # type: ignore[arg-type]
-        return Response(OrderOut(order).data)
+        return Response(OrderOut(order).data, status=200 if order.is_final else 202)
 
 
 class OrderEvents(GenericAPIView[Order]):

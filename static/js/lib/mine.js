@@ -86,6 +86,7 @@ export class Mine {
     cancel.setAttribute("aria-label", this.texts.cancelOrder.replace("{id}", order.id));
     cancel.dataset.cancel = order.id;
     cancel.disabled = Boolean(order.cancel_requested_at);
+    if (cancel.disabled) cancel.textContent = this.texts.canceling;
     return row;
   }
 
