@@ -12,7 +12,7 @@ from orders.services.listing import place_order_list
 from orders.services.listtickets import ListTicket
 from orders.services.placing import place_order
 from orders.services.previewing import Preview, preview
-from orders.services.reconciling import reconcile, reconcile_open, resolve_pending
+from orders.services.reconciling import reconcile, reconcile_each, reconcile_open, resolve_pending
 from orders.services.replacing import replace_order
 from orders.services.reports import apply_trades
 from orders.services.resuming import resume
@@ -44,6 +44,7 @@ __all__ = [
     "preview",
     "preview_list",
     "reconcile",
+    "reconcile_each",
     "reconcile_open",
     "replace_order",
     "resolve_pending",
