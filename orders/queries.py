@@ -26,6 +26,7 @@ from orders.models import (
     OrderEvent,
     OrderList,
     Side,
+    Source,
     Status,
     TradedVolume,
     VenueOrder,
@@ -108,6 +109,12 @@ def telling_events_of(order: Order) -> QuerySet[OrderEvent]:
     known = Q(kind=OrderEvent.Kind.REPORT, effect="")
     traded = Q(effect=OrderEvent.Effect.CHANGED, trades__len__gt=0)
     return events_of(order).exclude(known | traded)
+
+
+def never_sent(order: Order) -> set[int]:
+    """Numbers of what was to be sent for the order, and did not leave the house or was turned away unread."""
+    found = events_of(order).filter(kind=OrderEvent.Kind.NOT_SENT, source=Source.ANSWER)
+    return set(found.values_list("venue_order_id", flat=True))
 
 
 def first_change_of(sent: VenueOrder) -> OrderEvent | None:

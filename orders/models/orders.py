@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from exchange.money import plain
 from markets.models import MOST_FEE_BPS
-from orders.rules import AMEND, CANCEL_REPLACE, trade_name
+from orders.rules import AMEND, CANCEL_REPLACE, TAKING_ROOM, trade_name
 
 
 def amount_field(**options: object) -> models.DecimalField:
@@ -250,8 +250,8 @@ class Order(models.Model):
             ),
             models.Index(
                 fields=["user", "market"],
-                condition=Q(status__in=["PENDING", "OPEN", "PARTIALLY_FILLED"]),
-                name="order_unfinished_of_customer",
+                condition=Q(status__in=TAKING_ROOM),
+                name="order_of_customer_takes_room",
             ),
         ]
 
