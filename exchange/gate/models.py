@@ -90,6 +90,44 @@ class VenueAccount(models.Model):
         return [found for found in (self.deposit_strategy, self.deposit_fallback) if found]
 
 
+class Ban(models.Model):
+    """The venue wants to hear nothing from an address of ours, or no new orders of an account, until then."""
+
+    key = models.CharField(max_length=64, help_text=_("Whose: egress:… or account:…"))
+    http_status = models.PositiveSmallIntegerField()
+    until = models.DateTimeField()
+    odd = models.CharField(
+        max_length=40, blank=True, help_text=_("A time to wait that was odd, as it was told.")
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["until"], name="ban_until")]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.http_status}"
+
+
+class VenueLimit(models.Model):
+    """A limit as the venue's catalogue tells it: the most in so many seconds."""
+
+    limiter = models.CharField(max_length=32)
+    seconds = models.PositiveIntegerField()
+    most = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("limit of the venue")
+        verbose_name_plural = _("limits of the venue")
+        ordering = ["limiter", "seconds"]
+        constraints = [
+            models.UniqueConstraint(fields=["limiter", "seconds"], name="one_venue_limit_of_a_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.limiter}: {self.most} / {self.seconds} s"
+
+
 class Switch(models.Model):
     """A stop by staff: what it names takes no new orders while it stands. One person flips it, two release it."""
 

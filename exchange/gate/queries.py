@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from django.core.cache import cache
 from django.db.models import Count, Exists, Q, QuerySet
-from redis.exceptions import RedisError
 
-from exchange.gate import breakers, limits
+from exchange.gate import bans, breakers, limits
 from exchange.gate.breakers import Breaker, Operation, State
 from exchange.gate.errors import Stopped
 from exchange.gate.models import Switch, VenueAccount
@@ -15,14 +13,11 @@ from exchange.prepared import Prepared
 
 def status() -> dict[str, object]:
     """Weight used in this minute, seconds of a ban, the last answer's time, the clock's offset in milliseconds."""
-    try:
-        seen = cache.get_many([limits.WEIGHT_KEY, limits.SEEN_KEY])
-    except (OSError, RedisError):
-        seen = {}
+    seen = limits.state(bans.egress_key(bans.DEFAULT_EGRESS)).get("seen")
     return {
-        "used_weight_1m": seen.get(limits.WEIGHT_KEY, 0),
+        "used_weight_1m": limits.used_weight(),
         "blocked_for_s": round(limits.blocked_for(), 1),
-        "answered_at_ms": seen.get(limits.SEEN_KEY),
+        "answered_at_ms": None if seen is None else int(seen),
         "clock_offset_ms": limits.clock().offset_ms,
     }
 

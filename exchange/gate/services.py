@@ -19,8 +19,10 @@ from django.utils.translation import gettext_lazy
 from exchange.binance.errors import BAD_TIMESTAMP, NO_LISTEN_KEY, NotSent, Rejected, Unknown, VenueError
 from exchange.binance.rest import Rest
 from exchange.binance.signing import Ed25519Key, HmacKey, Key
-from exchange.gate import breakers
+from exchange.gate import bans, breakers, metering
+from exchange.gate.bans import Banned
 from exchange.gate.breakers import Operation, Paused
+from exchange.gate.budgets import Full
 from exchange.gate.errors import ListenKeysGone, MightyRole, Stopped, WrongVenue
 from exchange.gate.installing import (
     PRIMARY,
@@ -30,7 +32,8 @@ from exchange.gate.installing import (
     set_deposit_strategy,
     wait_without_key,
 )
-from exchange.gate.limits import blocked_for, clock, has_spare_weight, observe, used_weight
+from exchange.gate.learned import learn as learn_limits
+from exchange.gate.limits import blocked_for, clock, has_spare_weight, used_weight, weight_for_books
 from exchange.gate.models import VenueAccount
 from exchange.gate.queries import IS_ANYTHING_STOPPED, account_for_order, primary_account, stop_against
 from exchange.gate.relays import addresses, answer_within_a_moment, cancels, candles, history
@@ -49,6 +52,8 @@ Answer = TypeVar("Answer")
 
 __all__ = [
     "IS_ANYTHING_STOPPED",
+    "Banned",
+    "Full",
     "Kind",
     "ListenKeysGone",
     "MightyRole",
@@ -75,6 +80,7 @@ __all__ = [
     "has_listen_key",
     "has_spare_weight",
     "history",
+    "learn_limits",
     "measure_clock",
     "note_stream",
     "note_stream_alive",
@@ -92,6 +98,7 @@ __all__ = [
     "used_weight",
     "venue_key",
     "wait_without_key",
+    "weight_for_books",
 ]
 
 
@@ -127,21 +134,22 @@ _relays = threading.BoundedSemaphore(settings.GATE_MAX_RELAYS)
 def call(
     account: VenueAccount | None, kind: Kind, customer_id: int | None, fn: Callable[[Rest], Answer]
 ) -> Answer:
-    """What `fn` gets from the venue; NotSent at once while a ban lasts or too many relays are under way, Paused (which
-    is one) while a breaker is open."""
+    """What `fn` gets from the venue; NotSent while a ban lasts, a budget is used up or too many relays are under way,
+    and Paused, which is one, while a breaker is open."""
     assert settings.GATE_INSIDE_TRANSACTIONS or not connection.in_atomic_block, (
         "no venue call inside a transaction"
     )
-    if (wait := blocked_for()) > 0:
-        raise NotSent("the venue asked us to wait", wait)
+    egress = bans.egress_of(account)
+    bans.require_none(bans.egress_key(egress))
     if kind == Kind.HISTORY and not has_spare_weight():
-        raise NotSent("the weight of this minute is for other calls", 60)
+        raise Full("weight", 60)
     rest = _rest_of(kind)
     # What may come only once carries the time at which it was begun.
     if kind not in (Kind.MARKET_DATA, Kind.CLOCK, Kind.PLACE, Kind.WITHDRAW):
         measure_clock()
     try:
-        with _guarded(account, kind), _a_relay(kind):
+        calling = metering.Calling(kind, egress, account.name if account else None, customer_id)
+        with _guarded(account, kind), _a_relay(kind), metering.called(calling):
             return fn(rest)
     except Rejected as error:
         if error.code == BAD_TIMESTAMP:
@@ -212,7 +220,7 @@ def _rest(key: Any) -> Rest:
         sapi_url=settings.BINANCE_SAPI_URL,
         key=key,
         clock=clock(),
-        observer=observe,
+        meter=metering.GateMeter(),
         timeout=settings.VENUE_TIMEOUT_SECONDS,
         recv_window_ms=settings.RECV_WINDOW_MS,
     )

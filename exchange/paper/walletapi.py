@@ -132,6 +132,8 @@ def true_state(venue: Venue) -> dict[str, Any]:
         "events": [{"how": bend.how, "x": bend.x, "count": bend.count} for bend in venue.telling.bends],
         "disturbances": venue.feed.disturbances.left,
         "weight": venue.limits.spent,
+        "unwelcome": venue.limits.unwelcome,
+        "inside_ban_ms": list(venue.limits.inside_ms),
     }
 
 

@@ -14,13 +14,13 @@ from pytest_django import Settings
 from accounts.models import User
 from exchange.binance.errors import NotSent, Rejected, Unknown
 from exchange.desk import queries as desk
-from exchange.gate import breakers, conditions, limits
+from exchange.gate import breakers, conditions
 from exchange.gate import services as gate
 from exchange.gate.breakers import Operation, State
 from exchange.gate.models import VenueAccount
 from exchange.office.models import Notice
 from tests.factories import venue_account
-from tests.venue import Venue, error, order_body
+from tests.venue import Venue, error, forget_bans, order_body
 
 CANCEL = ("DELETE", "/api/v3/order")
 AWAY = "redis://127.0.0.1:1/0"
@@ -168,8 +168,7 @@ def test_limits_and_bans_are_another_matter(account: VenueAccount, venue: Venue)
     venue.on(*CANCEL, error(-1015, "Too many new orders.", 429))
     for _time in range(6):
         fail(account, 1)
-        limits._blocked_until = 0.0
-        cache.delete(limits.BLOCKED_KEY)
+        forget_bans()
     assert venue.count(*CANCEL) == 6
     assert state_of(account) == State.CLOSED
 

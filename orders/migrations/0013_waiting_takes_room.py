@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('markets', '0005_limits_of_the_venue'),
-        ('orders', '0011_channel'),
+        ('orders', '0012_fewer_indexes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
