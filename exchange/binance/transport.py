@@ -70,14 +70,20 @@ class Clock:
 
 
 class Transport:
-    """A keep-alive session a thread; no proxies from the environment, no redirects followed."""
+    """A keep-alive session a thread; no proxy but the one that is named, no redirects followed."""
 
     def __init__(
-        self, *, timeout: float = 12, observer: Callable[[Usage], None] | None = None, agent: str = "causeway"
+        self,
+        *,
+        timeout: float = 12,
+        observer: Callable[[Usage], None] | None = None,
+        agent: str = "causeway",
+        proxy: str = "",
     ) -> None:
         self._timeout = timeout
         self._observer = observer
         self._agent = agent
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._local = threading.local()
 
     def send(
@@ -99,6 +105,8 @@ class Transport:
             answer = self._session().request(
                 method, url, headers=headers, timeout=timeout, allow_redirects=False
             )
+        except requests.exceptions.ProxyError as error:  # its tunnel was not made
+            raise NoConnection("no connection by the proxy") from error
         except requests.exceptions.ConnectTimeout as error:
             raise NoConnection("no connection within the time") from error
         except requests.exceptions.ConnectionError as error:
@@ -115,6 +123,7 @@ class Transport:
             session = requests.Session()
             session.trust_env = False
             session.headers["User-Agent"] = self._agent
+            session.proxies.update(self._proxies)
             for scheme in ("http://", "https://"):
                 session.mount(scheme, HTTPAdapter(pool_maxsize=4, max_retries=0))
             self._local.session = session
