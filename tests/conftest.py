@@ -14,7 +14,7 @@ from django.test.utils import override_settings
 from psycopg.pq import TransactionStatus
 from pytest_django.plugin import DjangoDbBlocker
 
-from exchange.gate import breakers, limits
+from exchange.gate import breakers, keys, limits
 from exchange.gate import services as gate
 from exchange.local import suite
 from markets import interest
@@ -101,6 +101,7 @@ def empty_redis() -> Iterator[None]:
             client.delete(key)
     interest.forget()
     breakers.forget()
+    keys.forget()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -158,8 +159,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def forget_the_venue() -> None:
     """The gate of this process knows neither keys nor addresses nor bans of another test."""
-    for known in (gate.venue_key, gate._withdraw_key, gate._rest, limits.clock):
+    for known in (gate.venue_key, keys.withdraw_key, gate._rest, limits.clock):
         known.cache_clear()
+    keys.forget()
     limits._blocked_until = 0.0
     # A measurement of the time may still hang on the venue before.
     gate._renewal = None

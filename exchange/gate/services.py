@@ -16,10 +16,17 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from exchange.binance.errors import BAD_TIMESTAMP, NO_LISTEN_KEY, NotSent, Rejected, Unknown, VenueError
+from exchange.binance.errors import (
+    BAD_TIMESTAMP,
+    KEY_REFUSED,
+    NO_LISTEN_KEY,
+    NotSent,
+    Rejected,
+    Unknown,
+    VenueError,
+)
 from exchange.binance.rest import Rest
-from exchange.binance.signing import Ed25519Key, HmacKey, Key
-from exchange.gate import breakers
+from exchange.gate import breakers, keys
 from exchange.gate.breakers import Operation, Paused
 from exchange.gate.errors import ListenKeysGone, MightyRole, Stopped, WrongVenue
 from exchange.gate.installing import (
@@ -30,6 +37,7 @@ from exchange.gate.installing import (
     set_deposit_strategy,
     wait_without_key,
 )
+from exchange.gate.keys import KeyNotUsed, key_of, venue_key
 from exchange.gate.limits import blocked_for, clock, has_spare_weight, observe, used_weight
 from exchange.gate.models import VenueAccount
 from exchange.gate.queries import account_for_order, primary_account
@@ -48,6 +56,7 @@ log = structlog.get_logger()
 Answer = TypeVar("Answer")
 
 __all__ = [
+    "KeyNotUsed",
     "Kind",
     "ListenKeysGone",
     "MightyRole",
@@ -74,6 +83,7 @@ __all__ = [
     "has_listen_key",
     "has_spare_weight",
     "history",
+    "key_of",
     "measure_clock",
     "note_stream",
     "note_stream_alive",
@@ -116,6 +126,7 @@ OPERATIONS = {
     Kind.MARKET_DATA: Operation.MARKET_DATA,
 }
 
+WITH_THE_TRADING_KEY = (Kind.PLACE, Kind.CANCEL, Kind.QUERY, Kind.HISTORY)
 
 ALARM = gettext_lazy("Reports of our orders do not come as they should")
 ALARM_AGAIN = timedelta(hours=1)
@@ -134,7 +145,7 @@ def call(
         raise NotSent("the venue asked us to wait", wait)
     if kind == Kind.HISTORY and not has_spare_weight():
         raise NotSent("the weight of this minute is for other calls", 60)
-    rest = _rest_of(kind)
+    rest = _rest_of(account, kind)
     # What may come only once carries the time at which it was begun.
     if kind not in (Kind.MARKET_DATA, Kind.CLOCK, Kind.PLACE, Kind.WITHDRAW):
         measure_clock()
@@ -144,6 +155,8 @@ def call(
     except Rejected as error:
         if error.code == BAD_TIMESTAMP:
             clock().forget()
+        if account is not None and error.code in KEY_REFUSED and kind in WITH_THE_TRADING_KEY:
+            keys.note_refused(account, str(error))
         raise
 
 
@@ -173,38 +186,21 @@ def require_open_way() -> None:
     breakers.of(PRIMARY, Operation.PLACE).require_closed()
 
 
-@once
-def venue_key() -> Key | None:
-    """The trading key of the settings, None without one."""
-    return _key(settings.BINANCE_API_KEY, settings.BINANCE_API_SECRET, settings.BINANCE_PRIVATE_KEY_FILE)
-
-
-@once
-def _withdraw_key() -> Key | None:
-    return _key(
-        settings.BINANCE_WITHDRAW_API_KEY,
-        settings.BINANCE_WITHDRAW_API_SECRET,
-        settings.BINANCE_WITHDRAW_PRIVATE_KEY_FILE,
-    )
-
-
-def _key(api_key: str, secret: str, file: str) -> Key | None:
-    if not api_key:
-        return None
-    return Ed25519Key.from_file(api_key, file) if file else HmacKey(api_key, secret)
-
-
-def _rest_of(kind: Kind) -> Rest:
+def _rest_of(account: VenueAccount | None, kind: Kind) -> Rest:
+    """By the account's own key and way; what everybody may ask goes without either."""
     if kind in (Kind.MARKET_DATA, Kind.CLOCK):
-        return _rest(None)
-    key = _withdraw_key() if kind == Kind.WITHDRAW else venue_key()
+        return _rest(None, "")
+    access = keys.access_of(account) if account else keys.Access(0, of_settings=True)
+    if kind == Kind.PLACE and account is not None and not account.is_trusted:
+        raise KeyNotUsed()
+    key = keys.withdraw_key() if kind == Kind.WITHDRAW else access.key
     if key is None:
         raise NotSent("no key for this is set")
-    return _rest(key)  # type: ignore[arg-type]
+    return _rest(key, access.proxy)  # type: ignore[arg-type]
 
 
 @once
-def _rest(key: Any) -> Rest:
+def _rest(key: Any, proxy: str) -> Rest:
     return Rest(
         base_url=settings.BINANCE_REST_URL,
         sapi_url=settings.BINANCE_SAPI_URL,
@@ -213,6 +209,7 @@ def _rest(key: Any) -> Rest:
         observer=observe,
         timeout=settings.VENUE_TIMEOUT_SECONDS,
         recv_window_ms=settings.RECV_WINDOW_MS,
+        proxy=proxy,
     )
 
 
