@@ -11,6 +11,7 @@ from exchange.errors import OUTAGES
 from exchange.facts import for_a_moment
 from exchange.gate import queries as gate
 from exchange.gate.errors import Stopped
+from exchange.gate.models import VenueAccount
 from exchange.prepared import Given, Prepared
 from markets import queries as markets
 from markets.models import Market
@@ -244,6 +245,14 @@ def unreleased_venue_orders(now: datetime, patience: timedelta) -> QuerySet[Venu
 def unfinished_venue_orders() -> QuerySet[VenueOrder]:
     """Every venue order that may have moved while nobody listened."""
     return VenueOrder.objects.filter(order__finished_at__isnull=True).order_by("id")
+
+
+def accounts_to_follow() -> QuerySet[VenueAccount]:
+    """Venue accounts of which everything has to be heard: those that take orders, and those with something open."""
+    is_open = unfinished_venue_orders().filter(venue_account=OuterRef("pk"))
+    return VenueAccount.objects.filter(Q(is_enabled=True) | Q(is_primary=True) | Exists(is_open)).order_by(
+        "id"
+    )
 
 
 def client_order_id_is_known(client_order_id: str) -> bool:

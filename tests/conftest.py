@@ -14,7 +14,7 @@ from django.test.utils import override_settings
 from psycopg.pq import TransactionStatus
 from pytest_django.plugin import DjangoDbBlocker
 
-from exchange.gate import bans, breakers, budgets, learned, limits, store
+from exchange.gate import bans, breakers, budgets, keys, learned, limits, store
 from exchange.gate import services as gate
 from exchange.local import suite
 from markets import interest
@@ -103,6 +103,7 @@ def empty_redis() -> Iterator[None]:
     interest.forget()
     breakers.forget()
     forget_the_limits()
+    keys.forget()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -161,8 +162,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def forget_the_venue() -> None:
     """The gate of this process knows neither keys nor addresses nor bans of another test."""
-    for known in (gate.venue_key, gate._withdraw_key, gate._rest, limits.clock):
+    for known in (gate.venue_key, keys.withdraw_key, gate._rest, limits.clock):
         known.cache_clear()
+    keys.forget()
     forget_the_limits()
     # A measurement of the time may still hang on the venue before.
     gate._renewal = None

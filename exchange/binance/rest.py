@@ -23,7 +23,7 @@ from exchange.binance.sending import CancelReplace, Halves, Pairs, PlaceOrder, P
 from exchange.binance.signing import Key, encode, signed_query
 from exchange.binance.transport import Clock, Transport
 from exchange.binance.usage import CANCEL, FREE, PAIR, PLACE, Cost, Meter
-from exchange.binance.wallet import CoinConfig, DepositRecord, VenueAddress, WithdrawRecord
+from exchange.binance.wallet import CoinConfig, DepositRecord, KeyRights, VenueAddress, WithdrawRecord
 
 FEW_TICKERS = 100
 # A snapshot that comes late is of no use: the book that wants it has moved on, and asks again.
@@ -54,11 +54,12 @@ class Rest:
         meter: Meter | None = None,
         timeout: float = 12,
         recv_window_ms: int = 5000,
+        proxy: str = "",
     ) -> None:
         self.clock = clock or Clock()
         self._base, self._sapi, self._key = base_url, sapi_url, key
         self._recv_window_ms = recv_window_ms
-        self._transport = Transport(timeout=timeout, meter=meter)
+        self._transport = Transport(timeout=timeout, meter=meter, proxy=proxy)
 
     # ------------------------------------------------------------------ public
     def time(self) -> int:
@@ -267,6 +268,10 @@ class Rest:
         pairs = [("withdrawOrderId", client_id)] if client_id else []
         pairs += [*_times(start_ms, end_ms), ("offset", str(offset)), ("limit", str(limit))]
         return [WithdrawRecord.from_wire(row) for row in self._wallet("capital/withdraw/history", pairs)]
+
+    def key_rights(self) -> KeyRights:
+        """What the key may do. IP weight 1."""
+        return KeyRights.from_wire(self._wallet("account/apiRestrictions", []))
 
     # ------------------------------------------------------------------ sub-accounts
     def create_sub_account(self, name: str) -> str:

@@ -58,12 +58,15 @@ class Clock:
 
 
 class Transport:
-    """A keep-alive session a thread; no proxies from the environment, no redirects followed."""
+    """A keep-alive session a thread; no proxy but the one that is named, no redirects followed."""
 
-    def __init__(self, *, timeout: float = 12, meter: Meter | None = None, agent: str = "causeway") -> None:
+    def __init__(
+        self, *, timeout: float = 12, meter: Meter | None = None, agent: str = "causeway", proxy: str = ""
+    ) -> None:
         self._timeout = timeout
         self._meter = meter
         self._agent = agent
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._local = threading.local()
 
     def send(
@@ -88,6 +91,9 @@ class Transport:
                 answer = self._session().request(
                     method, url, headers=headers, timeout=timeout, allow_redirects=False
                 )
+            except requests.exceptions.ProxyError as error:  # its tunnel was not made
+                usage = NEVER_LEFT
+                raise NoConnection("no connection by the proxy") from error
             except requests.exceptions.ConnectTimeout as error:
                 usage = NEVER_LEFT
                 raise NoConnection("no connection within the time") from error
@@ -113,6 +119,7 @@ class Transport:
             session = requests.Session()
             session.trust_env = False
             session.headers["User-Agent"] = self._agent
+            session.proxies.update(self._proxies)
             for scheme in ("http://", "https://"):
                 session.mount(scheme, HTTPAdapter(pool_maxsize=4, max_retries=0))
             self._local.session = session

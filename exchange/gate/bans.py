@@ -4,6 +4,7 @@ A ban is known in three places: in the process that was told (at once), in Redis
 call), and in PostgreSQL, which is read again after each new connection to Redis and whenever that has forgotten.
 """
 
+import hashlib
 import math
 import threading
 import time
@@ -53,8 +54,10 @@ class Banned(NotSent):
 
 
 def egress_of(account: VenueAccount | None) -> str:
-    """The name of the address by which the account's calls leave."""
-    return DEFAULT_EGRESS
+    """The name of the address by which the account's calls leave; a proxy's is no secret, its password may be."""
+    if account is None or not account.proxy:
+        return DEFAULT_EGRESS
+    return hashlib.sha256(account.proxy.encode()).hexdigest()[:12]
 
 
 def egress_key(egress: str) -> str:

@@ -3,8 +3,9 @@
 from typing import Any
 
 from django.db.models import Count, Exists, Q, QuerySet
+from django.utils.translation import gettext as _
 
-from exchange.gate import bans, breakers, limits
+from exchange.gate import bans, breakers, keys, limits
 from exchange.gate.breakers import Breaker, Operation, State
 from exchange.gate.errors import Stopped
 from exchange.gate.models import Switch, VenueAccount
@@ -28,6 +29,14 @@ def primary_account() -> VenueAccount:
 
 
 _PRIMARY = Prepared(lambda: VenueAccount.objects.filter(is_primary=True))
+
+
+def fingerprint(account: VenueAccount) -> str:
+    """By which staff recognise the account's key; empty when it has none."""
+    if (sealed := getattr(account, "sealed_key", None)) is not None:
+        return str(sealed.fingerprint)
+    found = keys.key_of(account)
+    return str(_("%(key)s, of the settings")) % {"key": keys.fingerprint_of(found.api_key)} if found else ""
 
 
 def user_streams() -> list[VenueAccount]:

@@ -103,7 +103,7 @@ def trade_fee(venue: Venue, params: Params, account: Account) -> Any:
 def restrictions(key: ApiKey) -> dict[str, Any]:
     """GET /sapi/v1/account/apiRestrictions: what the asking key may do."""
     return {
-        "ipRestrict": True,
+        "ipRestrict": key.is_bound,
         "createTime": 1698645219000,
         "enableReading": True,
         "enableWithdrawals": key.can_withdraw,

@@ -1,6 +1,6 @@
 """The venue: its addresses, our keys there, and how long we wait for it."""
 
-from exchange.environment import address, all_or_none, stop, venue_key
+from exchange.environment import address, all_or_none, keys_secret, stop, venue_key
 from exchange.settings.reading import choice, number, text
 
 VENUES: dict[str, dict[str, str]] = {
@@ -47,6 +47,10 @@ BINANCE_PRIVATE_KEY_FILE = text("BINANCE_PRIVATE_KEY_FILE")
 BINANCE_WITHDRAW_API_KEY = text("BINANCE_WITHDRAW_API_KEY")
 BINANCE_WITHDRAW_API_SECRET = text("BINANCE_WITHDRAW_API_SECRET")
 BINANCE_WITHDRAW_PRIVATE_KEY_FILE = text("BINANCE_WITHDRAW_PRIVATE_KEY_FILE")
+# What keys of venue accounts are sealed under in the database; the newest first, and older ones still open what they
+# sealed.
+VENUE_KEYS_SECRET = text("VENUE_KEYS_SECRET")
+VENUE_KEYS_SECRET_FILE = text("VENUE_KEYS_SECRET_FILE")
 # How reports of our orders come: by a subscription on the WebSocket API, or by a listen key where there still are any.
 BINANCE_USER_STREAM = choice("BINANCE_USER_STREAM", "ws_api", ("ws_api", "listen_key"))
 # A listen key is renewed when it is as old as this; the venue ends one after an hour.
@@ -67,6 +71,7 @@ venue_key(
     secret=BINANCE_WITHDRAW_API_SECRET,
     file=BINANCE_WITHDRAW_PRIVATE_KEY_FILE,
 )
+keys_secret("VENUE_KEYS_SECRET", VENUE_KEYS_SECRET, VENUE_KEYS_SECRET_FILE)
 
 # Markets of the simulated venue that are only looked at: a crowd as busy as the real one's.
 PAPER_CROWD = number("PAPER_CROWD", 0, low=0, high=999)

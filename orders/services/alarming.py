@@ -6,7 +6,7 @@ import structlog
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from exchange.binance.errors import NotSent, Rejected
+from exchange.binance.errors import KEY_REFUSED, NotSent, Rejected
 from exchange.gate import services as gate
 from exchange.office import queries as notices
 from exchange.office import services as office
@@ -34,7 +34,9 @@ def _told(error: Rejected | NotSent) -> tuple[Told, bool]:
     """And whether it is the house's problem; our own queue that is full for a moment is none."""
     if isinstance(error, Rejected):
         found = told(error.code, error.message)
-        return found, found.is_ours
+        return found, found.is_ours and error.code not in KEY_REFUSED  # of a key the gate tells staff itself
+    if isinstance(error, gate.KeyNotUsed):
+        return UNAVAILABLE, False
     # Of a breaker that opens staff hear once.
     is_full = error.reason == refusals.OUR_QUEUE or isinstance(error, gate.Paused)
     is_passing = error.retry_after is not None and error.retry_after <= PASSING_SECONDS

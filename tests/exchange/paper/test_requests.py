@@ -14,7 +14,7 @@ from exchange.paper.limits import PATIENCE, Limits, weight_of
 from exchange.paper.request import Request
 from exchange.paper.socketapi import payload_of
 from exchange.paper.venue import Venue
-from tests.exchange.paper.people import Caller, wait_for
+from tests.exchange.paper.people import TRADE, Caller, wait_for
 
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
@@ -295,3 +295,28 @@ def test_too_many_unfilled_orders_are_refused_for_a_while(venue: Venue, trader: 
 def test_an_answer_is_compact_json_in_utf8(trader: Caller) -> None:
     text = trader.http.get(f"{trader.url}/api/v3/time").text
     assert text == json.dumps(json.loads(text), separators=(",", ":"))
+
+
+# ------------------------------------------------------------------ what a key may do
+def test_what_a_key_may_do_is_set_at_the_control_door(trader: Caller) -> None:
+    doors = ("GET", "/sapi/v1/account/apiRestrictions")
+    assert trader.signed(*doors).json()["ipRestrict"] is True
+    assert "set" in trader.door("key", key=TRADE["key"], withdraw=True, bound=False, trade=False)
+    found = trader.signed(*doors).json()
+    assert (found["enableWithdrawals"], found["ipRestrict"], found["enableSpotAndMarginTrading"]) == (
+        True,
+        False,
+        False,
+    )
+    for odd in (
+        {"key": "nobody's", "trade": True},
+        {"key": TRADE["key"], "trade": "no"},
+        {"key": TRADE["key"], "fly": True},
+    ):
+        assert "code" in trader.door("key", **odd)
+
+
+def test_a_revoked_key_is_unknown(trader: Caller) -> None:
+    trader.door("key", key=TRADE["key"], revoked=True)
+    answer = trader.signed("GET", "/api/v3/account")
+    assert (answer.status_code, answer.json()["code"]) == (401, -2015)
