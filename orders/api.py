@@ -26,6 +26,7 @@ from orders.models import (
     Leg,
     Order,
     OrderList,
+    RouteKind,
     Side,
     Status,
     TimeInForce,
@@ -106,12 +107,15 @@ class OrderOut(serializers.ModelSerializer[Order]):
     cumulative_quote = MoneyField()
     original_quantity = MoneyField()
     replaces = serializers.IntegerField(source="replaces_id", help_text="The order whose place it takes.")
+    route = serializers.ChoiceField(
+        choices=RouteKind.choices, source="way", read_only=True, help_text="How it is executed."
+    )
 
     class Meta:
         model = Order
         fields = [
             "id", "client_order_id", "order_list", "leg", "replaces", "symbol", "side", "type", "time_in_force",
-            "status", "reason_code", "reason",
+            "status", "reason_code", "reason", "route",
             "price", "quantity", "original_quantity", "quote_quantity", "stop_price", "trailing_delta",
             "iceberg_quantity", "cumulative_quantity", "cumulative_quote", "fee_bps", "maker_fee_bps",
             "cancel_requested_at", "created_at", "updated_at", "finished_at",
@@ -138,12 +142,13 @@ class FillOut(serializers.ModelSerializer[Fill]):
     quote_quantity = MoneyField()
     fee = MoneyField()
     fee_asset = serializers.CharField(source="fee_asset_id")
+    route = serializers.ChoiceField(choices=RouteKind.choices, read_only=True, help_text="How it came about.")
 
     class Meta:
         model = Fill
         fields = [
             "id", "order", "symbol", "side", "price", "quantity", "quote_quantity", "fee", "fee_asset",
-            "fee_bps", "is_maker", "at",
+            "fee_bps", "is_maker", "route", "at",
         ]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from exchange.gate import breakers, limits
 from exchange.gate import services as gate
 from exchange.local import suite
 from markets import interest
+from orders.routing import choice
 from tests.venue import REST, Venue
 
 
@@ -101,6 +102,7 @@ def empty_redis() -> Iterator[None]:
             client.delete(key)
     interest.forget()
     breakers.forget()
+    choice.forget()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -109,7 +109,7 @@ class Rest:
     # ------------------------------------------------------------------ orders
     def place(self, order: PlaceOrder) -> Report:
         """Sent once, with the timestamp it carries; weight 1, one order of the account's limit."""
-        return Report.from_answer(self._send("POST", self._base + "/api/v3/order", order.parameters))
+        return Report.from_answer(self._send("POST", self._base + order.path, order.parameters))
 
     def cancel_replace(self, change: CancelReplace) -> Halves:
         """A new order takes the place of another, or nothing of it is placed; weight 1.
@@ -179,6 +179,21 @@ class Rest:
         if from_id is not None:
             pairs.append(("fromId", str(from_id)))
         return [MyTrade.from_wire(row) for row in self._read(self._base + "/api/v3/myTrades", pairs)]
+
+    def my_allocations(
+        self,
+        symbol: str,
+        *,
+        venue_order_id: int | None = None,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+    ) -> list[MyTrade]:
+        """What smart order routing allotted to us, oldest first: of one order, or of at most 24 hours. Weight 20."""
+        pairs = [("symbol", symbol), ("limit", "1000"), *_times(start_ms, end_ms)]
+        if venue_order_id is not None:
+            pairs.append(("orderId", str(venue_order_id)))
+        rows = self._read(self._base + "/api/v3/myAllocations", pairs)
+        return [MyTrade.from_wire(row) for row in rows]
 
     def account(self) -> list[VenueBalance]:
         """Free and locked by asset, zero rows left out. Weight 20."""

@@ -15,6 +15,7 @@ from orders.services.reconciling import reconcile, reconcile_open, resolve_pendi
 from orders.services.replacing import replace_order
 from orders.services.reports import apply_trades
 from orders.services.resuming import resume
+from orders.services.routes import begin_route_rule, end_route_rule, realise_routes
 from orders.services.tickets import Plan, Ticket
 from orders.services.watching import Watch
 
@@ -28,6 +29,7 @@ __all__ = [
     "apply_report",
     "apply_trades",
     "begin_fee_rule",
+    "begin_route_rule",
     "cancel_order",
     "cancel_order_list",
     "cancel_orders",
@@ -36,10 +38,12 @@ __all__ = [
     "compare_trades",
     "count_volumes",
     "end_fee_rule",
+    "end_route_rule",
     "follow_lists",
     "place_order",
     "place_order_list",
     "preview",
+    "realise_routes",
     "reconcile",
     "reconcile_open",
     "replace_order",

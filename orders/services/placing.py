@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 
@@ -24,8 +25,9 @@ from markets import queries as markets
 from markets.models import Market
 from orders import queries
 from orders.errors import TOO_LATE, NonceReused, Told, VenuePaused, VenueUnreachable
-from orders.models import Order, Source, Status, VenueOrder
-from orders.services import events, recorder
+from orders.models import Order, RouteKind, Source, Status, VenueOrder
+from orders.routing import Route
+from orders.services import events, recorder, routes
 from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
 from orders.services.limits import require_within_limits
@@ -53,8 +55,11 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     plan = plan_of(market, ticket)
     require_within_limits(user, market, ticket, plan)
     require_venue()
+    route = routes.chosen(user, market, ticket, plan)
     try:
-        order, venue_order = _record(user, market, ticket, plan)
+        if route is not None and (take := routes.TAKEN_BY.get(route.taken.kind)):
+            return take(user, market, ticket, plan, route)
+        order, venue_order = _record(user, market, ticket, plan, route)
     except IntegrityError:
         first = queries.order_under(user, ticket.nonce)
         if first is None:
@@ -78,9 +83,15 @@ def require_venue() -> None:
 
 
 @transaction_with_retry
-def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Order, VenueOrder]:
+def _record(
+    user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None
+) -> tuple[Order, VenueOrder]:
     """Nonce, order, what will be sent with its signed timestamp, and the hold: all or nothing."""
-    order = new_order(user, market, ticket, plan, queries.rate_of(user, market))
+    kind = route.taken.kind if route else ""
+    order = new_order(user, market, ticket, plan, queries.rate_of(user, market), route=kind)
+    if route is not None:
+        routes.note_decision(order, route)
+        plan = replace(plan, by_sor=kind == RouteKind.SOR)
     venue_order = new_venue_order(order, plan)
     ledger.hold(
         user_id=user.pk,

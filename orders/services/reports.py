@@ -66,6 +66,7 @@ class _Known(NamedTuple):
     cumulative_quote: Decimal
     booked: Decimal
     finished_at: datetime | None
+    by_sor: bool
 
 
 _KNOWN = Prepared(
@@ -75,6 +76,7 @@ _KNOWN = Prepared(
         "pk", "order_id", "order__order_list_id", "order__replaces_id", "order__extra_hold",
         "order__market__quote__scale", "venue_account_id", "status", "venue_order_id", "quantity",
         "cumulative_quantity", "cumulative_quote", "order__cumulative_quantity", "order__finished_at",
+        "by_sor",
     )
 )  # fmt: skip
 
@@ -303,6 +305,13 @@ def _fetch_missing(venue_account: VenueAccount, known: _Known, report: Report) -
             None,
             lambda rest: rest.my_trades(report.symbol, venue_order_id=number),
         )
+        if known.by_sor:
+            trades += gate.call(
+                venue_account,
+                gate.Kind.QUERY,
+                None,
+                lambda rest: rest.my_allocations(report.symbol, venue_order_id=number),
+            )
     except VenueError as error:
         log.warning("order.trades_missing", order=known.pk, reason=str(error)[:120])
         return
