@@ -107,6 +107,9 @@ class OrderOut(serializers.ModelSerializer[Order]):
     cumulative_quote = MoneyField()
     original_quantity = MoneyField()
     replaces = serializers.IntegerField(source="replaces_id", help_text="The order whose place it takes.")
+    route_of = serializers.IntegerField(
+        source="route_of_id", help_text="The order it is one of two trades of."
+    )
     route = serializers.ChoiceField(
         choices=RouteKind.choices, source="way", read_only=True, help_text="How it is executed."
     )
@@ -115,7 +118,7 @@ class OrderOut(serializers.ModelSerializer[Order]):
         model = Order
         fields = [
             "id", "client_order_id", "order_list", "leg", "replaces", "symbol", "side", "type", "time_in_force",
-            "status", "reason_code", "reason", "route",
+            "status", "reason_code", "reason", "route", "route_of",
             "price", "quantity", "original_quantity", "quote_quantity", "stop_price", "trailing_delta",
             "iceberg_quantity", "cumulative_quantity", "cumulative_quote", "fee_bps", "maker_fee_bps",
             "cancel_requested_at", "created_at", "updated_at", "finished_at",

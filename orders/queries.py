@@ -24,6 +24,7 @@ from orders.models import (
     Order,
     OrderEvent,
     OrderList,
+    RouteKind,
     Side,
     Status,
     TradedVolume,
@@ -35,12 +36,13 @@ if TYPE_CHECKING:
 
 
 def orders_of(user: "User") -> QuerySet[Order]:
-    """The customer's orders, newest first."""
-    return (
-        Order.objects.filter(user=user)
-        .select_related("market", "market__base", "market__quote")
-        .order_by("-id")
-    )
+    """The customer's orders, newest first; parts of one are read with it."""
+    return _with_parts(user).filter(route_of__isnull=True)
+
+
+def _with_parts(user: "User") -> QuerySet[Order]:
+    found = Order.objects.filter(user=user).select_related("market", "market__base", "market__quote")
+    return found.order_by("-id")
 
 
 def open_orders(user: "User") -> QuerySet[Order]:
@@ -50,10 +52,24 @@ def open_orders(user: "User") -> QuerySet[Order]:
 
 def order_of(user: "User", order_id: int) -> Order:
     """Raises UnknownOrder, for somebody else's too."""
-    found = orders_of(user).filter(pk=order_id).first()
+    found = _with_parts(user).filter(pk=order_id).first()
     if found is None:
         raise UnknownOrder()
     return found
+
+
+def parts_of(order: Order) -> list[Order]:
+    """The orders it is executed in, the first one first."""
+    if order.route != RouteKind.TWO_LEGS:
+        return []
+    return list(order.parts.select_related("market", "market__base", "market__quote").order_by("part"))
+
+
+def routes_to_follow() -> QuerySet[Order]:
+    """Orders in two trades of which the first has ended."""
+    ended = Order.objects.filter(route_of=OuterRef("pk"), part=1, finished_at__isnull=False)
+    found = Order.objects.filter(Exists(ended), route=RouteKind.TWO_LEGS, status__in=rules.OPENING)
+    return found.order_by("updated_at")
 
 
 def order_under(user: "User", nonce: str) -> Order | None:
@@ -339,8 +355,17 @@ def holding_changes() -> Iterator[tuple[int, int, str]]:
 _PAID_ASSET = Case(When(side=Side.BUY, then=F("market__quote_id")), default=F("market__base_id"))
 
 
+def holding_bridges() -> Iterator[tuple[int, int, str]]:
+    """The same of every fill of a first part for which the second has not begun, by the fill's number."""
+    second = Order.objects.filter(route_of=OuterRef("order__route_of"), part=2)
+    found = Fill.objects.filter(order__part=1, order__route_of__finished_at__isnull=True)
+    asset = Case(When(order__side=Side.BUY, then=F("market__base_id")), default=F("market__quote_id"))
+    return found.exclude(Exists(second)).order_by("id").values_list("id", "order__user_id", asset).iterator()
+
+
 def _holding() -> QuerySet[Order]:
-    return Order.objects.filter(finished_at__isnull=True).exclude(status__in=(*FINAL, Status.WAITING))
+    found = Order.objects.filter(finished_at__isnull=True).exclude(status__in=(*FINAL, Status.WAITING))
+    return found.exclude(route=RouteKind.TWO_LEGS)  # its parts hold
 
 
 def find(text: str, number: int | None = None) -> QuerySet[Order]:

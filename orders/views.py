@@ -138,6 +138,7 @@ def order_detail(request: CustomerRequest, order_id: int) -> HttpResponse:
     context = {
         "order": order,
         "siblings": queries.siblings(order),
+        "parts": queries.parts_of(order),
         "page": Paginator(order.fills.order_by("-id"), PAGE_SIZE).get_page(request.GET.get("page")),
         "lifeline": lifeline.steps(order),
         "average": lifeline.average_price(order, places),

@@ -16,6 +16,8 @@ from orders import rules
 from orders.models import Side
 from orders.routing.ways import ZERO, Hop, Out, told_of
 
+ONE = Decimal(1)
+
 
 class Books:
     """The books of one decision: each read once, and all of them on record."""
@@ -80,7 +82,7 @@ def _hop(market: Market, side: str, found: Walk, rate: rules.Rate) -> Hop:
         received=gross - fee,
         fee=fee,
         average=found.average,
-        share=found.share,
+        share=ONE if found.is_complete else found.share,  # of a total less than a step costs is left
     )
 
 

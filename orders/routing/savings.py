@@ -1,8 +1,10 @@
 """What routes were worth: what orders got beyond what the market itself would have given them, by kind."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Count, F, Min, Q, QuerySet, Sum
 
@@ -46,7 +48,7 @@ def savings(since: datetime, until: datetime | None = None) -> list[Saving]:
     return [_saving(row) for row in found.order_by("-orders", "kind", "received_asset")]
 
 
-def _saving(row: dict[str, object]) -> Saving:
+def _saving(row: Mapping[str, Any]) -> Saving:
     usual, gain, expected = (Decimal(str(row[name])) for name in ("usual", "gain", "expected"))
     return Saving(
         kind=RouteKind(str(row["kind"])),

@@ -17,6 +17,7 @@ from orders.services.reports import apply_trades
 from orders.services.resuming import resume
 from orders.services.routes import begin_route_rule, end_route_rule, realise_routes
 from orders.services.tickets import Plan, Ticket
+from orders.services.twolegs import follow_routes
 from orders.services.watching import Watch
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "end_fee_rule",
     "end_route_rule",
     "follow_lists",
+    "follow_routes",
     "place_order",
     "place_order_list",
     "preview",

@@ -49,7 +49,7 @@ def finish(
         ledger.release(cause=cause, cause_id=number)
     if is_covered_by_another:
         ledger.release(cause=ledger.Cause.CHANGE, cause_id=order.pk)
-    if status == Status.REJECTED and order.is_later and order.leg != Leg.BELOW:
+    if status == Status.REJECTED and order.order_list_id and order.is_later and order.leg != Leg.BELOW:
         _tell_who_does_not_look(order)
     events.tell(order, order.paid_asset_id)
     if status == Status.CANCELED and not order.cumulative_quantity:

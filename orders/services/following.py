@@ -29,6 +29,7 @@ from orders.services.listtickets import plan_pair
 from orders.services.placing import relay, relay_soon, require_venue
 from orders.services.recording import again, hold_for, new_venue_orders
 from orders.services.tickets import Plan, Ticket, plan_of
+from orders.services.twolegs import follow_route_soon
 
 log = structlog.get_logger()
 BATCH = 50
@@ -42,15 +43,16 @@ def apply_report(
     reports.apply_report(venue_account=venue_account, report=report, source=source, heard_at=heard_at)
     if not rules.is_closed(report.status):
         return
-    for (list_id,) in _WAITING_FOR.all(name=report.client_order_id):
-        follow_soon(list_id)
+    for list_id, whole_id in _WAITING_FOR.all(name=report.client_order_id):
+        if list_id is not None:
+            follow_soon(list_id)
+        if whole_id is not None:
+            follow_route_soon(whole_id)
 
 
 _WAITING_FOR = Prepared(
-    lambda: (
-        queries.lists_to_follow()
-        .filter(orders__venue_orders__client_order_id=Given("name"))
-        .values_list("pk")
+    lambda: VenueOrder.objects.filter(client_order_id=Given("name")).values_list(
+        "order__order_list_id", "order__route_of_id"
     )
 )
 

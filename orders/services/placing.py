@@ -59,12 +59,17 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     try:
         if route is not None and (take := routes.TAKEN_BY.get(route.taken.kind)):
             return take(user, market, ticket, plan, route)
-        order, venue_order = _record(user, market, ticket, plan, route)
+        return in_its_market(user, market, ticket, plan, route)
     except IntegrityError:
         first = queries.order_under(user, ticket.nonce)
         if first is None:
             raise
         return answered(same(first, ticket))  # the same request, at the same moment
+
+
+def in_its_market(user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None) -> Order:
+    """The order is recorded, held for, and relayed to its own market."""
+    order, venue_order = _record(user, market, ticket, plan, route)
     failpoints.hit("order.held")
     relay_and_wait([venue_order.pk])
     return queries.order_now(order.pk)

@@ -25,7 +25,7 @@ from markets.models import Market
 from orders import rules
 from orders.errors import REASONS
 from orders.models import Fill, Order, Source, Status, VenueOrder
-from orders.services import events, recorder
+from orders.services import bridges, events, recorder
 from orders.services.ending import MOVED, Belongs, ends_hold, finish, locked, take_over
 from orders.services.shrinking import is_smaller, shrink
 
@@ -267,6 +267,8 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
         at=moment_of(fill.time_ms),
     )
     insert(row)
+    if order.part == 1:
+        bridges.keep_for_second(order, row)
     order.cumulative_quantity += fill.quantity
     order.cumulative_quote += fill.quote_quantity
     events.tell_fill(row)
