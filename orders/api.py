@@ -146,12 +146,17 @@ class FillOut(serializers.ModelSerializer[Fill]):
     fee = MoneyField()
     fee_asset = serializers.CharField(source="fee_asset_id")
     route = serializers.ChoiceField(choices=RouteKind.choices, read_only=True, help_text="How it came about.")
+    price_improvement = MoneyField(
+        source="improvement",
+        allow_null=True,
+        help_text="In quote, against the venue's best price at that moment; of trades with another customer of ours.",
+    )
 
     class Meta:
         model = Fill
         fields = [
             "id", "order", "symbol", "side", "price", "quantity", "quote_quantity", "fee", "fee_asset",
-            "fee_bps", "is_maker", "route", "at",
+            "fee_bps", "is_maker", "route", "price_improvement", "at",
         ]  # fmt: skip
 
 

@@ -126,6 +126,11 @@ class UnknownPair(DomainError):
     message = _("There is no market between these two.")
 
 
+class NobodyThere(DomainError):
+    code = "nobody_there"
+    message = _("Nobody is there to trade with any more.")
+
+
 class PartUnsent(DomainError):
     """Of the second of an order's two trades."""
 

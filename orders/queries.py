@@ -18,6 +18,7 @@ from orders.errors import UnknownOrder, UnknownOrderList
 from orders.models import (
     FINAL,
     PAIR,
+    Crossing,
     FeeRule,
     Fill,
     Leg,
@@ -25,9 +26,11 @@ from orders.models import (
     OrderEvent,
     OrderList,
     RouteKind,
+    RouteRule,
     Side,
     Status,
     TradedVolume,
+    Type,
     VenueOrder,
 )
 
@@ -65,11 +68,46 @@ def parts_of(order: Order) -> list[Order]:
     return list(order.parts.select_related("market", "market__base", "market__quote").order_by("part"))
 
 
+def route_rules() -> QuerySet[RouteRule]:
+    """The rules of routes that count now."""
+    return RouteRule.objects.filter(ended_at__isnull=True).order_by("id")
+
+
 def routes_to_follow() -> QuerySet[Order]:
     """Orders in two trades of which the first has ended."""
     ended = Order.objects.filter(route_of=OuterRef("pk"), part=1, finished_at__isnull=False)
     found = Order.objects.filter(Exists(ended), route=RouteKind.TWO_LEGS, status__in=rules.OPENING)
     return found.order_by("updated_at")
+
+
+def resting_against(user: "User", market: Market, side: str, limit: Decimal) -> QuerySet[Order]:
+    """Orders of others that rest at the venue at the limit or better for who takes, and can be taken back from there;
+    best first, of the same price the first that came."""
+    against = Side.SELL if side == Side.BUY else Side.BUY
+    is_in_reach = Q(price__lte=limit) if side == Side.BUY else Q(price__gte=limit)
+    found = Order.objects.filter(
+        is_in_reach,
+        market=market,
+        side=against,
+        type__in=[Type.LIMIT, Type.LIMIT_MAKER],
+        status__in=[Status.OPEN, Status.PARTIALLY_FILLED],
+        order_list__isnull=True,
+        iceberg_quantity__isnull=True,
+        cancel_requested_at__isnull=True,
+        user__is_active=True,
+        user__is_frozen=False,
+    )
+    changing = Order.objects.filter(replaces=OuterRef("pk")).exclude(status__in=FINAL)
+    found = found.exclude(user=user).exclude(crossing=Crossing.UNDER_WAY).exclude(Exists(changing))
+    best = F("price").asc() if side == Side.BUY else F("price").desc()
+    return found.order_by(best, "id")
+
+
+def crosses_to_follow() -> QuerySet[Order]:
+    """Takers of crossed trades that have not ended, and orders of which something is to go to the venue again."""
+    found = Order.objects.filter(status__in=rules.OPENING).exclude(crossing=Crossing.NEVER)
+    unsent = VenueOrder.objects.filter(order=OuterRef("pk"), sent_at__isnull=True, status=Status.PENDING)
+    return found.filter(Q(crossing=Crossing.UNDER_WAY) | Exists(unsent)).order_by("updated_at")
 
 
 def order_under(user: "User", nonce: str) -> Order | None:

@@ -77,6 +77,16 @@ def protection_price(side: str, best: Decimal, bps: int, tick: Decimal) -> Decim
     return ceil_to_step(best * (BPS - bps) / BPS, tick)
 
 
+def nearer(side: str, one: Decimal, other: Decimal) -> Decimal:
+    """The price of the two that is better for who takes."""
+    return min(one, other) if side == "BUY" else max(one, other)
+
+
+def is_no_worse(side: str, price: Decimal, other: Decimal) -> bool:
+    """True when who takes at the price is not worse off than at the other."""
+    return price <= other if side == "BUY" else price >= other
+
+
 def hold_of(
     side: str,
     *,

@@ -21,6 +21,11 @@ def reconcile_open_orders() -> None:
 
 
 @shared_task
+def follow_crosses() -> None:
+    services.follow_crosses()
+
+
+@shared_task
 def follow_routes() -> None:
     services.follow_routes()
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
@@ -25,7 +26,7 @@ from markets import rules
 from markets.models import Market
 from orders import lifeline, pairs, queries, schedule, screen, services
 from orders.forms import OCO, ChangeForm, OrderFilter, TicketForm
-from orders.models import FINAL, Order, OrderList
+from orders.models import FINAL, Order, OrderList, Strategy
 
 PAGE_SIZE = 25
 
@@ -237,3 +238,18 @@ def fill_list(request: CustomerRequest) -> HttpResponse:
 def fees(request: HttpRequest) -> HttpResponse:
     user = request.user if request.user.is_authenticated else None
     return render(request, "orders/fees.html", schedule.page(user))
+
+
+@require_GET
+def terms(request: HttpRequest) -> HttpResponse:
+    """How orders are executed, and where customers' orders may meet each other."""
+    found = list(queries.route_rules())
+    crossed = [rule.market_id for rule in found if rule.allows_crossing]
+    context = {
+        "is_anywhere": bool(crossed),
+        "is_everywhere": None in crossed,
+        "markets": sorted({symbol for symbol in crossed if symbol}),
+        "is_compared": any(rule.strategy == Strategy.SMART for rule in found),
+        "protection_bps": settings.MARKET_PROTECTION_BPS,
+    }
+    return render(request, "orders/terms.html", context)

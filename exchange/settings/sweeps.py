@@ -32,6 +32,7 @@ CELERY_BEAT_SCHEDULE = {
     "send notices": every("exchange.office.tasks.send_notices", SWEEP_SECONDS),
     "resolve pending orders": every("orders.tasks.resolve_pending_orders", SWEEP_SECONDS),
     "follow lists": every("orders.tasks.follow_lists", SWEEP_SECONDS),
+    "follow crosses": every("orders.tasks.follow_crosses", SWEEP_SECONDS),
     "follow routes": every("orders.tasks.follow_routes", SWEEP_SECONDS),
     "realise routes": every("orders.tasks.realise_routes", SWEEP_SECONDS),
     "reconcile open orders": every("orders.tasks.reconcile_open_orders", 3 * POLL_SECONDS),

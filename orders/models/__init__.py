@@ -1,5 +1,6 @@
 """What customers want, what was sent for it, what came of it, and all that was heard on the way."""
 
+from orders.models.crosses import Cross
 from orders.models.events import Inquiry, OrderEvent, Source
 from orders.models.fees import FeeRule, TradedVolume
 from orders.models.fields import amount_field
@@ -7,6 +8,7 @@ from orders.models.orders import (
     FINAL,
     PAIR,
     Channel,
+    Crossing,
     Fill,
     Leg,
     Order,
@@ -24,6 +26,8 @@ __all__ = [
     "FINAL",
     "PAIR",
     "Channel",
+    "Cross",
+    "Crossing",
     "FeeRule",
     "Fill",
     "Inquiry",

@@ -51,6 +51,12 @@ class RouteKind(models.TextChoices):
     CROSS = "CROSS", _("with another customer of ours")
 
 
+class Crossing(models.IntegerChoices):
+    NEVER = 0, _("never")
+    UNDER_WAY = 1, _("under way")
+    OVER = 2, _("over")
+
+
 class Status(models.TextChoices):
     WAITING = "WAITING", _("waiting for the first order")
     PENDING = "PENDING", _("being placed")
@@ -144,6 +150,9 @@ class Order(models.Model):
         help_text=_("Of which order it is a part."),
     )
     part = models.PositiveSmallIntegerField(null=True, help_text=_("The first or the second of its parts."))
+    crossing = models.PositiveSmallIntegerField(
+        default=Crossing.NEVER, choices=Crossing, help_text=_("With an order of another customer of ours.")
+    )
     market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+")
     side = models.CharField(max_length=4, choices=Side)
     type = models.CharField(max_length=20, choices=Type)
@@ -244,7 +253,10 @@ class Order(models.Model):
 
     @property
     def is_later(self) -> bool:
-        """It waits, or has waited, for the first order of its list, or is the second part of another."""
+        """Nobody waits for it to be sent: it comes after the first of its list, is the second part of another, or what
+        was not traded with another customer."""
+        if self.crossing != Crossing.NEVER:
+            return True
         if self.route_of_id is not None:
             return self.part == 2
         if self.order_list is None or self.leg == Leg.WORKING:
@@ -256,7 +268,7 @@ class Order(models.Model):
         """It stands at the venue alone, nobody has canceled it, and its market lets orders be changed."""
         if self.status not in (Status.OPEN, Status.PARTIALLY_FILLED) or self.cancel_requested_at:
             return False
-        if self.order_list_id is not None:
+        if self.order_list_id is not None or self.crossing == Crossing.UNDER_WAY:
             return False
         return self.quantity is not None and not {AMEND, CANCEL_REPLACE}.isdisjoint(self.market.abilities)
 
@@ -331,9 +343,17 @@ class VenueOrder(models.Model):
 
 
 class Fill(models.Model):
-    venue_order = models.ForeignKey(VenueOrder, models.PROTECT, related_name="fills")
+    venue_order = models.ForeignKey(VenueOrder, models.PROTECT, null=True, related_name="fills")
     order = models.ForeignKey(Order, models.PROTECT, related_name="fills")
-    venue_account = models.ForeignKey("gate.VenueAccount", models.PROTECT, related_name="+")
+    venue_account = models.ForeignKey("gate.VenueAccount", models.PROTECT, null=True, related_name="+")
+    cross = models.ForeignKey(
+        "orders.Cross",
+        models.PROTECT,
+        null=True,
+        related_name="fills",
+        db_index=False,
+        help_text=_("With another customer, not at the venue."),
+    )
     market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+")
     trade_id = models.BigIntegerField(null=True)
     allocation_id = models.BigIntegerField(null=True)
@@ -345,6 +365,10 @@ class Fill(models.Model):
     commission = amount_field(default=0)
     commission_asset = models.CharField(max_length=32, blank=True)
     is_maker = models.BooleanField(null=True)
+    improvement = amount_field(
+        null=True,
+        help_text=_("In quote: better for the customer than the venue's best price at that moment."),
+    )
     transfer_id = models.BigIntegerField(help_text=_("The ledger's transfer."))
     at = models.DateTimeField()
 
@@ -362,8 +386,13 @@ class Fill(models.Model):
                 name="one_fill_an_allocation",
             ),
             models.CheckConstraint(
-                condition=Q(trade_id__isnull=False) | Q(allocation_id__isnull=False),
-                name="fill_has_a_venue_key",
+                condition=Q(cross__isnull=True, venue_order__isnull=False, venue_account__isnull=False)
+                & (Q(trade_id__isnull=False) | Q(allocation_id__isnull=False))
+                | Q(cross__isnull=False, trade_id__isnull=True, allocation_id__isnull=True),
+                name="fill_is_of_the_venue_or_a_cross",
+            ),
+            models.UniqueConstraint(
+                fields=["cross", "order"], condition=Q(cross__isnull=False), name="one_fill_a_side_of_a_cross"
             ),
         ]
         indexes = [BrinIndex(fields=["at"], name="fill_by_time", pages_per_range=32)]
@@ -373,11 +402,15 @@ class Fill(models.Model):
 
     @property
     def trade_name(self) -> str:
+        if self.cross_id is not None:
+            return f"x{self.cross_id}"
         return trade_name(self.trade_id, self.allocation_id)
 
     @property
     def route(self) -> RouteKind:
-        """How it came about: an allotment of the venue's own routing, a part of two trades, or the market itself."""
+        """How it came about."""
+        if self.cross_id is not None:
+            return RouteKind.CROSS
         if self.allocation_id is not None:
             return RouteKind.SOR
         return RouteKind.DIRECT if self.order.route_of_id is None else RouteKind.TWO_LEGS

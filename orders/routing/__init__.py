@@ -6,6 +6,7 @@ market, `paths` gives the ways from one asset to another.
 """
 
 from orders.routing.choice import Rule, forget, rule_for
+from orders.routing.crossing import cost, is_allowed, is_less_than_a_step
 from orders.routing.paths import Path, paths
 from orders.routing.savings import Saving, savings
 from orders.routing.strategies import STRATEGIES, route_of
@@ -20,7 +21,10 @@ __all__ = [
     "Rule",
     "Saving",
     "Way",
+    "cost",
     "forget",
+    "is_allowed",
+    "is_less_than_a_step",
     "paths",
     "route_of",
     "rule_for",

@@ -11,6 +11,7 @@ from markets import queries as markets
 from markets import rules as filters
 from orders.models import RouteKind, Side, Strategy
 from orders.routing.choice import Rule
+from orders.routing.crossing import cross_way
 from orders.routing.estimates import Books, hop
 from orders.routing.paths import two_hops
 from orders.routing.ways import ZERO, Asked, Out, Route, Way, better_by
@@ -34,7 +35,12 @@ def smart(asked: Asked, rule: Rule) -> Route:
     """The way that brings the most for what is paid, and fills no less of it, by more than what it risks."""
     books = Books()
     itself = _tried(RouteKind.DIRECT, lambda: _direct(books, asked))
-    ways = (itself, _tried(RouteKind.SOR, lambda: _sor(books, asked)), *_over_bridges(books, asked, rule))
+    ways = (
+        itself,
+        _tried(RouteKind.CROSS, lambda: _cross(books, asked, rule)),
+        _tried(RouteKind.SOR, lambda: _sor(books, asked)),
+        *_over_bridges(books, asked, rule),
+    )
     return Route(rule, asked, ways, _best(ways), books.told())
 
 
@@ -51,10 +57,13 @@ def _best(ways: tuple[Way, ...]) -> Way:
 
 
 def _is_worth_it(way: Way, itself: Way) -> bool:
+    """A trade with another customer need not bring more: at the venue the two could not trade with each other."""
     if itself.rate is None:
         return way.rate is not None
     gain = better_by(way, itself)
-    return gain is not None and gain > _least_gain(way.kind)
+    if gain is None:
+        return False
+    return gain >= 0 if way.kind == RouteKind.CROSS else gain > _least_gain(way.kind)
 
 
 def _least_gain(kind: RouteKind) -> Decimal:
@@ -85,6 +94,12 @@ def _direct(books: Books, asked: Asked) -> Way:
         limit=asked.price,
     )
     return Way(RouteKind.DIRECT, (found,))
+
+
+def _cross(books: Books, asked: Asked, rule: Rule) -> Way:
+    if not rule.allows_crossing:
+        raise Out("crossing_off")
+    return cross_way(books, asked)
 
 
 def _sor(books: Books, asked: Asked) -> Way:

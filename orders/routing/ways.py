@@ -30,6 +30,7 @@ class Asked:
     market: Market
     side: str
     is_market: bool
+    is_total: bool
     time_in_force: str
     price: Decimal | None
     quantity: Decimal | None

@@ -4,6 +4,7 @@ from orders.services.amending import amend_order
 from orders.services.canceling import cancel_order, cancel_order_list, cancel_orders
 from orders.services.changing import change_order
 from orders.services.comparing import compare_trades
+from orders.services.crossing import follow_crosses
 from orders.services.ending import cause_of_hold
 from orders.services.fees import begin_fee_rule, count_volumes, end_fee_rule
 from orders.services.following import apply_report, follow_lists
@@ -40,6 +41,7 @@ __all__ = [
     "count_volumes",
     "end_fee_rule",
     "end_route_rule",
+    "follow_crosses",
     "follow_lists",
     "follow_routes",
     "place_order",

@@ -16,7 +16,7 @@ from ledger import services as ledger
 from ledger.errors import InsufficientFunds
 from orders import rules
 from orders.errors import Told
-from orders.models import FINAL, PAIR, Leg, Order, OrderList, Status, VenueOrder
+from orders.models import FINAL, PAIR, Leg, Order, OrderList, RouteKind, Status, VenueOrder
 from orders.services import events
 
 log = structlog.get_logger()
@@ -32,7 +32,11 @@ def reject(venue_order_ids: Sequence[int], reason: Told) -> None:
         if venue_order.status == Status.PENDING:
             venue_order.status, venue_order.answered_at = Status.REJECTED, timezone.now()
             venue_order.save(update_fields=["status", "answered_at"])
-            finish(order, Status.REJECTED, reason.code, str(reason.sentence))
+            # What is left of an order that has traded ends, and was no refusal of all of it.
+            status = Status.EXPIRED if order.cumulative_quantity else Status.REJECTED
+            finish(order, status, reason.code, str(reason.sentence))
+            if order.crossing and order.route != RouteKind.CROSS:
+                _tell_it_is_not_back(order)
 
 
 def finish(
@@ -54,6 +58,17 @@ def finish(
     events.tell(order, order.paid_asset_id)
     if status == Status.CANCELED and not order.cumulative_quantity:
         _hand_over(order)
+
+
+def _tell_it_is_not_back(order: Order) -> None:
+    """What rested was taken back to trade with another customer, and could not go to the venue again."""
+    office.notify(
+        order.user,
+        "order.not_back",
+        _("The rest of your order has ended"),
+        _("What was left of your order %(order)s in %(market)s could not go back to the market: %(reason)s"),
+        {"order": order.pk, "market": order.market_id, "reason": order.reason},
+    )
 
 
 def _tell_who_does_not_look(order: Order) -> None:

@@ -24,8 +24,8 @@ from markets import services as market_services
 from markets.models import Market
 from orders import rules
 from orders.errors import REASONS
-from orders.models import Fill, Order, Source, Status, VenueOrder
-from orders.services import bridges, events, recorder
+from orders.models import Crossing, Fill, Order, Source, Status, VenueOrder
+from orders.services import bridges, crosses, events, recorder
 from orders.services.ending import MOVED, Belongs, ends_hold, finish, locked, take_over
 from orders.services.shrinking import is_smaller, shrink
 
@@ -131,15 +131,16 @@ def _apply(known: _Known, report: Report, fills: Sequence[TradeFill], source: st
     before = recorder.state_of(order, venue_order)
     if order.extra_hold is not None and report.status != Status.REJECTED:
         take_over(order)
-    if is_smaller(venue_order, report) and order.finished_at is None:
+    is_shrinking = is_smaller(venue_order, report) and order.finished_at is None
+    if is_shrinking and not crosses.note_smaller(order, venue_order, report.quantity):
         shrink(order, venue_order, report.quantity)
     new = _new_ones(venue_order.venue_account_id, order.market_id, fills)
     is_released = False
     for fill in new:
         # With the trade that fills the order goes back what the hold did not need, unless it still covers another.
-        reached = order.cumulative_quantity + fill.quantity
+        reached = crosses.booked_of(order, venue_order) + fill.quantity
         is_whole = report.status == "FILLED" and reached >= report.cumulative_quantity > 0
-        is_last = is_whole and ends_hold(order)
+        is_last = is_whole and order.crossing != Crossing.UNDER_WAY and ends_hold(order)
         _book(order, venue_order, fill, is_last=is_last)
         is_released |= is_last
     _move(venue_order, report)
@@ -165,14 +166,17 @@ def _settle(
     order: Order, venue_order: VenueOrder, report: Report, *, changed: bool, is_released: bool
 ) -> bool:
     """The order is as far as its booked trades are; it ends when the venue order has ended and nothing is missing."""
-    missing = order.cumulative_quantity < venue_order.cumulative_quantity
+    missing = crosses.booked_of(order, venue_order) < venue_order.cumulative_quantity
     touched = (order.market.base_id, order.market.quote_id) if changed else ()
-    if order.finished_at is not None:
+    if order.finished_at is not None or crosses.is_superseded(order, venue_order):
         if changed:
             update(order, *MOVED)
             events.tell(order, *touched)
         return missing
-    if rules.is_closed(venue_order.status) and not missing:
+    is_closed = rules.is_closed(venue_order.status) and not missing
+    if is_closed and order.crossing == Crossing.UNDER_WAY:
+        crosses.note_closed(order, venue_order)
+    elif is_closed:
         reason = report.reason if rules.is_closed(report.status) else ""
         finish(order, venue_order.status, reason, str(REASONS.get(reason, "")), is_released=is_released)
         events.tell_balances(order, *touched)

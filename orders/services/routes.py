@@ -99,6 +99,7 @@ def chosen(user: User, market: Market, ticket: Ticket, plan: Plan) -> routing.Ro
         market=market,
         side=ticket.side,
         is_market=ticket.type == Type.MARKET,
+        is_total=ticket.quote_quantity is not None,
         time_in_force=plan.time_in_force,
         price=plan.price,
         quantity=plan.quantity,
