@@ -121,6 +121,23 @@ class NonceReused(Conflict):
     message = _("This order id was already used for a different order.")
 
 
+class UnknownPair(DomainError):
+    code = "unknown_pair"
+    message = _("There is no market between these two.")
+
+
+class NobodyThere(DomainError):
+    code = "nobody_there"
+    message = _("Nobody is there to trade with any more.")
+
+
+class PartUnsent(DomainError):
+    """Of the second of an order's two trades."""
+
+    code = "second_part_unsent"
+    message = _("It could not be sent to the market in time.")
+
+
 class UnknownOrder(NotFound):
     code = "unknown_order"
     message = _("There is no such order.")

@@ -18,6 +18,7 @@ from exchange.gate import bans, breakers, budgets, keys, learned, limits, store
 from exchange.gate import services as gate
 from exchange.local import suite
 from markets import interest
+from orders.routing import choice
 from tests.venue import REST, Venue
 
 
@@ -104,6 +105,7 @@ def empty_redis() -> Iterator[None]:
     breakers.forget()
     forget_the_limits()
     keys.forget()
+    choice.forget()
 
 
 @pytest.fixture(scope="session", autouse=True)

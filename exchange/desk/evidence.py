@@ -39,6 +39,7 @@ def _broken(exported: Iterable[SealLine], now: datetime) -> Iterator[str]:
     yield from stray_holds("order", books.held_for(Cause.ORDER), orders.holding_orders())
     yield from stray_holds("order list", books.held_for(Cause.LIST), orders.holding_lists())
     yield from stray_holds("the change of order", books.held_for(Cause.CHANGE), orders.holding_changes())
+    yield from stray_holds("trade", books.held_for(Cause.BRIDGE), orders.holding_bridges())
     yield from books.broken_links()
     yield from books.broken_snapshots()
     if broken := books.differing_export(exported):

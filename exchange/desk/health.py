@@ -2,12 +2,14 @@
 
 import ipaddress
 from collections.abc import Iterator
+from datetime import timedelta
 
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import (
@@ -24,7 +26,7 @@ from redis.exceptions import RedisError
 from exchange.desk import queries
 from exchange.gate import queries as gate
 from ledger import queries as books
-from orders import refusals
+from orders import refusals, routing
 
 REDIS_SECONDS = 2
 BREAKER_STATES = ("CLOSED", "HALF_OPEN", "OPEN")
@@ -127,6 +129,23 @@ class House(Collector):
         yield from seals(now["seals"])
         yield switches(gate.switch_counts())
         yield breakers(now["breakers"])
+        yield from routes()
+
+
+def routes() -> Iterator[Metric]:
+    """By kind of route and asset received what a day of it was worth."""
+    names = ["kind", "asset"]
+    orders = GaugeMetricFamily("causeway_route_orders", "Orders of a day that were compared", labels=names)
+    saved = GaugeMetricFamily(
+        "causeway_route_saved_bps",
+        "Received beyond the market itself, in basis points of a day",
+        labels=names,
+    )
+    for found in routing.savings(timezone.now() - timedelta(days=1)):
+        orders.add_metric([found.kind, found.asset], found.orders)
+        if found.saved_bps is not None:
+            saved.add_metric([found.kind, found.asset], found.saved_bps)  # type: ignore[arg-type]
+    yield from (orders, saved)
 
 
 def book_figures(found: object) -> Iterator[Metric]:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from typing import NamedTuple
@@ -27,8 +28,9 @@ from markets import queries as markets
 from markets.models import Market
 from orders import queries
 from orders.errors import TOO_LATE, NonceReused, Told, VenuePaused, VenueUnreachable
-from orders.models import Order, Source, Status, VenueOrder
-from orders.services import events, recorder
+from orders.models import Order, RouteKind, Source, Status, VenueOrder
+from orders.routing import Route
+from orders.services import events, recorder, routes
 from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
 from orders.services.limits import require_within_limits
@@ -50,27 +52,34 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     what tickets, accounts and the ledger refuse, VenuePaused and VenueUnreachable; nothing is held then.
     """
     try:
-        venue_order = _take(user, ticket)
+        return _placed(user, ticket)
     except (DomainError, IntegrityError):
         # Whatever would be said of it now, a repeat is answered as the first one was.
         first = queries.order_under(user, ticket.nonce)
         if first is None:
             raise
         return answered(same(first, ticket))
-    failpoints.hit("order.held")
-    applied = relay_and_wait([venue_order.pk], lambda _numbers: _send_once([venue_order]))
-    return applied or queries.order_now(venue_order.order_id)
 
 
-def _take(user: User, ticket: Ticket) -> VenueOrder:
-    """What will be sent for the ticket, recorded with its hold, or a refusal."""
+def _placed(user: User, ticket: Ticket) -> Order:
     accounts.require_can_trade(user)
     market = markets.market(ticket.symbol)
     ledger.require_asset_open(market.base_id, market.quote_id)
     plan = plan_of(market, ticket)
     require_within_limits(user, market, ticket, plan)
     require_venue()
-    return _record(user, market, ticket, plan)
+    route = routes.chosen(user, market, ticket, plan)
+    if route is not None and (take := routes.TAKEN_BY.get(route.taken.kind)):
+        return take(user, market, ticket, plan, route)
+    return in_its_market(user, market, ticket, plan, route)
+
+
+def in_its_market(user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None) -> Order:
+    """The order is recorded, held for, and relayed to its own market."""
+    venue_order = _record(user, market, ticket, plan, route)
+    failpoints.hit("order.held")
+    applied = relay_and_wait([venue_order.pk], lambda _numbers: _send_once([venue_order]))
+    return applied or queries.order_now(venue_order.order_id)
 
 
 def require_venue() -> None:
@@ -86,9 +95,13 @@ def require_venue() -> None:
 
 
 @transaction_with_retry
-def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> VenueOrder:
+def _record(user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None) -> VenueOrder:
     """Nonce, order, what will be sent with its signed timestamp, and the hold: all or nothing."""
-    order = new_order(user, market, ticket, plan, queries.rate_of(user, market))
+    kind = route.taken.kind if route else ""
+    order = new_order(user, market, ticket, plan, queries.rate_of(user, market), route=kind)
+    if route is not None:
+        routes.note_decision(order, route)
+        plan = replace(plan, by_sor=kind == RouteKind.SOR)
     venue_order = new_venue_order(order, plan)
     ledger.hold(
         user_id=user.pk,

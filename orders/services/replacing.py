@@ -35,7 +35,7 @@ from orders.errors import (
     OrderMoved,
     Told,
 )
-from orders.models import FINAL, Channel, Order, Source, Status, Type, VenueOrder
+from orders.models import FINAL, Channel, Crossing, Order, Source, Status, Type, VenueOrder
 from orders.rules import CANCEL_REPLACE
 from orders.services import events, recorder
 from orders.services.alarming import is_certain, reason_of
@@ -155,6 +155,7 @@ def _require_open(replaced: Order, sent: VenueOrder, seen: Order, new: Order) ->
     if replaced.is_final or sent.status in FINAL:
         raise OrderIsClosed()
     is_changing = replaced.replacements.exclude(status__in=FINAL).exclude(pk=new.pk).exists()
+    is_changing |= replaced.crossing == Crossing.UNDER_WAY
     if replaced.status == Status.PENDING or replaced.cancel_requested_at or is_changing:
         raise ChangeUnderWay()
     if replaced.cumulative_quantity != seen.cumulative_quantity or replaced.quantity != seen.quantity:
