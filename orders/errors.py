@@ -68,6 +68,7 @@ class TooManyOpen(Conflict):
         "every": _("You may have %(most)s open orders in this market; cancel one first."),
         "stops": _("You may have %(most)s open stops in this market; cancel one first."),
         "icebergs": _("You may have %(most)s orders that hide a part in this market; cancel one first."),
+        "lists": _("You may have %(most)s open pairs in this market; cancel one first."),
     }
 
     def __init__(self, *, kind: str, most: int) -> None:
