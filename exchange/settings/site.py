@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "accounts",
     "ledger",
     "orders",
+    "safety",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -33,6 +33,7 @@ CELERY_BEAT_SCHEDULE = {
     "resolve pending orders": every("orders.tasks.resolve_pending_orders", SWEEP_SECONDS),
     "follow lists": every("orders.tasks.follow_lists", SWEEP_SECONDS),
     "reconcile open orders": every("orders.tasks.reconcile_open_orders", 3 * POLL_SECONDS),
+    "fire countdowns": every("safety.tasks.fire_countdowns", 1),
     "carry out approvals": every("ledger.tasks.carry_out_approvals", SWEEP_SECONDS),
     "carry out releases": every("exchange.gate.tasks.carry_out_releases", SWEEP_SECONDS),
     "watch conditions": every("exchange.gate.tasks.watch_conditions", SWEEP_SECONDS),

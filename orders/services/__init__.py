@@ -1,7 +1,14 @@
 """Placing, canceling and following orders. The only writer of orders."""
 
 from orders.services.amending import amend_order
-from orders.services.canceling import cancel_order, cancel_order_list, cancel_orders
+from orders.services.canceling import (
+    Wishes,
+    cancel_order,
+    cancel_order_list,
+    cancel_orders,
+    carry_out_wishes,
+    wish_cancels,
+)
 from orders.services.changing import change_order
 from orders.services.comparing import compare_trades
 from orders.services.ending import cause_of_hold
@@ -24,6 +31,7 @@ __all__ = [
     "Preview",
     "Ticket",
     "Watch",
+    "Wishes",
     "amend_order",
     "apply_report",
     "apply_trades",
@@ -31,6 +39,7 @@ __all__ = [
     "cancel_order",
     "cancel_order_list",
     "cancel_orders",
+    "carry_out_wishes",
     "cause_of_hold",
     "change_order",
     "compare_trades",
@@ -45,4 +54,5 @@ __all__ = [
     "replace_order",
     "resolve_pending",
     "resume",
+    "wish_cancels",
 ]

@@ -1,0 +1,7 @@
+"""Addresses of the safety devices in the API."""
+
+from django.urls import path
+
+from safety import api
+
+urlpatterns = [path("orders/countdown/", api.Countdowns.as_view())]

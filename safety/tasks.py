@@ -1,0 +1,10 @@
+"""Sweeps of the safety devices."""
+
+from celery import shared_task
+
+from safety import services
+
+
+@shared_task
+def fire_countdowns() -> None:
+    services.fire_countdowns()

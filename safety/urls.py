@@ -1,0 +1,10 @@
+"""Addresses of the safety devices' pages."""
+
+from django.urls import path
+
+from safety import views
+
+urlpatterns = [
+    path("orders/countdown/arm/", views.arm, name="countdown_arm"),
+    path("orders/countdown/disarm/", views.disarm, name="countdown_disarm"),
+]
