@@ -41,6 +41,14 @@ def has_second_factor(user: User) -> bool:
     return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
 
 
+def may_unlock_self(user: User) -> bool:
+    """True while the only factors are from before the account was locked: whoever made one since may be anybody."""
+    factors = Authenticator.objects.filter(user=user)
+    if user.locked_at is None or factors.filter(created_at__gte=user.locked_at).exists():
+        return False
+    return factors.filter(type=Authenticator.Type.TOTP).exists()
+
+
 def open_case(user: User) -> KycCase | None:
     """The case that can still be edited or is in review."""
     return KycCase.objects.filter(

@@ -13,6 +13,7 @@ from exchange.gate.errors import Stopped
 from exchange.prepared import Given, Prepared
 from markets import queries as markets
 from markets.models import Market
+from markets.rules import GONE
 from orders import rules
 from orders.errors import UnknownOrder, UnknownOrderList
 from orders.models import (
@@ -46,6 +47,12 @@ def orders_of(user: "User") -> QuerySet[Order]:
 def open_orders(user: "User") -> QuerySet[Order]:
     """The customer's orders that can still trade, newest first."""
     return orders_of(user).exclude(status__in=FINAL)
+
+
+def unwished_orders(user_id: int) -> QuerySet[Order]:
+    """The customer's orders that can still trade and whose end nobody has asked for."""
+    found = Order.objects.filter(user=user_id, cancel_requested_at__isnull=True).exclude(status__in=FINAL)
+    return found.exclude(market__status=GONE)
 
 
 def order_of(user: "User", order_id: int) -> Order:

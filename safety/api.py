@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
@@ -9,11 +10,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.permissions import CanTrade
+from accounts import services as accounts
+from accounts.permissions import CanTrade, InPerson
 from exchange.api import StrictSerializer, WholeField
+from exchange.pages import client_address
 from orders.api import channel_of
 from safety import queries, services
 from safety.models import Countdown
+from safety.models import Panic as PanicRow
 
 SYMBOL = OpenApiParameter("symbol", str, description="Of one market; left out: of all.")
 
@@ -80,3 +84,58 @@ class Countdowns(APIView):
             channel=channel_of(request),
         )
         return Response(Disarmed({"disarmed": done}).data)
+
+
+class PanicIn(StrictSerializer):
+    confirm = serializers.BooleanField(help_text="True, so that nobody locks the account by mistake.")
+
+    def validate_confirm(self, said: bool) -> bool:
+        if said is not True:
+            raise serializers.ValidationError(_("Say true: it locks the account."))
+        return said
+
+
+class PanicOut(serializers.ModelSerializer[PanicRow]):
+    class Meta:
+        model = PanicRow
+        fields = ["pressed_at", "orders", "withdrawals", "sessions", "tokens"]
+
+
+class Panic(APIView):
+    permission_classes = [IsAuthenticated, CanTrade]
+
+    @extend_schema(
+        request=PanicIn,
+        responses=PanicOut,
+        description=(
+            "The panic button: locks the account, asks for the end of all orders, takes back withdrawals that were not"
+            " sent, ends every session and revokes every token, this one too. What cannot be done now is done as soon"
+            " as it can. The account is unlocked in person, by the second factor, or by staff."
+        ),
+    )
+    def post(self, request: Request) -> Response:
+        form = PanicIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        address = client_address(request)
+        found = services.press(user=request.user, channel=channel_of(request), address=address)  # type: ignore[arg-type]
+        return Response(PanicOut(found).data)
+
+
+class UnlockIn(StrictSerializer):
+    code = serializers.CharField(max_length=32)
+
+
+class Unlocked(serializers.Serializer[Any]):
+    is_locked = serializers.BooleanField()
+
+
+class Unlock(APIView):
+    permission_classes = [IsAuthenticated, InPerson]
+
+    @extend_schema(request=UnlockIn, responses=Unlocked)
+    def post(self, request: Request) -> Response:
+        """A code of the authenticator that was there before the account was locked."""
+        form = UnlockIn(data=request.data)
+        form.is_valid(raise_exception=True)
+        accounts.unlock_self(request.user, form.validated_data["code"])  # type: ignore[arg-type]
+        return Response(Unlocked({"is_locked": False}).data)

@@ -4,4 +4,8 @@ from django.urls import path
 
 from safety import api
 
-urlpatterns = [path("orders/countdown/", api.Countdowns.as_view())]
+urlpatterns = [
+    path("orders/countdown/", api.Countdowns.as_view()),
+    path("panic/", api.Panic.as_view()),
+    path("panic/unlock/", api.Unlock.as_view()),
+]

@@ -11,3 +11,11 @@ class CountdownForm(forms.Form):
 
     seconds = forms.TypedChoiceField(choices=Patience, coerce=int, label=_("If I am gone for"))
     market = forms.CharField(required=False, max_length=64, label=_("Market"))
+
+
+class UnlockForm(forms.Form):
+    code = forms.CharField(
+        label=_("Code of your authenticator app"),
+        max_length=32,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code"}),
+    )

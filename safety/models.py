@@ -1,4 +1,4 @@
-"""What protects customers from their own absence."""
+"""What protects customers: from their own absence, and at once when they press the button."""
 
 from django.conf import settings
 from django.db import models
@@ -62,3 +62,27 @@ class Countdown(models.Model):
     @property
     def is_armed(self) -> bool:
         return self.deadline_at is not None
+
+
+class Panic(models.Model):
+    """The button was pressed: the account is locked; what else is to end is asked for until all of it is on record."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="panics")
+    channel = models.CharField(max_length=4, choices=[(one.value, one.label) for one in OWNERS])
+    pressed_at = models.DateTimeField(auto_now_add=True)
+    sessions = models.PositiveIntegerField(help_text=_("That ended."))
+    tokens = models.PositiveIntegerField(help_text=_("That were revoked."))
+    orders = models.PositiveIntegerField(default=0, help_text=_("Whose end was asked for."))
+    withdrawals = models.PositiveIntegerField(default=0, help_text=_("That were taken back."))
+    finished_at = models.DateTimeField(null=True, help_text=_("Nothing is left to be asked for."))
+
+    class Meta:
+        verbose_name = _("panic")
+        verbose_name_plural = _("panics")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["id"], condition=Q(finished_at__isnull=True), name="panic_unfinished")
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.pressed_at:%Y-%m-%d %H:%M:%S}"

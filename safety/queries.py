@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from safety.models import Countdown
+from safety.models import Countdown, Panic
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -27,6 +27,12 @@ def armed_countdowns() -> QuerySet[Countdown]:
 def due_countdowns() -> QuerySet[Countdown]:
     """Those whose deadline is over by the database's clock, the longest first."""
     return armed_countdowns().filter(deadline_at__lte=Now())
+
+
+def unfinished_panics(pressed_before: datetime) -> QuerySet[Panic]:
+    """Panics of which something may be left, the oldest first."""
+    found = Panic.objects.filter(finished_at__isnull=True, pressed_at__lt=pressed_before)
+    return found.select_related("user").order_by("id")
 
 
 def now() -> datetime:

@@ -6,5 +6,10 @@ from safety import services
 
 
 @shared_task
+def finish_panics() -> None:
+    services.finish_panics()
+
+
+@shared_task
 def fire_countdowns() -> None:
     services.fire_countdowns()

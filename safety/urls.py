@@ -7,4 +7,6 @@ from safety import views
 urlpatterns = [
     path("orders/countdown/arm/", views.arm, name="countdown_arm"),
     path("orders/countdown/disarm/", views.disarm, name="countdown_disarm"),
+    path("security/panic/", views.panic, name="panic"),
+    path("security/unlock/", views.unlock, name="unlock"),
 ]

@@ -34,6 +34,7 @@ CELERY_BEAT_SCHEDULE = {
     "follow lists": every("orders.tasks.follow_lists", SWEEP_SECONDS),
     "reconcile open orders": every("orders.tasks.reconcile_open_orders", 3 * POLL_SECONDS),
     "fire countdowns": every("safety.tasks.fire_countdowns", 1),
+    "finish panics": every("safety.tasks.finish_panics", SWEEP_SECONDS),
     "carry out approvals": every("ledger.tasks.carry_out_approvals", SWEEP_SECONDS),
     "carry out releases": every("exchange.gate.tasks.carry_out_releases", SWEEP_SECONDS),
     "watch conditions": every("exchange.gate.tasks.watch_conditions", SWEEP_SECONDS),

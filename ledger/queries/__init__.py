@@ -99,6 +99,7 @@ from ledger.queries.seals import (
 from ledger.queries.sheets import balance_sheet, income, treasury, trial_rows
 from ledger.queries.withdrawals import (
     find_withdrawals,
+    has_cancelable_withdrawals,
     lately_ended_withdrawals,
     leaving,
     sendable_withdrawals,
@@ -163,6 +164,7 @@ __all__ = [
     "find_mine",
     "find_withdrawals",
     "first_broken_row",
+    "has_cancelable_withdrawals",
     "has_exception",
     "has_its_own_exit",
     "has_transfer",

@@ -47,7 +47,7 @@ from ledger.services.sealing import export_seals, mail_seal, note_verified, seal
 from ledger.services.sending import send_next_withdrawal
 from ledger.services.snapshots import snapshot_house
 from ledger.services.stopping import require_asset_open
-from ledger.services.withdrawals import cancel_withdrawal, request_withdrawal
+from ledger.services.withdrawals import cancel_withdrawal, cancel_withdrawals, request_withdrawal
 
 Cause = Hold.Cause
 Source = LedgerException.Source
@@ -86,6 +86,7 @@ __all__ = [
     "beneficiary_of",
     "cancel_claim",
     "cancel_withdrawal",
+    "cancel_withdrawals",
     "carry_out_approvals",
     "commission_lines",
     "compare_days",
