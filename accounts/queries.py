@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import ApiToken, KycCase, KycDocument, User
+from accounts.rules import HOUSE
 from exchange.office.models import AuditRecord, Notice
 from exchange.prepared import Given, Prepared
 
@@ -23,6 +24,11 @@ def customer(user_id: int) -> User:
 def find_by_email(email: str) -> User | None:
     """The person with this address, in whatever case it is written."""
     return User.objects.filter(email__iexact=email).first()
+
+
+def house_customer() -> User | None:
+    """The house's own, for which it trades at the venue; None until there was a need."""
+    return User.objects.filter(email=HOUSE).first()
 
 
 def find(text: str) -> QuerySet[User]:

@@ -10,6 +10,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
 from allauth.usersessions.models import UserSession
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
 from django.db import transaction
@@ -38,6 +39,7 @@ from accounts.errors import (
     WrongPassword,
 )
 from accounts.models import ApiToken, KycCase, KycDocument, User
+from accounts.rules import HOUSE
 from exchange.database import with_retry
 from exchange.errors import Unavailable
 from exchange.office import services as office
@@ -69,6 +71,15 @@ def enrol(email: str, *, password: str, name: str = "", is_staff: bool = False) 
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
     office.record(None, "user.enrolled", "user", user.pk, after={"is_staff": is_staff})
     return user
+
+
+def house_customer() -> User:
+    """The house's own, made when there is a need for it: nobody signs in as it."""
+    found = queries.house_customer()
+    if found is None:
+        fields = {"name": "The house", "is_active": False, "password": make_password(None)}
+        found, _is_new = User.objects.get_or_create(email=HOUSE, defaults=fields)
+    return found
 
 
 def require_can_trade(user: User) -> None:

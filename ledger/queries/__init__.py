@@ -49,7 +49,7 @@ from ledger.queries.history import (
     own_reference,
     statement_of,
 )
-from ledger.queries.house import custody_position, house, venue_position
+from ledger.queries.house import conversion_position, custody_position, house, venue_position
 from ledger.queries.limits import (
     Limit,
     Limits,
@@ -150,6 +150,7 @@ __all__ = [
     "claims_of",
     "compared_parts",
     "compared_until",
+    "conversion_position",
     "count_of",
     "counts",
     "custody_position",

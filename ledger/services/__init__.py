@@ -7,6 +7,7 @@ from ledger.services.adjusting import CATEGORIES, SIDES, ask_adjustment
 from ledger.services.approved import PREFIX, ask_decision, ask_posting, ask_reversal, carry_out_approvals
 from ledger.services.beneficiaries import Beneficiary, beneficiary_of, read_beneficiary
 from ledger.services.confirming import confirm_withdrawal, expire_withdrawals
+from ledger.services.converting import ConversionPosting, give_back_cover, hold_for_cover, post_conversion
 from ledger.services.crossing import CrossSide, post_cross, post_dust, post_fee
 from ledger.services.deciding import approve_withdrawal, ask_paid, ask_refund, refuse_withdrawal
 from ledger.services.deposits import (
@@ -60,6 +61,7 @@ __all__ = [
     "Beneficiary",
     "Cause",
     "Comparison",
+    "ConversionPosting",
     "CrossSide",
     "Explanation",
     "FillPosting",
@@ -97,7 +99,9 @@ __all__ = [
     "explains",
     "export_report",
     "export_seals",
+    "give_back_cover",
     "hold",
+    "hold_for_cover",
     "lock_hold",
     "mail_seal",
     "note_exception",
@@ -107,6 +111,7 @@ __all__ = [
     "poll_deposits",
     "poll_withdrawals",
     "post",
+    "post_conversion",
     "post_cross",
     "post_dust",
     "post_fee",

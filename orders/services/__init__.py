@@ -11,6 +11,7 @@ from orders.services.canceling import (
 )
 from orders.services.changing import change_order
 from orders.services.comparing import compare_trades
+from orders.services.covering import place_house_order, sure_book
 from orders.services.ending import cause_of_hold
 from orders.services.fees import begin_fee_rule, count_volumes, end_fee_rule
 from orders.services.following import apply_report, follow_lists
@@ -46,6 +47,7 @@ __all__ = [
     "count_volumes",
     "end_fee_rule",
     "follow_lists",
+    "place_house_order",
     "place_order",
     "place_order_list",
     "preview",
@@ -54,5 +56,6 @@ __all__ = [
     "replace_order",
     "resolve_pending",
     "resume",
+    "sure_book",
     "wish_cancels",
 ]
