@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import (
@@ -21,6 +22,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
+from conversions import queries as conversions
 from exchange.desk import queries
 from exchange.gate import queries as gate
 from ledger import queries as books
@@ -125,6 +127,21 @@ class House(Collector):
         yield from seals(now["seals"])
         yield switches(gate.switch_counts())
         yield breakers(now["breakers"])
+        yield from uncovered()
+
+
+def uncovered() -> Iterator[Metric]:
+    """How far the house is uncovered by conversions, and since when the oldest waits."""
+    worth = GaugeMetricFamily(
+        "causeway_uncovered_worth", "Not covered, in the asset of reference", labels=["asset"]
+    )
+    oldest = GaugeMetricFamily("causeway_uncovered_seconds", "Since the oldest open cover", labels=["asset"])
+    for row in conversions.exposures():
+        if row.worth is not None:
+            worth.add_metric([row.asset], float(row.worth))
+        if row.since is not None:
+            oldest.add_metric([row.asset], (timezone.now() - row.since).total_seconds())
+    yield from (worth, oldest)
 
 
 def book_figures(found: object) -> Iterator[Metric]:

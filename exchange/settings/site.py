@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "ledger",
     "orders",
     "safety",
+    "conversions",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -35,6 +35,8 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile open orders": every("orders.tasks.reconcile_open_orders", 3 * POLL_SECONDS),
     "fire countdowns": every("safety.tasks.fire_countdowns", 1),
     "finish panics": every("safety.tasks.finish_panics", SWEEP_SECONDS),
+    "cover positions": every("conversions.tasks.cover_positions", SWEEP_SECONDS),
+    "prune quotes": every("conversions.tasks.prune_quotes", 3600),
     "carry out approvals": every("ledger.tasks.carry_out_approvals", SWEEP_SECONDS),
     "carry out releases": every("exchange.gate.tasks.carry_out_releases", SWEEP_SECONDS),
     "watch conditions": every("exchange.gate.tasks.watch_conditions", SWEEP_SECONDS),
