@@ -188,6 +188,7 @@ class CoverOrder(models.Model):
 
     class Meta:
         verbose_name = _("order for a cover")
+        verbose_name_plural = _("orders for covers")
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(

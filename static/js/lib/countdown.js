@@ -1,6 +1,6 @@
 // The dead-man's switches of a page: while it is open it renews its own, and says how long is left of all.
 
-import { $$, hook } from "./dom.js";
+import { $$, format, hook } from "./dom.js";
 import { call } from "./http.js";
 
 const PATH = "/api/v1/orders/countdown/";
@@ -23,8 +23,8 @@ function deadlineOf(row) {
 function show(row) {
   const left = Math.max(0, Math.ceil((deadlineOf(row) - Date.now()) / 1000));
   const minutes = Math.floor(left / 60);
-  const text = `${minutes}:${String(left % 60).padStart(2, "0")}`;
   const cell = hook("left", row);
+  const text = format(cell.dataset.in, { time: `${minutes}:${String(left % 60).padStart(2, "0")}` });
   if (cell.textContent !== text) cell.textContent = text;
 }
 
