@@ -42,6 +42,7 @@ class MySocket(AsyncJsonWebsocketConsumer):
             return
         self.user_id, self.was_frozen = user.pk, user.is_frozen
         try:
+            await database_sync_to_async(push.listen)(self.user_id)
             await self.channel_layer.group_add(push.group_of(self.user_id), self.channel_name)
         except (OSError, RedisError):  # nothing could reach this socket: the page reads, and comes again
             await self.close(AWAY)
@@ -98,6 +99,8 @@ class MySocket(AsyncJsonWebsocketConsumer):
             if user is None or (user.pk, user.is_frozen) != (self.user_id, self.was_frozen):
                 await self.close(SIGN_IN)
                 return
+            with suppress(OSError, RedisError):  # away: it is said again
+                await database_sync_to_async(push.listen)(user.pk)
             await self.send_json({"type": "alive"})
 
     async def receive(

@@ -25,6 +25,7 @@ from rest_framework.views import set_rollback
 
 from exchange.errors import OUTAGES, BadNumber, DomainError, TooLarge, Unavailable
 from exchange.money import parse, plain
+from exchange.throttles import CountingThrottle
 
 log = structlog.get_logger()
 LONGEST_NUMBER = 60
@@ -183,11 +184,11 @@ class Pages(LimitOffsetPagination):
     max_limit = 500
 
 
-class UserThrottle(UserRateThrottle):
+class UserThrottle(CountingThrottle, UserRateThrottle):
     scope = "user"
 
 
-class AnonThrottle(AnonRateThrottle):
+class AnonThrottle(CountingThrottle, AnonRateThrottle):
     scope = "anon"
 
     def get_ident(self, request: HttpRequest) -> str:

@@ -1,5 +1,9 @@
-"""Django's cache in Redis, whose client is made once a thread instead of for each question."""
+"""Django's cache in Redis, with one client and one pool of connections a process.
 
+Django keeps a cache for each context of a request, and with it a pool: under ASGI each request would connect anew.
+"""
+
+from functools import cache as once
 from typing import Any
 
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
@@ -18,7 +22,16 @@ class _Client(RedisCacheClient):
         return self._made[id(pool)]
 
 
+@once
+def _client(servers: tuple[str, ...], options: tuple[tuple[str, Any], ...]) -> _Client:
+    return _Client(list(servers), **dict(options))
+
+
 class Cache(RedisCache):
-    def __init__(self, server: str, params: dict[str, Any]) -> None:
-        super().__init__(server, params)
-        self._class = _Client
+    @property
+    def _cache(self) -> _Client:
+        return _client(tuple(self._servers), tuple(self._options.items()))  # type: ignore[attr-defined]
+
+    def redis(self) -> Redis:
+        """The client itself, for what takes more than one command; keys are those that `make_key` gives."""
+        return self._cache.get_client(write=True)

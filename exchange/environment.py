@@ -4,6 +4,7 @@ import ipaddress
 import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -13,6 +14,8 @@ from psycopg.conninfo import make_conninfo
 from redis.connection import parse_url
 
 from exchange.binance.signing import Ed25519Key
+
+LEAST_SECRET = 32
 
 
 def stop(sentence: str) -> NoReturn:
@@ -47,7 +50,7 @@ def database(name: str, url: str) -> dict[str, object]:
             f"{name} has an option after its ? that PostgreSQL does not know: {' '.join(str(error).split())}."
         )
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "exchange.postgres",
         "NAME": unquote(parts.path.strip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
@@ -96,6 +99,15 @@ def address(name: str, url: str, *schemes: str) -> str:
             f"{name} is {url!r}; it must look like {' or '.join(f'{each}://host:port' for each in schemes)}."
         )
     return url.rstrip("/")
+
+
+def proxy_parts(url: str) -> SplitResult | None:
+    """A proxy's address, which everybody may see: http://host:port and no more; None for anything else."""
+    parts = parts_of(url)
+    is_one = parts is not None and parts.scheme == "http" and parts.hostname and parts.port
+    if parts is None or not is_one or parts.username or parts.password or parts.path or parts.query:
+        return None
+    return None if parts.fragment else parts
 
 
 def origin(name: str, url: str) -> str:
@@ -162,6 +174,26 @@ def venue_key(prefix: str, *, key: str, secret: str, file: str) -> None:
         stop(f"{prefix}_API_KEY holds letters that no key of the venue has.")
     if file:
         _ed25519(f"{prefix}_PRIVATE_KEY_FILE", file)
+
+
+def secrets_of(text: str) -> tuple[str, ...]:
+    """Secrets one after another, the newest first, apart by commas or lines."""
+    return tuple(part for part in re.split(r"[\s,]+", text) if part)
+
+
+def keys_secret(name: str, secret: str, file: str) -> None:
+    """Secrets by themselves or in a file, and each of them hard to guess."""
+    if secret and file:
+        stop(f"give {name} or {name}_FILE, not both.")
+    if file:
+        try:
+            secret = Path(file).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            stop(f"{name}_FILE names {file!r}, which cannot be read: {type(error).__name__}.")
+        if not secrets_of(secret):
+            stop(f"{name}_FILE names {file!r}, which holds no secret.")
+    if any(len(found) < LEAST_SECRET for found in secrets_of(secret)):
+        stop(f"{name} holds a secret of less than {LEAST_SECRET} characters; make one of random characters.")
 
 
 def _ed25519(name: str, file: str) -> None:

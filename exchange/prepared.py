@@ -62,6 +62,13 @@ def execute(sql: str, *values: Any) -> None:
         cursor.execute(sql, values)
 
 
+def rows_of(sql: str, *values: Any) -> list[tuple[Any, ...]]:
+    """What a statement that is written by hand gives."""
+    with _cursor() as cursor:
+        cursor.execute(sql, values)
+        return list(cursor.fetchall())
+
+
 class Prepared(Generic[Row]):
     """Gives what the queryset would: models with what was selected along or annotated, or tuples of `values_list`."""
 

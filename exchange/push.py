@@ -19,6 +19,8 @@ from redis.exceptions import RedisError
 
 log = structlog.get_logger()
 Event = dict[str, object]
+# So long somebody counts as listening who has not said it again, which sockets do every ten seconds.
+LISTENS_SECONDS = 60
 # More than a second of a busy site; beyond it events are lost, and the pages find the gap.
 MOST_WAITING, MOST_AT_ONCE = 10_000, 500
 
@@ -31,6 +33,11 @@ def group_of(user_id: int) -> str:
 def to_user(user_id: int, kind: str, body: Event) -> None:
     """Send one event to the user's open pages once the current transaction has committed."""
     transaction.on_commit(lambda: _sender().take(user_id, {"type": kind, **body}), robust=True)
+
+
+def listen(user_id: int) -> None:
+    """A socket of the user is there: to be said before it joins the group, and now and then while it stays."""
+    cache.set(_listens(user_id), 1, timeout=LISTENS_SECONDS)
 
 
 def last_sequence(user_id: int) -> int:
@@ -70,7 +77,9 @@ class _Sender:
 
     def _send(self, loop: asyncio.AbstractEventLoop, user_id: int, events: list[Event]) -> None:
         try:
-            last = _count(user_id, len(events))
+            last, is_heard = _count(user_id, len(events))
+            if not is_heard:
+                return
             numbered = [{**event, "seq": seq} for seq, event in enumerate(events, last - len(events) + 1)]
             loop.run_until_complete(_send_to_group(user_id, numbered))
         except (OSError, RedisError) as error:  # the page's next read brings what these would have said
@@ -83,11 +92,17 @@ async def _send_to_group(user_id: int, events: Sequence[Event]) -> None:
     await get_channel_layer().group_send(group_of(user_id), {"type": "private.events", "events": events})
 
 
-def _count(user_id: int, events: int) -> int:
-    """The number of the last of so many more events."""
+def _count(user_id: int, events: int) -> tuple[int, bool]:
+    """The number of the last of so many more events, and whether anybody listens."""
     # Starts from the clock, so that a flushed cache cannot repeat a number a page has already seen.
-    cache.add(_key(user_id), int(time.time() * 1000), timeout=None)
-    return cache.incr(_key(user_id), events)
+    key, at_once = cache.make_key(_key(user_id)), cache.redis().pipeline(transaction=False)  # type: ignore[attr-defined]
+    at_once.set(key, int(time.time() * 1000), nx=True).incrby(key, events)
+    _first, last, heard = at_once.exists(cache.make_key(_listens(user_id))).execute()
+    return int(last), bool(heard)
+
+
+def _listens(user_id: int) -> str:
+    return f"push:listens:{user_id}"
 
 
 def _key(user_id: int) -> str:

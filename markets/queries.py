@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from exchange.binance.models import SOR
 from exchange.errors import OUTAGES
+from exchange.facts import for_a_moment
 from exchange.money import MAX_DECIMALS
 from exchange.prepared import Given, Prepared
 from markets import feed, interest, rules
@@ -57,9 +58,9 @@ def followed() -> QuerySet[Market]:
 
 
 def market(symbol: str) -> Market:
-    """A listed market, while the database is away as it was last seen; raises UnknownMarket."""
+    """A listed market as it was a moment ago, while the database is away as last seen; raises UnknownMarket."""
     try:
-        found = None if "\0" in symbol else _LISTED.first(symbol=symbol)
+        found = None if "\0" in symbol else _listed_now(symbol)
     except OUTAGES:
         found = next((market for market in _seen if market.symbol == symbol), None)
         if found is None:
@@ -67,6 +68,11 @@ def market(symbol: str) -> Market:
     if found is None:
         raise UnknownMarket(field="symbol")
     return found
+
+
+@for_a_moment
+def _listed_now(symbol: str) -> Market | None:
+    return _LISTED.first(symbol=symbol)
 
 
 _LISTED = Prepared(lambda: listed().filter(symbol=Given("symbol")))
@@ -324,6 +330,7 @@ def stored_candles(
     return list(found.order_by("-open_at")[:limit])[::-1]
 
 
+@for_a_moment
 def minute_close(symbol: str) -> Decimal | None:
     """What the market stood at when the latest minute that is over ended; None when that is some minutes ago."""
     since = timezone.now() - timedelta(minutes=OLDEST_MINUTE)

@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from exchange.binance.errors import VenueError
 from exchange.gate import services as gate
@@ -108,15 +109,23 @@ class VenueOrderAdmin(ReadOnly):
     def ask_again(self, request: HttpRequest, chosen: QuerySet[VenueOrder]) -> None:
         """One after the other behind a thread; who asked waits a moment, and the sweeps ask for what is left."""
         numbers = [venue_order.pk for venue_order in chosen]
-
-        def ask() -> None:
-            for number in numbers:
-                services.reconcile(venue_order_id=number)
-
         try:
-            gate.history().carry(ask)
+            failed = gate.history().carry(lambda: services.reconcile_each(numbers))
         except VenueError as error:
             self.message_user(request, str(error), messages.ERROR)
+            return
+        for name, reason in failed.items():
+            words = {"name": name, "reason": reason}
+            self.message_user(
+                request, _("Order %(name)s could not be asked for: %(reason)s") % words, messages.ERROR
+            )
+        if asked := len(numbers) - len(failed):
+            told = ngettext(
+                "%(count)s order is as the venue has it.",
+                "%(count)s orders are as the venue has them.",
+                asked,
+            )
+            self.message_user(request, told % {"count": asked}, messages.SUCCESS)
 
 
 @admin.register(OrderEvent)

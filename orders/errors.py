@@ -200,11 +200,6 @@ class VenuePaused(Unavailable):
     )
 
 
-class TryCancelAgain(Unavailable):
-    code = "try_again"
-    message = _("The order could not be canceled just now. Please try again.")
-
-
 @dataclass(frozen=True)
 class Told:
     """A stable code and a sentence; `is_ours`: a problem of the house, for staff to hear of."""
@@ -330,11 +325,12 @@ _BY_FILTER = {
 }
 # What the whole account of the house has open or owns; no customer can know.
 _HOUSE_FILTERS = ("MAX_NUM_", "EXCHANGE_MAX_", "MAX_POSITION", "MAX_ASSET")
+KEY_CODES = frozenset({-1002, -1022, -2014, -2015})
 _BY_CODE = {
     **dict.fromkeys((-1000, -1001, -1006, -1007), CHECKING),
     **dict.fromkeys((-1003, -1008, -1015, -1016, -1034), BUSY),
     # A key, or a right of one.
-    **dict.fromkeys((-1002, -1022, -2014, -2015), UNAVAILABLE),
+    **dict.fromkeys(KEY_CODES, UNAVAILABLE),
     # A request, a reading or a subscription that we made wrongly.
     **dict.fromkeys((*range(-1108, -1099), *range(-1119, -1113), -1120, -1125, -1127, -1128, -1130), MISTAKE),
     **dict.fromkeys((-1134, -1135, -1136, -1139, -1145, -1151, -2035, -2036, -2039, -2042), MISTAKE),
@@ -362,6 +358,11 @@ def told(code: int, message: str) -> Told:
     if said.startswith(_FILTER_TEXT):
         return _of_filter(said.removeprefix(_FILTER_TEXT))
     return _BY_TEXT.get(said) or _BY_CODE.get(code, _GENERIC)
+
+
+def is_of_house_filter(message: str) -> bool:
+    """A filter of the whole account, which all customers share, refused it."""
+    return message.strip().removeprefix(_FILTER_TEXT).startswith(_HOUSE_FILTERS)
 
 
 def _of_filter(name: str) -> Told:

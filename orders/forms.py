@@ -8,11 +8,29 @@ from django.utils.translation import gettext_lazy as _
 
 from exchange.money import is_multiple
 from exchange.pages import AmountField, NonceField
-from orders.models import Side, Status, TimeInForce, Type
+from orders import legs
+from orders.models import OrderList, Side, Status, TimeInForce, Type
 from orders.services.shapes import SHAPES, Shape
 
-STOP, OCO = "STOP", "OCO"
+STOP = "STOP"
+PROFITS = {
+    Type.LIMIT_MAKER: _("Limit"),
+    Type.TAKE_PROFIT_LIMIT: _("Take profit limit"),
+    Type.TAKE_PROFIT: _("Take profit at market"),
+}
 HUNDRED = Decimal(100)
+
+
+class PercentField(AmountField):
+    """Filled in as percent, kept as basis points."""
+
+    def clean(self, value: object) -> int | None:  # type: ignore[override]
+        percent = super().clean(value)
+        if percent is None:
+            return None
+        if not is_multiple(percent, 1 / HUNDRED):
+            raise forms.ValidationError(_("Give at most two decimals."))
+        return int(percent * HUNDRED)
 
 
 class TicketForm(forms.Form):
@@ -20,7 +38,12 @@ class TicketForm(forms.Form):
 
     side = forms.ChoiceField(choices=Side, label=_("Side"), initial=Side.BUY)
     type = forms.ChoiceField(
-        choices=[(Type.LIMIT, _("Limit")), (Type.MARKET, _("Market")), (STOP, _("Stop")), (OCO, _("OCO"))],
+        choices=[
+            (Type.LIMIT, _("Limit")),
+            (Type.MARKET, _("Market")),
+            (STOP, _("Stop")),
+            *((kind, kind) for kind in OrderList.Kind.values),
+        ],
         label=_("Type"),
         initial=Type.LIMIT,
     )
@@ -43,7 +66,7 @@ class TicketForm(forms.Form):
     )
     stop_price = AmountField(required=False, label=_("Stop"))
     stop_limit_price = AmountField(required=False, label=_("Stop limit"))
-    trailing_delta = AmountField(required=False, label=_("Trailing"))
+    trailing_delta = PercentField(required=False, label=_("Trailing"))
     price = AmountField(required=False, label=_("Price"))
     quantity = AmountField(required=False, label=_("Amount"))
     quote_quantity = AmountField(required=False, label=_("Total"))
@@ -52,24 +75,48 @@ class TicketForm(forms.Form):
     time_in_force = forms.ChoiceField(
         choices=TimeInForce, required=False, initial=TimeInForce.GTC, label=_("Time in force")
     )
+    # Of the orders of a list that begin later, or that end each other.
+    later_side = forms.ChoiceField(
+        choices=[("other", _("the other side")), ("same", _("the same side"))],
+        required=False,
+        initial="other",
+    )
+    later_kind = forms.ChoiceField(
+        choices=[
+            (Type.LIMIT, _("Limit")),
+            (Type.LIMIT_MAKER, _("Post only")),
+            (Type.MARKET, _("Market")),
+            (Type.STOP_LOSS_LIMIT, _("Stop limit")),
+            (Type.STOP_LOSS, _("Stop at market")),
+            (Type.TAKE_PROFIT_LIMIT, _("Take profit limit")),
+            (Type.TAKE_PROFIT, _("Take profit at market")),
+        ],
+        required=False,
+        initial=Type.LIMIT,
+        label=_("Kind"),
+    )
+    later_stop_price = AmountField(required=False, label=_("Stop"))
+    later_trailing = PercentField(required=False, label=_("Trailing"))
+    later_price = AmountField(required=False, label=_("Price"))
+    pair_price = AmountField(required=False, label=_("Price"))
+    pair_stop_price = AmountField(required=False, label=_("Stop"))
+    pair_stop_limit_price = AmountField(required=False, label=_("Stop limit"))
+    later_quantity = AmountField(required=False, label=_("Amount"))
+    later_iceberg = AmountField(required=False, label=_("Visible"))
+    profit_kind = forms.ChoiceField(
+        choices=list(PROFITS.items()), required=False, initial=Type.LIMIT_MAKER, label=_("Profit by")
+    )
+    profit_stop_price = AmountField(required=False, label=_("Trigger"))
+    profit_trailing = PercentField(required=False, label=_("Trailing"))
+    stop_trailing = PercentField(required=False, label=_("Stop trails"))
+    pair_iceberg = AmountField(required=False, label=_("Visible"))
     nonce = NonceField()
-
-    def clean_trailing_delta(self) -> int | None:
-        """Filled in as percent, kept as basis points."""
-        percent: Decimal | None = self.cleaned_data.get("trailing_delta")
-        if percent is None:
-            return None
-        if not is_multiple(percent, 1 / HUNDRED):
-            raise forms.ValidationError(_("Give at most two decimals."))
-        return int(percent * HUNDRED)
 
     def clean(self) -> dict[str, object]:
         """Keeps the fields that the chosen type shows; the others may hold what was typed before."""
         found = super().clean() or {}
-        if found.get("type") == OCO:
-            # Who buys says how much the stop may cost at most; who sells may leave it to the market.
-            is_buy = found.get("side") == Side.BUY
-            self._require("price", "stop_price", "quantity", *(["stop_limit_price"] if is_buy else []))
+        if found.get("type") in legs.KINDS:
+            self._clean_list(found)
             return found
         found["type"] = self._type(found)
         shape = SHAPES.get(found["type"], Shape())
@@ -85,6 +132,26 @@ class TicketForm(forms.Form):
         found["quantity" if by_total else "quote_quantity"] = None
         self._require(*(["price"] if shape.has_price else []), "quote_quantity" if by_total else "quantity")
         return found
+
+    def _clean_list(self, found: dict[str, Any]) -> None:
+        """What waits has the amount of the first order, unless it says another."""
+        kind = found["type"]
+        found["later_side"] = found.get("later_side") or "other"
+        found["later_kind"] = found.get("later_kind") or Type.LIMIT
+        found["profit_kind"] = found.get("profit_kind") or Type.LIMIT_MAKER
+        found["later_quantity"] = found.get("later_quantity") or found.get("quantity")
+        self._require("quantity", *([] if kind == OrderList.Kind.OCO else ["price"]))
+        if kind == OrderList.Kind.OTO:
+            self._require(*(["later_price"] if SHAPES[found["later_kind"]].has_price else []))
+            return
+        profit, stop = legs.PROFIT[kind], legs.STOP[kind]
+        # Who buys says how much the stop may cost at most; who sells may leave it to the market.
+        buys = bool(found.get("side")) and legs.side_of_later(found) == Side.BUY
+        self._require(
+            *([profit["price"]] if SHAPES[found["profit_kind"]].has_price else []),
+            *([] if found.get("stop_trailing") else [stop["stop_price"]]),
+            *([stop["price"]] if buys else []),
+        )
 
     @staticmethod
     def _type(found: dict[str, Any]) -> str:

@@ -45,7 +45,7 @@ def steps(order: Order) -> list[Step]:
     told_of = [Step("asked", _asked(order), order.created_at), *_held(order), *_changes(order)]
     for sent in queries.venue_orders_of(order):
         own = [event for event in events if event.venue_order_id == sent.pk]
-        told_of += [*_sent(order, sent), *_heard(order, sent, own), *_checks(sent)]
+        told_of += [*_sent(order, sent, own), *_heard(order, sent, own), *_checks(sent)]
     told_of += _fills(order, events)
     end = _end(order)
     if end.at is not None:
@@ -129,11 +129,11 @@ def _changes(order: Order) -> Iterator[Step]:
 
 
 # ------------------------------------------------------------------ at the venue
-def _sent(order: Order, sent: VenueOrder) -> Iterator[Step]:
+def _sent(order: Order, sent: VenueOrder, events: list[OrderEvent]) -> Iterator[Step]:
     seen = _seen(order, sent.decision or {})
     if seen:
         yield Step("seen", seen, sent.created_at)
-    if sent.sent_at:
+    if sent.sent_at and not any(event.is_never_sent for event in events):
         yield Step("sent", _("Sent to the venue"), sent.sent_at)
 
 

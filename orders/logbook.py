@@ -49,8 +49,12 @@ def logbook(order: Order) -> Logbook:
     events, transfers = queries.events_of(order), _transfers(order)
     fills = order.fills.order_by("id")
     lines = [_recorded(order)]
+    never_sent = queries.never_sent(order)
     for sent in queries.venue_orders_of(order):
-        lines += [*_sent(sent), *(_inquiry(asked) for asked in sent.inquiries.all())]
+        lines += [
+            *_sent(sent, is_sent=sent.pk not in never_sent),
+            *(_inquiry(asked) for asked in sent.inquiries.all()),
+        ]
     lines += [_event(event) for event in events[:MOST]]
     lines += _fills(list(fills[:MOST]))
     lines += [_transfer(transfer) for transfer in transfers[:MOST]]
@@ -106,13 +110,16 @@ def _relations(order: Order) -> Iterator[Fact]:
         yield Fact(_("To be replaced by"), f"#{other.pk}", _page("orders_order", other.pk))
 
 
-def _sent(sent: VenueOrder) -> Iterator[Line]:
+def _sent(sent: VenueOrder, *, is_sent: bool) -> Iterator[Line]:
     yield Line(
         sent.created_at, _("Decided, and recorded to be sent"), _facts(*_decision(sent), *_request(sent))
     )
     if sent.sent_at:
         took = {"seconds": seconds((sent.sent_at - sent.created_at).total_seconds() * 1000)}
-        yield Line(sent.sent_at, _("Sent, %(seconds)s s after it was recorded") % took)
+        text = _("Sent, %(seconds)s s after it was recorded")
+        if not is_sent:
+            text = _("Taken up to be sent, %(seconds)s s after it was recorded")
+        yield Line(sent.sent_at, text % took)
 
 
 def _decision(sent: VenueOrder) -> Iterator[tuple[str, object]]:

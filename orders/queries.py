@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Case, Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Sum, When
 
 from exchange.errors import OUTAGES
+from exchange.facts import for_a_moment
 from exchange.gate import queries as gate
 from exchange.gate.errors import Stopped
+from exchange.gate.models import VenueAccount
 from exchange.prepared import Given, Prepared
 from markets import queries as markets
 from markets.models import Market
@@ -26,6 +28,7 @@ from orders.models import (
     OrderEvent,
     OrderList,
     Side,
+    Source,
     Status,
     TradedVolume,
     VenueOrder,
@@ -116,6 +119,12 @@ def telling_events_of(order: Order) -> QuerySet[OrderEvent]:
     return events_of(order).exclude(known | traded)
 
 
+def never_sent(order: Order) -> set[int]:
+    """Numbers of what was to be sent for the order, and did not leave the house or was turned away unread."""
+    found = events_of(order).filter(kind=OrderEvent.Kind.NOT_SENT, source=Source.ANSWER)
+    return set(found.values_list("venue_order_id", flat=True))
+
+
 def first_change_of(sent: VenueOrder) -> OrderEvent | None:
     """The first report of it that told something new."""
     found = OrderEvent.objects.filter(order=sent.order_id, venue_order=sent, kind=OrderEvent.Kind.REPORT)
@@ -179,7 +188,7 @@ def rate_of(user: "User | None", market: Market) -> rules.Rate:
     A market with a fee or lines of its own is governed by these alone.
     """
     usual = rules.Rate(market.fee_bps, market.fee_bps)
-    lines = _FEE_RULES.all(market=market.pk)
+    lines = _lines_of(market.pk)
     own = [line for line in lines if line.market_id]
     if not own and market.own_fee_bps is None:
         own = lines
@@ -189,6 +198,11 @@ def rate_of(user: "User | None", market: Market) -> rules.Rate:
     volume, tier = (traded.volume if traded else 0), (user.tier if user else 0)
     meant = [line for line in own if line.tier <= tier and line.min_volume <= volume]
     return rules.best_rate(usual, [rules.Rate(one.maker_bps, one.taker_bps, one.pk) for one in meant])
+
+
+@for_a_moment
+def _lines_of(symbol: str) -> list[FeeRule]:
+    return _FEE_RULES.all(market=symbol)
 
 
 _FEE_RULES = Prepared(
@@ -238,6 +252,14 @@ def unreleased_venue_orders(now: datetime, patience: timedelta) -> QuerySet[Venu
 def unfinished_venue_orders() -> QuerySet[VenueOrder]:
     """Every venue order that may have moved while nobody listened."""
     return VenueOrder.objects.filter(order__finished_at__isnull=True).order_by("id")
+
+
+def accounts_to_follow() -> QuerySet[VenueAccount]:
+    """Venue accounts of which everything has to be heard: those that take orders, and those with something open."""
+    is_open = unfinished_venue_orders().filter(venue_account=OuterRef("pk"))
+    return VenueAccount.objects.filter(Q(is_enabled=True) | Q(is_primary=True) | Exists(is_open)).order_by(
+        "id"
+    )
 
 
 def client_order_id_is_known(client_order_id: str) -> bool:

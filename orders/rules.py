@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from exchange.money import ceil_to_step, floor_to_step, multiply, round_down, round_up
 
-OPENING = frozenset({"PENDING", "OPEN", "PARTIALLY_FILLED"})
+# What counts against what one customer may have open; in one order, for the statement that names them is kept.
+TAKING_ROOM = ("WAITING", "PENDING", "OPEN", "PARTIALLY_FILLED")
 CLOSED = frozenset({"FILLED", "CANCELED", "REJECTED", "EXPIRED"})
 _RANK = {
     "WAITING": -1,

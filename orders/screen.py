@@ -65,6 +65,7 @@ def offer(market: Market) -> dict[str, bool]:
     return {
         "has_stops": {Type.STOP_LOSS_LIMIT, Type.TAKE_PROFIT_LIMIT} <= types,
         "has_pairs": "OCO" in market.abilities and {Type.LIMIT_MAKER, Type.STOP_LOSS_LIMIT} <= types,
+        "has_chains": Type.LIMIT in types,
         "can_rest": Type.LIMIT_MAKER in types,
         "can_hide": "ICEBERG" in market.abilities,
         "can_trail": "TRAILING_STOP" in market.abilities,
@@ -142,6 +143,7 @@ def texts() -> dict[str, str]:
         "sending": _("Sending…"),
         "placed": _("Order {id} is placed."),
         "listPlaced": _("List {id} of two orders is placed."),
+        "threePlaced": _("List {id} of three orders is placed."),
         "inList": _("list {id}"),
         "pending": _("Order {id} is recorded; the venue has not answered yet: it is being checked."),
         "filled": _("Order {id} is filled."),
@@ -155,6 +157,8 @@ def texts() -> dict[str, str]:
             "No answer came. Look at your open orders before you send it again; sending the same again is safe."
         ),
         "canceling": _("Cancelling…"),
+        "changeOrder": _("Change order {id}"),
+        "cancelOrder": _("Cancel order {id}"),
         "canceled": _("Order {id} is canceled."),
         "fill": _("{side} {quantity} {base} at {price}"),
         "BUY": _("Bought"),

@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.contrib.auth.views import redirect_to_login
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
@@ -23,9 +23,9 @@ from ledger import services as ledger
 from markets import queries as markets
 from markets import rules
 from markets.models import Market
-from orders import lifeline, pairs, queries, schedule, screen, services
-from orders.forms import OCO, ChangeForm, OrderFilter, TicketForm
-from orders.models import FINAL, Order, OrderList
+from orders import legs, lifeline, queries, schedule, screen, services
+from orders.forms import ChangeForm, OrderFilter, TicketForm
+from orders.models import FINAL, Order, OrderList, Status
 
 PAGE_SIZE = 25
 
@@ -55,7 +55,7 @@ class Trade(View):
             try:
                 place(request, symbol, form.cleaned_data)
             except DomainError as error:
-                error.field = pairs.shown_as(error.field, form.cleaned_data["side"])
+                error.field = legs.shown_as(error.field, form.cleaned_data)
                 refuse(form, error)
             else:
                 return redirect("trade", symbol=symbol)
@@ -81,8 +81,8 @@ def show_trade(request: HttpRequest, market: Market, form: TicketForm, status: i
 
 def place(request: HttpRequest, symbol: str, found: dict[str, Any]) -> None:
     assert request.user.is_authenticated
-    if found["type"] == OCO:
-        ticket = pairs.list_ticket_of(symbol, found)
+    if found["type"] in legs.KINDS:
+        ticket = legs.list_ticket_of(symbol, found)
         announce_list(request, services.place_order_list(user=request.user, ticket=ticket))
     else:
         announce(request, services.place_order(user=request.user, ticket=ticket_of(symbol, found)))
@@ -97,13 +97,21 @@ def ticket_of(symbol: str, found: dict[str, Any]) -> services.Ticket:
 
 
 def announce(request: HttpRequest, order: Order) -> None:
-    words = {"id": order.pk, "status": order.get_status_display()}
+    words = {"id": order.pk, "status": order.get_status_display(), "reason": order.reason}
+    if order.status == Status.REJECTED:
+        messages.error(request, _("Order %(id)s was not accepted: %(reason)s") % words)
+        return
     messages.success(request, _("Order %(id)s is recorded: %(status)s.") % words)
 
 
 def announce_list(request: HttpRequest, found: OrderList) -> None:
-    words = {"id": found.pk, "status": found.orders.all()[0].get_status_display()}
-    messages.success(request, _("List %(id)s of two orders is recorded: %(status)s.") % words)
+    orders = found.orders.all()
+    words = {"id": found.pk, "status": orders[0].get_status_display()}
+    two, three = (
+        _("List %(id)s of two orders is recorded: %(status)s."),
+        _("List %(id)s of three orders is recorded: %(status)s."),
+    )
+    messages.success(request, (two if len(orders) == 2 else three) % words)
 
 
 @login_required
@@ -155,7 +163,8 @@ class Change(LoginRequiredMixin, View):
         order = queries.order_of(request.user, order_id)
         if not order.is_changeable:
             messages.error(request, _("This order cannot be changed now."))
-            return redirect("order", order_id=order_id)
+            after = where_from(request.GET, request)
+            return redirect(after) if after else redirect("order", order_id=order_id)
         initial = {
             name: plain(value)
             for name, value in (("price", order.price), ("quantity", order.left))
@@ -172,12 +181,15 @@ class Change(LoginRequiredMixin, View):
                 refuse(form, error)
             else:
                 announce(request, order)
-                return redirect("order", order_id=order.pk)
+                after = where_from(request.POST, request)
+                return redirect(after) if after else redirect("order", order_id=order.pk)
         return show_change(request, queries.order_of(request.user, order_id), form, status=400)
 
 
 def show_change(request: CustomerRequest, order: Order, form: ChangeForm, status: int = 200) -> HttpResponse:
-    return render(request, "orders/change.html", {"order": order, "form": form}, status=status)
+    after = where_from(request.POST or request.GET, request)
+    context = {"order": order, "form": form, "after": after}
+    return render(request, "orders/change.html", context, status=status)
 
 
 @login_required
@@ -219,10 +231,16 @@ def cancel_all(request: CustomerRequest) -> HttpResponse:
 
 
 def back(request: CustomerRequest) -> HttpResponse:
-    """To where it was asked for; only a path is an address: `redirect` takes any other word for the name of a view."""
-    after = request.POST.get("next", "")
+    """To where it was asked for."""
+    return redirect(where_from(request.POST, request) or "orders")
+
+
+def where_from(said: QueryDict, request: HttpRequest) -> str:
+    """The page of ours that something was asked for on; nothing else: only a path is an address, and `redirect` takes
+    any other word for the name of a view."""
+    after = said.get("next", "")
     is_ours = url_has_allowed_host_and_scheme(after, {request.get_host()}, request.is_secure())
-    return redirect(after if is_ours and after.startswith("/") else "orders")
+    return after if is_ours and after.startswith("/") else ""
 
 
 @login_required

@@ -14,7 +14,7 @@ from django.test.utils import override_settings
 from psycopg.pq import TransactionStatus
 from pytest_django.plugin import DjangoDbBlocker
 
-from exchange.gate import breakers, limits
+from exchange.gate import bans, breakers, budgets, keys, learned, limits, store
 from exchange.gate import services as gate
 from exchange.local import suite
 from markets import interest
@@ -86,9 +86,10 @@ def _is_broken() -> bool:
 
 @pytest.fixture(autouse=True)
 def plain_relays(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Orders are relayed by the thread that places them; a test in one transaction cannot leave it."""
+    """Orders are relayed by the thread that places them; a test in one transaction cannot leave it. What a test changes
+    counts at once."""
     inside = "committed_db" not in request.fixturenames
-    with override_settings(GATE_INSIDE_TRANSACTIONS=inside, RELAY_THREADS=0):
+    with override_settings(GATE_INSIDE_TRANSACTIONS=inside, RELAY_THREADS=0, FACTS_SECONDS=0):
         yield
 
 
@@ -101,6 +102,8 @@ def empty_redis() -> Iterator[None]:
             client.delete(key)
     interest.forget()
     breakers.forget()
+    forget_the_limits()
+    keys.forget()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -129,6 +132,7 @@ def venue() -> Iterator[Venue]:
     }
     with override_settings(**keys), responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         forget_the_venue()
+        begin_with_nothing_used()
         yield Venue(mock)
     forget_the_venue()
 
@@ -158,10 +162,29 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def forget_the_venue() -> None:
     """The gate of this process knows neither keys nor addresses nor bans of another test."""
-    for known in (gate.venue_key, gate._withdraw_key, gate._rest, limits.clock):
+    for known in (gate.venue_key, keys.withdraw_key, gate._rest, limits.clock):
         known.cache_clear()
-    limits._blocked_until = 0.0
+    keys.forget()
+    forget_the_limits()
     # A measurement of the time may still hang on the venue before.
     gate._renewal = None
     gate._clock_thread.cache_clear()
     breakers.forget()
+
+
+def forget_the_limits() -> None:
+    """This process knows of no ban, and of no limits but the documented ones."""
+    bans.forget()
+    budgets.forget()
+    learned.forget()
+    store.forget()
+
+
+def begin_with_nothing_used() -> None:
+    """Redis knows the gate as after a calm minute, so that nobody has to ask PostgreSQL, which not every test has."""
+    keys = [store.key(key) for key in (bans.egress_key(bans.DEFAULT_EGRESS), bans.account_key("primary"))]
+    told = [
+        ",".join(f"{seconds}:{most}" for seconds, most in learned.known(name)) for name in learned.DOCUMENTED
+    ]
+    store.run("begin", keys, "calm", "", 0, *told, 0, 0)
+    bans._seen.update((b"calm", b"", store.connections()))

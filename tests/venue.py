@@ -10,6 +10,9 @@ from urllib.parse import parse_qsl, urlsplit
 import requests
 import responses
 
+from exchange.gate import bans, store
+from exchange.gate.models import Ban
+
 REST = "http://venue.test"
 Body = dict[str, Any]
 Answer = tuple[int, dict[str, str], str]
@@ -102,6 +105,22 @@ def trade_body(order_id: int, trade_id: int, price: str, quantity: str, quote: s
 
 def error(code: int, message: str, status: int = 400) -> tuple[int, Body]:
     return status, {"code": code, "msg": message}
+
+
+def has_counted(weight: int) -> None:
+    """So much of the minute's weight is used by this address, as everybody knows."""
+    key, window = bans.egress_key(bans.DEFAULT_EGRESS), "weight.60"
+    now_ms = time.time() * 1000 + int(store.read(key).get("offset", 0))
+    fields: dict[str, object] = {f"{window}.number": int(now_ms // 60_000), f"{window}.base": weight}
+    store.write(key, fields | {f"{window}.new": 0, f"{window}.old": 0})
+
+
+def forget_bans() -> None:
+    """The venue listens again."""
+    Ban.objects.all().delete()
+    bans.forget()
+    for key in (bans.egress_key(bans.DEFAULT_EGRESS), bans.account_key("primary")):
+        store.write(key, {"ban": 0})
 
 
 class Venue:

@@ -17,6 +17,9 @@ NO_SUCH_ORDER = -2013
 CANCEL_REJECTED = -2011
 BAD_TIMESTAMP = -1021
 NO_LISTEN_KEY = -1125
+BAD_SIGNATURE = -1022
+# The venue knows no such key, or takes it not from here or not for this (binance.md 5).
+KEY_REFUSED = frozenset({-2014, -2015})
 GONE = 410  # the status in which retired endpoints answer (binance.md 14)
 # Of a cancel-replace one half failed, or both; the answer tells which, whatever its status (binance.md 10).
 HALVES_CODES = frozenset({-2021, -2022})

@@ -21,12 +21,14 @@ from exchange.binance.models import (
 )
 from exchange.binance.sending import CancelReplace, Halves, Pairs, PlaceOrder, PlacePair, plain_text
 from exchange.binance.signing import Key, encode, signed_query
-from exchange.binance.transport import Clock, Transport, Usage
-from exchange.binance.wallet import CoinConfig, DepositRecord, VenueAddress, WithdrawRecord
+from exchange.binance.transport import Clock, Transport
+from exchange.binance.usage import CANCEL, FREE, PAIR, PLACE, Cost, Meter
+from exchange.binance.wallet import CoinConfig, DepositRecord, KeyRights, VenueAddress, WithdrawRecord
 
 FEW_TICKERS = 100
 # A snapshot that comes late is of no use: the book that wants it has moved on, and asks again.
 DEPTH_SECONDS = 2.0
+DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
 _retry_reads = retry(
     retry=retry_if_exception_type(Unknown),
     stop=stop_after_attempt(3),
@@ -49,19 +51,20 @@ class Rest:
         sapi_url: str = "",
         key: Key | None = None,
         clock: Clock | None = None,
-        observer: Callable[[Usage], None] | None = None,
+        meter: Meter | None = None,
         timeout: float = 12,
         recv_window_ms: int = 5000,
+        proxy: str = "",
     ) -> None:
         self.clock = clock or Clock()
         self._base, self._sapi, self._key = base_url, sapi_url, key
         self._recv_window_ms = recv_window_ms
-        self._transport = Transport(timeout=timeout, observer=observer)
+        self._transport = Transport(timeout=timeout, meter=meter, proxy=proxy)
 
     # ------------------------------------------------------------------ public
     def time(self) -> int:
         """Server time in milliseconds. Weight 1."""
-        return int(self._read_public("/api/v3/time")["serverTime"])
+        return int(self._read_public("/api/v3/time", weight=1)["serverTime"])
 
     def exchange_info(self) -> ExchangeInfo:
         """Every symbol with its filters, and the limits. Weight 20."""
@@ -69,13 +72,15 @@ class Rest:
 
     def exchange_info_as_told(self) -> Wire:
         """The same in the venue's own words."""
-        told: Wire = self._read_public("/api/v3/exchangeInfo")
+        told: Wire = self._read_public("/api/v3/exchangeInfo", weight=20)
         return told
 
     def depth(self, symbol: str, limit: int = 100) -> DepthSnapshot:
         """Weight 5 to 100 levels, 25 to 500, 50 to 1,000, 250 to 5,000. Asked once, and not for long."""
         query = encode([("symbol", symbol), ("limit", str(limit))])
-        body = self._transport.send("GET", f"{self._base}/api/v3/depth?{query}", within=DEPTH_SECONDS)
+        weight = next((weight for most, weight in DEPTH_WEIGHTS if limit <= most), DEPTH_WEIGHTS[-1][1])
+        url = f"{self._base}/api/v3/depth?{query}"
+        body = self._transport.send("GET", url, within=DEPTH_SECONDS, cost=Cost(weight))
         return DepthSnapshot.from_wire(symbol, body)
 
     def day_tickers(self, symbols: Collection[str]) -> list[DayTicker]:
@@ -83,7 +88,9 @@ class Rest:
         pairs = [("type", "MINI")]
         if len(symbols) <= FEW_TICKERS:
             pairs.append(("symbols", json.dumps(sorted(symbols), separators=(",", ":"), ensure_ascii=False)))
-        return [DayTicker.from_wire(row) for row in self._read_public("/api/v3/ticker/24hr", pairs)]
+        weight = 2 if len(symbols) <= 20 else 40 if len(symbols) <= FEW_TICKERS else 80
+        rows = self._read_public("/api/v3/ticker/24hr", pairs, weight=weight)
+        return [DayTicker.from_wire(row) for row in rows]
 
     def klines(
         self,
@@ -104,12 +111,13 @@ class Rest:
         if zone_minutes:
             hours, minutes = divmod(abs(zone_minutes), 60)
             pairs.append(("timeZone", f"{'-' if zone_minutes < 0 else ''}{hours}:{minutes:02}"))
-        return [Kline.from_wire(row) for row in self._read_public("/api/v3/klines", pairs)]
+        return [Kline.from_wire(row) for row in self._read_public("/api/v3/klines", pairs, weight=2)]
 
     # ------------------------------------------------------------------ orders
     def place(self, order: PlaceOrder) -> Report:
         """Sent once, with the timestamp it carries; weight 1, one order of the account's limit."""
-        return Report.from_answer(self._send("POST", self._base + "/api/v3/order", order.parameters))
+        url = self._base + "/api/v3/order"
+        return Report.from_answer(self._send("POST", url, order.parameters, cost=PLACE))
 
     def cancel_replace(self, change: CancelReplace) -> Halves:
         """A new order takes the place of another, or nothing of it is placed; weight 1.
@@ -118,7 +126,7 @@ class Rest:
         """
         url = self._base + "/api/v3/order/cancelReplace"
         try:
-            return Halves.from_wire(self._send("POST", url, change.parameters))
+            return Halves.from_wire(self._send("POST", url, change.parameters, cost=PLACE))
         except Rejected as error:
             if error.halves is None:
                 raise
@@ -126,7 +134,8 @@ class Rest:
 
     def place_pair(self, pair: PlacePair) -> tuple[Report, ...]:
         """Both orders or none (OCO), sent once, with the timestamp they carry; weight 1, two orders of the limit."""
-        return Report.each_of(self._send("POST", self._base + "/api/v3/orderList/oco", pair.parameters))
+        url = self._base + "/api/v3/orderList/oco"
+        return Report.each_of(self._send("POST", url, pair.parameters, cost=PAIR))
 
     def cancel(self, symbol: str, client_order_id: str) -> tuple[Report, ...]:
         """The order, and those of its list that ended with it; weight 1.
@@ -134,7 +143,8 @@ class Rest:
         Raises Rejected -2011 when the venue knows no such open order.
         """
         pairs = [("symbol", symbol), ("origClientOrderId", client_order_id)]
-        return Report.each_of(self._send("DELETE", self._base + "/api/v3/order", self._stamped(pairs)))
+        url = self._base + "/api/v3/order"
+        return Report.each_of(self._send("DELETE", url, self._stamped(pairs), cost=CANCEL))
 
     def amend(self, symbol: str, client_order_id: str, quantity: Decimal) -> Report:
         """The order is smaller from now on, and keeps its place and its id. Weight 4; sent once."""
@@ -142,22 +152,23 @@ class Rest:
         # Without this the venue would give it a new id, by which nobody here knows it.
         pairs.append(("newClientOrderId", client_order_id))
         url = self._base + "/api/v3/order/amend/keepPriority"
-        return Report.from_amend(self._send("PUT", url, self._stamped(pairs)))
+        return Report.from_amend(self._send("PUT", url, self._stamped(pairs), cost=Cost(4)))
 
     def order(self, symbol: str, client_order_id: str) -> Report:
         """Weight 4; raises Rejected -2013 when the venue knows no such order (yet)."""
         pairs = [("symbol", symbol), ("origClientOrderId", client_order_id)]
-        return Report.from_answer(self._read(self._base + "/api/v3/order", pairs))
+        return Report.from_answer(self._read(self._base + "/api/v3/order", pairs, weight=4))
 
     def order_by_number(self, symbol: str, number: int) -> Report:
         """The same, by the venue's own number."""
         pairs = [("symbol", symbol), ("orderId", str(number))]
-        return Report.from_answer(self._read(self._base + "/api/v3/order", pairs))
+        return Report.from_answer(self._read(self._base + "/api/v3/order", pairs, weight=4))
 
     def open_orders(self, symbol: str | None = None) -> list[Report]:
         """Weight 6 for one symbol, 80 for all."""
         pairs = [("symbol", symbol)] if symbol else []
-        return [Report.from_answer(row) for row in self._read(self._base + "/api/v3/openOrders", pairs)]
+        rows = self._read(self._base + "/api/v3/openOrders", pairs, weight=6 if symbol else 80)
+        return [Report.from_answer(row) for row in rows]
 
     def my_trades(
         self,
@@ -178,12 +189,20 @@ class Rest:
             pairs.append(("orderId", str(venue_order_id)))
         if from_id is not None:
             pairs.append(("fromId", str(from_id)))
-        return [MyTrade.from_wire(row) for row in self._read(self._base + "/api/v3/myTrades", pairs)]
+        weight = 20 if venue_order_id is None else 5
+        rows = self._read(self._base + "/api/v3/myTrades", pairs, weight=weight)
+        return [MyTrade.from_wire(row) for row in rows]
 
     def account(self) -> list[VenueBalance]:
         """Free and locked by asset, zero rows left out. Weight 20."""
-        rows = self._read(self._base + "/api/v3/account", [("omitZeroBalances", "true")])["balances"]
+        url = self._base + "/api/v3/account"
+        rows = self._read(url, [("omitZeroBalances", "true")], weight=20)["balances"]
         return [balance for row in rows if (balance := VenueBalance.from_wire(row)).free or balance.locked]
+
+    def order_counts(self) -> dict[str, int]:
+        """The account's unfilled orders by interval, e.g. {"10s": 3}. Weight 40."""
+        rows = self._read(self._base + "/api/v3/rateLimit/order", [], weight=40)
+        return {f"{row['intervalNum']}{str(row['interval'])[:1].lower()}": int(row["count"]) for row in rows}
 
     # ------------------------------------------------------------------ listen keys, where they still are
     def open_listen_key(self) -> str:
@@ -198,7 +217,7 @@ class Rest:
         assert self._key is not None, "a listen key belongs to a key"
         query = f"?{encode(pairs)}" if pairs else ""
         url = f"{self._base}/api/v3/userDataStream{query}"
-        return self._transport.send(method, url, api_key=self._key.api_key)
+        return self._transport.send(method, url, api_key=self._key.api_key, cost=Cost(2))
 
     # ------------------------------------------------------------------ wallet
     def capital_config(self) -> list[CoinConfig]:
@@ -250,6 +269,10 @@ class Rest:
         pairs += [*_times(start_ms, end_ms), ("offset", str(offset)), ("limit", str(limit))]
         return [WithdrawRecord.from_wire(row) for row in self._wallet("capital/withdraw/history", pairs)]
 
+    def key_rights(self) -> KeyRights:
+        """What the key may do. IP weight 1."""
+        return KeyRights.from_wire(self._wallet("account/apiRestrictions", []))
+
     # ------------------------------------------------------------------ sub-accounts
     def create_sub_account(self, name: str) -> str:
         """The e-mail by which the venue knows the new virtual sub-account."""
@@ -284,19 +307,21 @@ class Rest:
         return [balance for balance in rows if balance.free or balance.locked]
 
     # ------------------------------------------------------------------ how it is sent
-    def _read_public(self, path: str, pairs: Pairs | None = None) -> Any:
-        query = f"?{encode(pairs)}" if pairs else ""
-        return self._retrying(lambda: self._transport.send("GET", f"{self._base}{path}{query}"))
+    def _read_public(self, path: str, pairs: Pairs | None = None, *, weight: int) -> Any:
+        url, cost = self._base + path + (f"?{encode(pairs)}" if pairs else ""), Cost(weight)
+        return self._retrying(lambda: self._transport.send("GET", url, cost=cost))
 
-    def _read(self, url: str, pairs: Pairs) -> Any:
+    def _read(self, url: str, pairs: Pairs, *, weight: int = 0) -> Any:
+        cost = Cost(weight)
+
         def once() -> Any:
             try:
-                return self._send("GET", url, self._stamped(pairs), writes=False)
+                return self._send("GET", url, self._stamped(pairs), writes=False, cost=cost)
             except Rejected as error:
                 if error.code != BAD_TIMESTAMP:
                     raise
                 self.clock.forget()  # a read may be signed once more with the right time
-                return self._send("GET", url, self._stamped(pairs), writes=False)
+                return self._send("GET", url, self._stamped(pairs), writes=False, cost=cost)
 
         return self._retrying(once)
 
@@ -305,6 +330,7 @@ class Rest:
         return _retry_reads(once)()
 
     def _wallet(self, path: str, pairs: Pairs) -> Any:
+        """Wallet paths weigh nothing of the minute that the rest shares (binance.md 15)."""
         return self._read(self._sapi_url(path), pairs)
 
     def _sapi_url(self, path: str, version: int = 1) -> str:
@@ -317,10 +343,10 @@ class Rest:
             self.clock.measure(self.time)
         return [*pairs, ("recvWindow", str(self._recv_window_ms)), ("timestamp", str(self.clock.now_ms()))]
 
-    def _send(self, method: str, url: str, pairs: Pairs, *, writes: bool = True) -> Any:
+    def _send(self, method: str, url: str, pairs: Pairs, *, writes: bool = True, cost: Cost = FREE) -> Any:
         assert self._key is not None, "a signed call needs a key"
         url = f"{url}?{signed_query(pairs, self._key)}"
-        return self._transport.send(method, url, api_key=self._key.api_key, writes=writes)
+        return self._transport.send(method, url, api_key=self._key.api_key, writes=writes, cost=cost)
 
 
 def _times(start_ms: int | None, end_ms: int | None) -> Pairs:

@@ -43,7 +43,12 @@ class Ed25519Key:
     @classmethod
     def from_file(cls, api_key: str, path: str) -> "Ed25519Key":
         """Reads a PEM file (PKCS#8); raises ValueError when it holds another kind of key."""
-        key = load_pem_private_key(Path(path).read_bytes(), password=None)
+        return cls.from_text(api_key, Path(path).read_text(encoding="ascii"))
+
+    @classmethod
+    def from_text(cls, api_key: str, pem: str) -> "Ed25519Key":
+        """The same from what such a file holds."""
+        key = load_pem_private_key(pem.encode(), password=None)
         if not isinstance(key, Ed25519PrivateKey):
             raise ValueError("the private key file does not hold an Ed25519 key")
         return cls(api_key, key)

@@ -6,7 +6,6 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -14,22 +13,11 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import NewConnectionError
 
 from exchange.binance.errors import GONE, HALVES_CODES, NoConnection, NotSent, Rejected, Unknown, of_code
+from exchange.binance.usage import FREE, NEVER_LEFT, NO_ANSWER, USUAL_WAIT, Cost, Meter, Usage, usage_of
 
-USED_WEIGHT = "x-mbx-used-weight-"
-ORDER_COUNT = "x-mbx-order-count-"
 CONNECT_SECONDS = 3.05
 CLOCK_SAMPLES = 3
 CLOCK_SECONDS = 600
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What one answer said about the limits; weights by interval letter, e.g. {"1m": 20}."""
-
-    http_status: int
-    used_weight: dict[str, int] = field(default_factory=dict)
-    order_count: dict[str, int] = field(default_factory=dict)
-    retry_after: float | None = None
 
 
 class Clock:
@@ -70,14 +58,15 @@ class Clock:
 
 
 class Transport:
-    """A keep-alive session a thread; no proxies from the environment, no redirects followed."""
+    """A keep-alive session a thread; no proxy but the one that is named, no redirects followed."""
 
     def __init__(
-        self, *, timeout: float = 12, observer: Callable[[Usage], None] | None = None, agent: str = "causeway"
+        self, *, timeout: float = 12, meter: Meter | None = None, agent: str = "causeway", proxy: str = ""
     ) -> None:
         self._timeout = timeout
-        self._observer = observer
+        self._meter = meter
         self._agent = agent
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._local = threading.local()
 
     def send(
@@ -88,26 +77,41 @@ class Transport:
         api_key: str = "",
         writes: bool = False,
         within: float = math.inf,
+        cost: Cost = FREE,
     ) -> Any:
         """The decoded answer; raises Rejected, NotSent or Unknown. `writes`: doubt counts as Unknown.
 
-        `within`: seconds after which it is given up even where others may take longer.
+        `within`: seconds after which it is given up even where others may take longer. The meter is asked before.
         """
         timeout = (min(CONNECT_SECONDS, within), min(self._timeout, within))
         headers = {"X-MBX-APIKEY": api_key} if api_key else {}
+        begun, usage = self._meter.begin(cost) if self._meter else None, NO_ANSWER
         try:
-            answer = self._session().request(
-                method, url, headers=headers, timeout=timeout, allow_redirects=False
-            )
-        except requests.exceptions.ConnectTimeout as error:
-            raise NoConnection("no connection within the time") from error
-        except requests.exceptions.ConnectionError as error:
-            if _never_connected(error):
-                raise NoConnection("no connection") from error
-            raise Unknown("the connection broke") from error
-        except requests.exceptions.RequestException as error:
-            raise Unknown(f"no answer: {type(error).__name__}") from error
-        return self._read(answer, writes=writes)
+            try:
+                answer = self._session().request(
+                    method, url, headers=headers, timeout=timeout, allow_redirects=False
+                )
+            except requests.exceptions.ProxyError as error:  # its tunnel was not made
+                usage = NEVER_LEFT
+                raise NoConnection("no connection by the proxy") from error
+            except requests.exceptions.ConnectTimeout as error:
+                usage = NEVER_LEFT
+                raise NoConnection("no connection within the time") from error
+            except requests.exceptions.ConnectionError as error:
+                if _never_connected(error):
+                    usage = NEVER_LEFT
+                    raise NoConnection("no connection") from error
+                raise Unknown("the connection broke") from error
+            except requests.exceptions.RequestException as error:
+                raise Unknown(f"no answer: {type(error).__name__}") from error
+            body = _body_of(answer)
+            usage = usage_of(answer.status_code, answer.headers, body)
+        finally:
+            if self._meter:
+                self._meter.end(begun, usage)
+        if usage.http_status == 200 and body is not None:
+            return body
+        raise _wrong_way(usage, body, writes)
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
@@ -115,37 +119,34 @@ class Transport:
             session = requests.Session()
             session.trust_env = False
             session.headers["User-Agent"] = self._agent
+            session.proxies.update(self._proxies)
             for scheme in ("http://", "https://"):
                 session.mount(scheme, HTTPAdapter(pool_maxsize=4, max_retries=0))
             self._local.session = session
         return session
 
-    def _read(self, answer: requests.Response, *, writes: bool) -> Any:
-        usage = _usage(answer)
-        if self._observer:
-            self._observer(usage)
-        status = answer.status_code
-        try:
-            body = json.loads(answer.content) if answer.content else {}
-        except ValueError:
-            body = None
-        if status == 200 and body is not None:
-            return body
-        raise _wrong_way(status, body, usage.retry_after, writes)
+
+def _body_of(answer: requests.Response) -> Any:
+    """What was answered, None when it cannot be read."""
+    try:
+        return json.loads(answer.content) if answer.content else {}
+    except (ValueError, RecursionError):
+        return None
 
 
-def _wrong_way(status: int, body: Any, retry_after: float | None, writes: bool) -> Exception:
+def _wrong_way(usage: Usage, body: Any, writes: bool) -> Exception:
+    status, wait = usage.http_status, usage.retry_after
     if isinstance(body, dict) and body.get("code") in HALVES_CODES and isinstance(body.get("data"), dict):
         return Rejected(int(body["code"]), str(body.get("msg", "")), status, body["data"])
     if status in (418, 429):
-        return NotSent("rate limit" if status == 429 else "banned for a while", retry_after or 60)
+        return NotSent("rate limit" if status == 429 else "banned for a while", wait or USUAL_WAIT)
     if status == GONE:  # whatever the body says: nobody is there who could have done anything
         return Rejected(0, "the venue does not offer this any more", GONE)
-    if status >= 500 or not isinstance(body, dict) or "code" not in body:
+    if status >= 500 or usage.code is None:
         if status == 403 and not writes:
-            return NoConnection("refused by the firewall", retry_after or 60)
+            return NoConnection("refused by the firewall", wait or USUAL_WAIT)
         return Unknown(f"HTTP {status}")
-    return of_code(int(body["code"]), str(body.get("msg", "")), status=status, retry_after=retry_after)
+    return of_code(usage.code, str(body.get("msg", "")), status=status, retry_after=wait)
 
 
 def _never_connected(error: BaseException) -> bool:
@@ -162,16 +163,3 @@ def _never_connected(error: BaseException) -> bool:
         causes = (current.__cause__, current.__context__, getattr(current, "reason", None), *current.args)
         pending.extend(cause for cause in causes if isinstance(cause, BaseException))
     return False
-
-
-def _usage(answer: requests.Response) -> Usage:
-    weights: dict[str, int] = {}
-    orders: dict[str, int] = {}
-    for name, value in answer.headers.items():
-        lower = name.lower()
-        if lower.startswith(USED_WEIGHT) and value.isdecimal():
-            weights[lower.removeprefix(USED_WEIGHT)] = int(value)
-        elif lower.startswith(ORDER_COUNT) and value.isdecimal():
-            orders[lower.removeprefix(ORDER_COUNT)] = int(value)
-    retry = answer.headers.get("Retry-After", "")
-    return Usage(answer.status_code, weights, orders, int(retry) if retry.isdecimal() else None)

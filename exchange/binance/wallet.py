@@ -208,3 +208,20 @@ class WithdrawRecord:
 
 WITHDRAW_STATES = range(7)  # binance.md 15
 IMPOSSIBLE = Decimal(10) ** 18
+
+
+@dataclass(frozen=True)
+class KeyRights:
+    """What a key may do; what the venue does not say counts as what would be worse."""
+
+    can_trade: bool
+    can_withdraw: bool
+    is_bound_to_addresses: bool
+
+    @classmethod
+    def from_wire(cls, row: Wire) -> "KeyRights":
+        return cls(
+            can_trade=row.get("enableSpotAndMarginTrading") is True,
+            can_withdraw=row.get("enableWithdrawals") is not False,
+            is_bound_to_addresses=row.get("ipRestrict") is True,
+        )

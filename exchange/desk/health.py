@@ -18,7 +18,7 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
@@ -26,6 +26,7 @@ from conversions import queries as conversions
 from exchange.desk import queries
 from exchange.gate import queries as gate
 from ledger import queries as books
+from orders import refusals
 
 REDIS_SECONDS = 2
 BREAKER_STATES = ("CLOSED", "HALF_OPEN", "OPEN")
@@ -117,6 +118,7 @@ class House(Collector):
         is_up = now["database"] == "ok"
         yield GaugeMetricFamily("causeway_database_up", "1 while the database answers", value=int(is_up))
         yield from ages(now)
+        yield refused(refusals.counts())
         if not is_up:
             return
         for name, count in queries.waiting_counts().items():
@@ -172,6 +174,14 @@ def switches(counts: dict[str, int]) -> Metric:
     found = GaugeMetricFamily("causeway_switches", "Kill switches that stand", labels=["scope"])
     for scope, count in counts.items():
         found.add_metric([scope], count)
+    return found
+
+
+def refused(counts: dict[tuple[str, str, str], int]) -> Metric:
+    words = "Orders, changes and cancels that were refused: by whose fault, why, and as the customer is told"
+    found = CounterMetricFamily("causeway_order_refusals", words, labels=["by", "cause", "code"])
+    for named, count in counts.items():
+        found.add_metric(named, count)
     return found
 
 

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from exchange.gate import queries, services
+from exchange.gate import accounts, queries, services
 from exchange.gate.breakers import NOBODYS
 from exchange.gate.errors import AlreadyStopped
 from exchange.gate.models import Switch, VenueAccount
@@ -30,12 +30,27 @@ def set_deposits(account_id: int, *, by: Any, reason: str, strategy: str, fallba
     services.set_deposit_strategy(account_id, strategy=strategy, fallback=fallback, by=by, reason=reason)
 
 
+def enable(account_id: int, *, by: Any, reason: str) -> None:
+    accounts.enable_account(account_id, by=by, reason=reason)
+
+
+def disable(account_id: int, *, by: Any, reason: str) -> None:
+    accounts.disable_account(account_id, by=by, reason=reason)
+
+
 @admin.register(VenueAccount)
 class VenueAccountAdmin(DecisionAdmin):
+    """Keys are changed by `manage.py venue_account` alone; here they have a fingerprint."""
+
     list_display = (
         "name",
         "venue",
         "is_primary",
+        "is_enabled",
+        "key",
+        "key_state",
+        "key_reason",
+        "proxy",
         "deposit_strategy",
         "deposit_fallback",
         "stream_state",
@@ -43,8 +58,19 @@ class VenueAccountAdmin(DecisionAdmin):
         "stream_seen_at",
         "stream_reason",
     )
+    list_select_related = ("sealed_key",)
     exclude = ("listen_key",)
     change_form_template = "admin/gate/venueaccount/change_form.html"
+    takes_orders = Decision(
+        "enable", _("Let it take new orders"), decide=enable, permission="gate.change_venueaccount"
+    )
+    takes_none = Decision(
+        "disable",
+        _("Let it take no new orders"),
+        decide=disable,
+        permission="gate.change_venueaccount",
+        is_grave=True,
+    )
     deposits = Decision(
         "deposits",
         _("Set how deposits are told apart"),
@@ -53,11 +79,21 @@ class VenueAccountAdmin(DecisionAdmin):
         form=DepositsForm,
     )
 
+    @admin.display(description=_("key"))
+    def key(self, row: VenueAccount) -> str:
+        return queries.fingerprint(row)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return ["key", *super().get_fields(request, obj)]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return ["key", *super().get_readonly_fields(request, obj)]
+
     def all_decisions(self) -> list[Decision]:
-        return [self.deposits]
+        return [self.deposits, self.takes_orders, self.takes_none]
 
     def decisions_for(self, row: VenueAccount) -> list[Decision]:
-        return self.all_decisions()
+        return [self.takes_none if row.is_enabled else self.takes_orders, self.deposits]
 
     def context_of(self, request: HttpRequest, row: VenueAccount) -> dict[str, object]:
         found = [one for one in queries.all_breakers() if one.account in (row.name, NOBODYS)]

@@ -84,3 +84,30 @@ class ReleaseNotAsked(Conflict):
 
 class UnknownSwitch(NotFound):
     code = "unknown_switch"
+
+
+class NoKeysSecret(DomainError):
+    code = "no_keys_secret"
+    message = _("VENUE_KEYS_SECRET (or its file) is missing; keys cannot be kept or opened without it.")
+
+
+class CannotOpen(DomainError):
+    """None of the secrets opens it, or it was sealed for another account."""
+
+    code = "cannot_open"
+    message = _("The key of this account cannot be opened with any secret of VENUE_KEYS_SECRET.")
+
+
+class OddKey(DomainError):
+    code = "odd_key"
+    message = _("That is no key as the venue gives them: letters and digits, 128 at most.")
+
+
+class OddProxy(DomainError):
+    code = "odd_proxy"
+    message = _("A proxy looks like http://host:port, without a name or a password in it.")
+
+
+class OddName(DomainError):
+    code = "odd_name"
+    message = _("A name has up to 32 small letters, digits and dashes, and no other account has it.")

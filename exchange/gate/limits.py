@@ -1,67 +1,84 @@
-"""What the venue said about its limits, shared by all processes; and its time as this process knows it."""
+"""How much of the venue's limits is used, as all processes know it together; and its time as this process knows it."""
 
-import contextlib
 import time
+from dataclasses import dataclass
 from functools import cache as once
 
-import structlog
-from django.core.cache import cache
-from redis.exceptions import RedisError
+from django.conf import settings
 
-from exchange.binance.transport import Clock, Usage
+from exchange.binance.transport import Clock
+from exchange.gate import bans, store
 
-log = structlog.get_logger()
+MINUTE = 60
 
-WEIGHT_KEY = "gate:weight"
-BLOCKED_KEY = "gate:blocked-until"
-SEEN_KEY = "gate:answered-at"
-HALF_A_MINUTE = 3000  # binance.md 3: 6,000 of request weight a minute and address
-SEEN_SECONDS = 0.25  # so often a process says that the venue answers: it is for eyes
-_blocked_until = 0.0
-_seen_at = 0.0
+
+@dataclass(frozen=True)
+class Window:
+    """One of the venue's windows as it stands now; `left` is in seconds."""
+
+    name: str
+    seconds: int
+    most: int
+    used: int
+    left: float
 
 
 def blocked_for() -> float:
     """Seconds for which the venue wants to hear nothing from this address."""
-    until = _blocked_until
-    with contextlib.suppress(OSError, RedisError):  # Redis away: this process's own memory still holds
-        until = max(until, float(cache.get(BLOCKED_KEY) or 0))
-    return max(0.0, until - time.time())
+    known = bans.seconds_left(bans.egress_key(bans.DEFAULT_EGRESS))
+    return max(known, banned_for(state(bans.egress_key(bans.DEFAULT_EGRESS))))
 
 
 def has_spare_weight() -> bool:
-    """True while less than half of what the venue allows in a minute is used; also when nobody can say."""
-    return used_weight() < HALF_A_MINUTE
+    """True while less of the minute's weight is used than comparing the past may use; also when nobody can say."""
+    minute = _minute()
+    return minute is None or minute.used < minute.most * settings.GATE_HISTORY_PERCENT / 100
 
 
 def used_weight() -> int:
-    """What this address has used in the venue's minute, as it said last; zero when nobody can say."""
-    with contextlib.suppress(OSError, RedisError):
-        return int(cache.get(WEIGHT_KEY) or 0)
-    return 0
+    """What this address has used in the venue's minute; zero when nobody can say."""
+    minute = _minute()
+    return minute.used if minute else 0
 
 
-def observe(usage: Usage) -> None:
-    """Note what an answer said about the limits; a 429 or 418 blocks every process."""
-    global _blocked_until, _seen_at
-    if usage.http_status in (418, 429):
-        seconds = usage.retry_after or 60
-        _blocked_until = max(_blocked_until, time.time() + seconds)
-        log.warning("gate.blocked", status=usage.http_status, seconds=seconds)
-    # The counters are for eyes, and the venue's headers come again with the next answer.
-    with contextlib.suppress(OSError, RedisError):
-        if usage.http_status in (418, 429):
-            cache.set(BLOCKED_KEY, _blocked_until, timeout=int(seconds) + 1)
-        if (weight := usage.used_weight.get("1m")) is not None:
-            cache.set(WEIGHT_KEY, weight, timeout=_seconds_left())
-        if time.monotonic() - _seen_at > SEEN_SECONDS:
-            _seen_at = time.monotonic()
-            cache.set(SEEN_KEY, int(time.time() * 1000), timeout=None)
+def weight_for_books() -> int:
+    """How much of the minute's weight market data may use, with what others have used."""
+    minute = _minute()
+    return (minute.most if minute else 6000) * settings.GATE_MARKET_DATA_PERCENT // 100
 
 
-def _seconds_left() -> int:
-    """Of the venue's minute, which begins at its :00 (binance.md 6); then it counts anew."""
-    return 60 - clock().now_ms() // 1000 % 60
+def _minute() -> Window | None:
+    found = windows(state(bans.egress_key(bans.DEFAULT_EGRESS)), "weight")
+    return next((window for window in found if window.seconds == MINUTE), None)
+
+
+def state(key: str) -> dict[str, str]:
+    """All that is known of an address or an account; nothing while Redis is away."""
+    try:
+        return store.read(key)
+    except store.Away:
+        return {}
+
+
+def banned_for(found: dict[str, str]) -> float:
+    return max(0.0, int(found.get("ban", 0)) / 1000 - time.time())
+
+
+def windows(found: dict[str, str], name: str) -> list[Window]:
+    """Each window of the limits of this name; see lua/common.lua."""
+    now, told = time.time() * 1000 + int(found.get("offset", 0)), []
+    for seconds, most in (map(int, pair.split(":")) for pair in found.get(name, "").split(",") if pair):
+        part = {
+            field: int(found.get(f"{name}.{seconds}.{field}", 0))
+            for field in ("number", "base", "new", "old")
+        }
+        number = int(now // (seconds * 1000))
+        if part["number"] >= number:
+            used = part["base"] + part["new"] + part["old"]
+        else:
+            used = part["new"] if part["number"] == number - 1 else 0
+        told.append(Window(name, seconds, most, used, (number + 1) * seconds - now / 1000))
+    return told
 
 
 @once

@@ -25,11 +25,19 @@ class Installation(models.Model):
 
 
 class VenueAccount(models.Model):
-    """One set of keys and funds at the venue; the keys themselves stay in the environment of the processes."""
+    """One set of keys and funds at the venue; its keys are sealed in a row of their own, or in the settings."""
 
     class StreamState(models.TextChoices):
         DOWN = "DOWN", _("down")
         SUBSCRIBED = "SUBSCRIBED", _("subscribed")
+
+    class KeyState(models.TextChoices):
+        """What is known of its key; with one that is not fit, or that the venue refuses, no order is placed."""
+
+        UNCHECKED = "UNCHECKED", _("not looked at yet")
+        GOOD = "GOOD", _("good")
+        UNFIT = "UNFIT", _("not fit")
+        REFUSED = "REFUSED", _("refused by the venue")
 
     class Deposits(models.TextChoices):
         """How deposits are told apart. Nothing weaker than what is set here is ever used."""
@@ -41,6 +49,17 @@ class VenueAccount(models.Model):
     name = models.CharField(max_length=32, unique=True)
     venue = models.CharField(max_length=8)
     is_primary = models.BooleanField(default=False)
+    is_enabled = models.BooleanField(
+        default=True,
+        help_text=_("Takes new orders; what is open in one that does not is followed to its end."),
+    )
+    proxy = models.CharField(
+        max_length=200, blank=True, help_text=_("The way by which it is asked, such as http://host:port.")
+    )
+    keys_version = models.PositiveIntegerField(default=1, editable=False)
+    key_state = models.CharField(max_length=9, choices=KeyState, default=KeyState.UNCHECKED)
+    key_reason = models.CharField(max_length=200, blank=True, help_text=_("What speaks against its key."))
+    key_checked_at = models.DateTimeField(null=True)
     stream_state = models.CharField(max_length=10, choices=StreamState, default=StreamState.DOWN)
     stream_changed_at = models.DateTimeField(null=True)
     stream_seen_at = models.DateTimeField(
@@ -85,9 +104,74 @@ class VenueAccount(models.Model):
         return self.name
 
     @property
+    def is_trusted(self) -> bool:
+        """Orders may be placed with its key; where money is real, only once the venue said what the key may do."""
+        if settings.VENUE == "live":
+            return self.key_state == self.KeyState.GOOD
+        return self.key_state not in (self.KeyState.UNFIT, self.KeyState.REFUSED)
+
+    @property
     def deposit_strategies(self) -> list[str]:
         """The ways to tell deposits apart, in the order in which they are tried."""
         return [found for found in (self.deposit_strategy, self.deposit_fallback) if found]
+
+
+class Ban(models.Model):
+    """The venue wants to hear nothing from an address of ours, or no new orders of an account, until then."""
+
+    key = models.CharField(max_length=64, help_text=_("Whose: egress:… or account:…"))
+    http_status = models.PositiveSmallIntegerField()
+    until = models.DateTimeField()
+    odd = models.CharField(
+        max_length=40, blank=True, help_text=_("A time to wait that was odd, as it was told.")
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["until"], name="ban_until")]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.http_status}"
+
+
+class VenueLimit(models.Model):
+    """A limit as the venue's catalogue tells it: the most in so many seconds."""
+
+    limiter = models.CharField(max_length=32)
+    seconds = models.PositiveIntegerField()
+    most = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("limit of the venue")
+        verbose_name_plural = _("limits of the venue")
+        ordering = ["limiter", "seconds"]
+        constraints = [
+            models.UniqueConstraint(fields=["limiter", "seconds"], name="one_venue_limit_of_a_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.limiter}: {self.most} / {self.seconds} s"
+
+
+class SealedKey(models.Model):
+    """The trading key of a venue account, readable only with a secret that is not in the database."""
+
+    class Kind(models.TextChoices):
+        HMAC = "HMAC", "HMAC"
+        ED25519 = "ED25519", "Ed25519"
+
+    venue_account = models.OneToOneField(
+        VenueAccount, models.CASCADE, primary_key=True, related_name="sealed_key"
+    )
+    sealed = models.TextField()
+    sealed_under = models.CharField(max_length=8, help_text=_("The name of the secret it was sealed under."))
+    kind = models.CharField(max_length=7, choices=Kind)
+    fingerprint = models.CharField(max_length=32)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return self.fingerprint
 
 
 class Switch(models.Model):

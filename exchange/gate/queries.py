@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from django.core.cache import cache
 from django.db.models import Count, Exists, Q, QuerySet
-from redis.exceptions import RedisError
+from django.utils.translation import gettext as _
 
-from exchange.gate import breakers, limits
+from exchange.gate import bans, breakers, keys, limits
 from exchange.gate.breakers import Breaker, Operation, State
 from exchange.gate.errors import Stopped
 from exchange.gate.models import Switch, VenueAccount
@@ -15,14 +14,11 @@ from exchange.prepared import Prepared
 
 def status() -> dict[str, object]:
     """Weight used in this minute, seconds of a ban, the last answer's time, the clock's offset in milliseconds."""
-    try:
-        seen = cache.get_many([limits.WEIGHT_KEY, limits.SEEN_KEY])
-    except (OSError, RedisError):
-        seen = {}
+    seen = limits.state(bans.egress_key(bans.DEFAULT_EGRESS)).get("seen")
     return {
-        "used_weight_1m": seen.get(limits.WEIGHT_KEY, 0),
+        "used_weight_1m": limits.used_weight(),
         "blocked_for_s": round(limits.blocked_for(), 1),
-        "answered_at_ms": seen.get(limits.SEEN_KEY),
+        "answered_at_ms": None if seen is None else int(seen),
         "clock_offset_ms": limits.clock().offset_ms,
     }
 
@@ -33,6 +29,14 @@ def primary_account() -> VenueAccount:
 
 
 _PRIMARY = Prepared(lambda: VenueAccount.objects.filter(is_primary=True))
+
+
+def fingerprint(account: VenueAccount) -> str:
+    """By which staff recognise the account's key; empty when it has none."""
+    if (sealed := getattr(account, "sealed_key", None)) is not None:
+        return str(sealed.fingerprint)
+    found = keys.key_of(account)
+    return str(_("%(key)s, of the settings")) % {"key": keys.fingerprint_of(found.api_key)} if found else ""
 
 
 def user_streams() -> list[VenueAccount]:
@@ -77,6 +81,9 @@ def is_anything_stopped() -> Exists:
     """For statements that are made anyway: whether any switch stands, and who wants to know more has to ask for it."""
     return Exists(Switch.objects.filter(released_at__isnull=True))
 
+
+# The same for a statement that is written by hand.
+IS_ANYTHING_STOPPED = "EXISTS (SELECT FROM gate_switch WHERE released_at IS NULL)"
 
 _FOR_ORDER: Prepared[Any] = Prepared(
     lambda: VenueAccount.objects.filter(is_primary=True).annotate(is_anything_stopped=is_anything_stopped())

@@ -16,11 +16,20 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
-from exchange.binance.errors import BAD_TIMESTAMP, NO_LISTEN_KEY, NotSent, Rejected, Unknown, VenueError
+from exchange.binance.errors import (
+    BAD_TIMESTAMP,
+    KEY_REFUSED,
+    NO_LISTEN_KEY,
+    NotSent,
+    Rejected,
+    Unknown,
+    VenueError,
+)
 from exchange.binance.rest import Rest
-from exchange.binance.signing import Ed25519Key, HmacKey, Key
-from exchange.gate import breakers
+from exchange.gate import bans, breakers, keys, metering
+from exchange.gate.bans import Banned
 from exchange.gate.breakers import Operation, Paused
+from exchange.gate.budgets import Full
 from exchange.gate.errors import ListenKeysGone, MightyRole, Stopped, WrongVenue
 from exchange.gate.installing import (
     PRIMARY,
@@ -30,9 +39,11 @@ from exchange.gate.installing import (
     set_deposit_strategy,
     wait_without_key,
 )
-from exchange.gate.limits import blocked_for, clock, has_spare_weight, observe, used_weight
+from exchange.gate.keys import KeyNotUsed, key_of, venue_key
+from exchange.gate.learned import learn as learn_limits
+from exchange.gate.limits import blocked_for, clock, has_spare_weight, used_weight, weight_for_books
 from exchange.gate.models import VenueAccount
-from exchange.gate.queries import account_for_order, primary_account
+from exchange.gate.queries import IS_ANYTHING_STOPPED, account_for_order, primary_account, stop_against
 from exchange.gate.relays import addresses, answer_within_a_moment, cancels, candles, history
 from exchange.gate.switches import (
     ask_release,
@@ -48,6 +59,10 @@ log = structlog.get_logger()
 Answer = TypeVar("Answer")
 
 __all__ = [
+    "IS_ANYTHING_STOPPED",
+    "Banned",
+    "Full",
+    "KeyNotUsed",
     "Kind",
     "ListenKeysGone",
     "MightyRole",
@@ -74,6 +89,8 @@ __all__ = [
     "has_listen_key",
     "has_spare_weight",
     "history",
+    "key_of",
+    "learn_limits",
     "measure_clock",
     "note_stream",
     "note_stream_alive",
@@ -87,9 +104,11 @@ __all__ = [
     "require_not_stopped",
     "require_open_way",
     "set_deposit_strategy",
+    "stop_against",
     "used_weight",
     "venue_key",
     "wait_without_key",
+    "weight_for_books",
 ]
 
 
@@ -116,6 +135,7 @@ OPERATIONS = {
     Kind.MARKET_DATA: Operation.MARKET_DATA,
 }
 
+WITH_THE_TRADING_KEY = (Kind.PLACE, Kind.CANCEL, Kind.QUERY, Kind.HISTORY)
 
 ALARM = gettext_lazy("Reports of our orders do not come as they should")
 ALARM_AGAIN = timedelta(hours=1)
@@ -125,25 +145,28 @@ _relays = threading.BoundedSemaphore(settings.GATE_MAX_RELAYS)
 def call(
     account: VenueAccount | None, kind: Kind, customer_id: int | None, fn: Callable[[Rest], Answer]
 ) -> Answer:
-    """What `fn` gets from the venue; NotSent at once while a ban lasts or too many relays are under way, Paused (which
-    is one) while a breaker is open."""
+    """What `fn` gets from the venue; NotSent while a ban lasts, a budget is used up or too many relays are under way,
+    and Paused, which is one, while a breaker is open."""
     assert settings.GATE_INSIDE_TRANSACTIONS or not connection.in_atomic_block, (
         "no venue call inside a transaction"
     )
-    if (wait := blocked_for()) > 0:
-        raise NotSent("the venue asked us to wait", wait)
+    egress = bans.egress_of(account)
+    bans.require_none(bans.egress_key(egress))
     if kind == Kind.HISTORY and not has_spare_weight():
-        raise NotSent("the weight of this minute is for other calls", 60)
-    rest = _rest_of(kind)
+        raise Full("weight", 60)
+    rest = _rest_of(account, kind)
     # What may come only once carries the time at which it was begun.
     if kind not in (Kind.MARKET_DATA, Kind.CLOCK, Kind.PLACE, Kind.WITHDRAW):
         measure_clock()
     try:
-        with _guarded(account, kind), _a_relay(kind):
+        calling = metering.Calling(kind, egress, account.name if account else None, customer_id)
+        with _guarded(account, kind), _a_relay(kind), metering.called(calling):
             return fn(rest)
     except Rejected as error:
         if error.code == BAD_TIMESTAMP:
             clock().forget()
+        if account is not None and error.code in KEY_REFUSED and kind in WITH_THE_TRADING_KEY:
+            keys.note_refused(account, str(error))
         raise
 
 
@@ -173,46 +196,30 @@ def require_open_way() -> None:
     breakers.of(PRIMARY, Operation.PLACE).require_closed()
 
 
-@once
-def venue_key() -> Key | None:
-    """The trading key of the settings, None without one."""
-    return _key(settings.BINANCE_API_KEY, settings.BINANCE_API_SECRET, settings.BINANCE_PRIVATE_KEY_FILE)
-
-
-@once
-def _withdraw_key() -> Key | None:
-    return _key(
-        settings.BINANCE_WITHDRAW_API_KEY,
-        settings.BINANCE_WITHDRAW_API_SECRET,
-        settings.BINANCE_WITHDRAW_PRIVATE_KEY_FILE,
-    )
-
-
-def _key(api_key: str, secret: str, file: str) -> Key | None:
-    if not api_key:
-        return None
-    return Ed25519Key.from_file(api_key, file) if file else HmacKey(api_key, secret)
-
-
-def _rest_of(kind: Kind) -> Rest:
+def _rest_of(account: VenueAccount | None, kind: Kind) -> Rest:
+    """By the account's own key and way; what everybody may ask goes without either."""
     if kind in (Kind.MARKET_DATA, Kind.CLOCK):
-        return _rest(None)
-    key = _withdraw_key() if kind == Kind.WITHDRAW else venue_key()
+        return _rest(None, "")
+    access = keys.access_of(account) if account else keys.Access(0, of_settings=True)
+    if kind == Kind.PLACE and account is not None and not account.is_trusted:
+        raise KeyNotUsed()
+    key = keys.withdraw_key() if kind == Kind.WITHDRAW else access.key
     if key is None:
         raise NotSent("no key for this is set")
-    return _rest(key)  # type: ignore[arg-type]
+    return _rest(key, access.proxy)  # type: ignore[arg-type]
 
 
 @once
-def _rest(key: Any) -> Rest:
+def _rest(key: Any, proxy: str) -> Rest:
     return Rest(
         base_url=settings.BINANCE_REST_URL,
         sapi_url=settings.BINANCE_SAPI_URL,
         key=key,
         clock=clock(),
-        observer=observe,
+        meter=metering.GateMeter(),
         timeout=settings.VENUE_TIMEOUT_SECONDS,
         recv_window_ms=settings.RECV_WINDOW_MS,
+        proxy=proxy,
     )
 
 

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from exchange.gate import conditions, services
+from exchange.gate import conditions, rights, services
 
 
 @shared_task
@@ -18,3 +18,8 @@ def watch_conditions() -> None:
 @shared_task
 def renew_listen_keys() -> None:
     services.renew_listen_keys()
+
+
+@shared_task
+def check_due_keys() -> None:
+    rights.check_due_keys()

@@ -1,10 +1,12 @@
 """What each process of a local installation finds in its environment."""
 
 import os
+import secrets
 import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from exchange.local.places import CannotStart, installation_secrets, write_private
@@ -23,6 +25,7 @@ PLAY_MONEY_WAITS = {
     "ADDRESS_COOL_OFF_MINUTES": "1",
     "BOOK_ONLY_OFF_MINUTES": "2",
 }
+KEYS_SECRETS = ("VENUE_KEYS_SECRET", "VENUE_KEYS_SECRET_FILE")
 VENUE_ADDRESSES = ("BINANCE_REST_URL", "BINANCE_STREAM_URL", "BINANCE_WS_API_URL", "BINANCE_SAPI_URL")
 
 
@@ -62,6 +65,8 @@ def read_environment(given: Mapping[str, str], *, state: Path, port: int) -> Env
     known = installation_secrets(state)
     for name, value in _defaults(known, state=state, port=port).items():
         environment.common.setdefault(name, value)
+    if not any(environment.common.get(name) for name in KEYS_SECRETS):
+        environment.common["VENUE_KEYS_SECRET_FILE"] = str(_keys_secret(state))
     environment.common.update(
         DATA_DIR=str(state), PORT=str(port), PATH=_path(rest), PYTHONUNBUFFERED="1", PYTHONUTF8="1"
     )
@@ -87,6 +92,15 @@ _OURS = {
 
 def _defaults(known: Mapping[str, str], *, state: Path, port: int) -> dict[str, str]:
     return {"SECRET_KEY": known["SECRET_KEY"], "VENUE": "paper", "SITE_URL": f"http://{HOST}:{port}"}
+
+
+def _keys_secret(state: Path) -> Path:
+    """A file, so that a new secret can be put before the one that is made here."""
+    path = state / "venue-keys.txt"
+    if not path.exists():
+        with open(path, "x", encoding="ascii", opener=partial(os.open, mode=0o600)) as file:
+            file.write(f"{secrets.token_urlsafe(48)}\n")
+    return path
 
 
 def _path(given: Mapping[str, str]) -> str:

@@ -50,6 +50,8 @@ class ApiKey:
     public_key: str = ""
     can_trade: bool = False
     can_withdraw: bool = False
+    is_bound: bool = True  # to addresses
+    is_revoked: bool = False
 
     def verifies(self, payload: str, signature: str) -> bool:
         if self.secret:

@@ -7,6 +7,8 @@ POST /paper/deposit {coin, network, amount, address?, tag?, txId?} - a transfer 
                     what the history calls its amount
 POST /paper/account {name, funds: {asset: amount}} - another account with that much, and its {key, secret}, which may
                     trade until the venue ends: somebody else than whose venue it is
+POST /paper/key     {key, trade?, withdraw?, bound?, revoked?} - what a key may do from now on, each true or false; one
+                    that is revoked is unknown, and nobody is told of the account by it any more
 POST /paper/fault   {on, do, count?, ms?, symbol?, hideMs?} - see `faults` (and `orderfaults` for what concerns
                     orders); of depth snapshots also {do: "older"} (the book of now, told later), "without bids", "empty
                     asks" and so on; {on: "depth", do: "slow", ms} and "429".
@@ -25,7 +27,7 @@ POST /paper/fault   {on, do, count?, ms?, symbol?, hideMs?} - see `faults` (and 
                     {do: "replace", id} carries it by another transaction; {do: "delay", ms} shows withdrawals so much
                     later; {do: "clear"} forgets all faults
 GET  /paper/state   every balance and open order as it really is; faults that have not struck yet; the request weight
-                    of the last hour by address and minute
+                    of the last hour by address and minute; what came beyond a limit or inside a ban, and when
 """
 
 import secrets
@@ -48,6 +50,7 @@ from exchange.paper.venue import DAY_SECONDS, Venue
 from exchange.paper.wallet import shown
 
 Asked = dict[str, Any]
+RIGHTS = {"trade": "can_trade", "withdraw": "can_withdraw", "bound": "is_bound", "revoked": "is_revoked"}
 
 
 class Door:
@@ -80,6 +83,7 @@ class Door:
         app.router.add_get("/paper/state", self.state)
         app.router.add_post("/paper/deposit", self.deposit)
         app.router.add_post("/paper/account", self.account)
+        app.router.add_post("/paper/key", self.key)
         app.router.add_post("/paper/fault", self.fault)
 
     async def state(self, incoming: web.Request) -> web.StreamResponse:
@@ -116,6 +120,20 @@ class Door:
         key = ApiKey(secrets.token_hex(32), account.account_id, secret=secrets.token_hex(32), can_trade=True)
         self.venue.keys[key.key] = key
         return {"email": account.email, "key": key.key, "secret": key.secret}
+
+    async def key(self, incoming: web.Request) -> web.StreamResponse:
+        asked = await _asked(incoming)
+        found = self.venue.keys.get(str(asked.pop("key", "")))
+        if found is None or not all(name in RIGHTS and isinstance(yes, bool) for name, yes in asked.items()):
+            return _refused(
+                ApiError(-1100, f"A known key, and of {', '.join(RIGHTS)} what is true or false.")
+            )
+        for name, yes in asked.items():
+            setattr(found, RIGHTS[name], yes)
+        for queued in self._sockets.values():
+            if found.is_revoked and isinstance(queued, Session):
+                queued.forget(found)
+        return web.json_response({"set": asked})
 
     async def fault(self, incoming: web.Request) -> web.StreamResponse:
         asked = await _asked(incoming)

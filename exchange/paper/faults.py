@@ -1,6 +1,7 @@
 """Faults that tests set at the control door: what goes wrong, where, how often."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -197,7 +198,7 @@ def hidden_ids(body: Any) -> list[str]:
     return found + hidden_ids(body.get("newOrderResponse")) + hidden_ids(body.get("amendedOrder"))
 
 
-def refuse(fault: Fault, ban: Any) -> None:
+def refuse(fault: Fault, ban: Callable[[int], ApiError]) -> None:
     """429 for this request alone, 418 for everything from this address for a while; or a plain no."""
     if fault.do == "-1022":
         raise BAD_SIGNATURE
@@ -206,7 +207,7 @@ def refuse(fault: Fault, ban: Any) -> None:
     if fault.do == "429":
         raise too_much(max(1, fault.ms // 1000))
     if fault.do == "418":
-        ban(max(1, fault.ms // 1000))
+        raise ban(max(1, fault.ms // 1000))
 
 
 def cut(incoming: web.Request) -> web.Response:

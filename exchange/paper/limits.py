@@ -10,17 +10,21 @@ from exchange.paper.errors import ApiError
 MINUTE_LIMIT = 6000
 ORDERS_10S, ORDERS_DAY = 100, 200_000
 WALLET_IP_LIMIT, WALLET_UID_LIMIT = 12_000, 180_000
-BAN_SECONDS = 120
+RAW_SECONDS, RAW_LIMIT = 300, 300_000
+BAN_SECONDS, LONGEST_BAN = 120, 3 * 86_400  # each longer than the one before
+CONNECT_WEIGHT = 2  # of a socket to the WebSocket API
 MINUTES_KEPT = 60
 PATIENCE = 10  # refused requests in a row until an address is banned
 WEIGHTS = {
     ("GET", "/api/v3/exchangeInfo"): 20, ("GET", "/api/v3/trades"): 25, ("GET", "/api/v3/historicalTrades"): 25,
+    ("GET", "/api/v3/historicalBlockTrades"): 25,
     ("GET", "/api/v3/aggTrades"): 4, ("GET", "/api/v3/klines"): 2, ("GET", "/api/v3/uiKlines"): 2,
     ("GET", "/api/v3/avgPrice"): 2, ("GET", "/api/v3/order"): 4, ("GET", "/api/v3/allOrders"): 20,
     ("PUT", "/api/v3/order/amend/keepPriority"): 4, ("GET", "/api/v3/order/amendments"): 4,
     ("POST", "/api/v3/userDataStream"): 2, ("PUT", "/api/v3/userDataStream"): 2,
-    ("DELETE", "/api/v3/userDataStream"): 2, ("GET", "/api/v3/executionRules"): 2,
-    ("GET", "/api/v3/referencePrice"): 2, ("GET", "/api/v3/myAllocations"): 20,
+    ("DELETE", "/api/v3/userDataStream"): 2, ("GET", "/api/v3/referencePrice"): 2,
+    ("GET", "/api/v3/referencePrice/calculation"): 2, ("GET", "/api/v3/myAllocations"): 20,
+    ("GET", "/api/v3/account/commission"): 20, ("GET", "/api/v3/myFilters"): 40,
     ("GET", "/api/v3/orderList"): 4, ("GET", "/api/v3/allOrderList"): 20, ("GET", "/api/v3/openOrderList"): 6,
     ("GET", "/api/v3/account"): 20, ("GET", "/api/v3/rateLimit/order"): 40,
     ("GET", "/sapi/v1/capital/config/getall"): 10, ("GET", "/sapi/v1/capital/deposit/address"): 10,
@@ -41,6 +45,7 @@ COUNTED_BY_ACCOUNT = {
     "/sapi/v1/capital/withdraw/apply", "/sapi/v1/capital/withdraw/history", "/sapi/v4/sub-account/assets",
 }  # fmt: skip
 HISTORY_PER_SECOND = 10
+PLACES_OF_MAKER = 5  # binance.md 6: more than one, for example
 CONNECTS, CONNECT_SECONDS = 300, 300
 
 
@@ -61,6 +66,16 @@ def weight_of(method: str, path: str, params: dict[str, str]) -> int:
         return min(200, 4 * (params.get("symbols", "").count(",") + 1))
     if path.startswith("/api/v3/ticker/"):
         return 2 if params.get("symbol") else 4
+    if path == "/api/v3/executionRules":
+        return (
+            2
+            if params.get("symbol")
+            else 2 * (params["symbols"].count(",") + 1)
+            if params.get("symbols")
+            else 40
+        )
+    if path in ("/api/v3/order/test", "/api/v3/sor/order/test"):
+        return 20 if params.get("computeCommissionRates") == "true" else 1
     return WEIGHTS.get((method, path), 1)
 
 
@@ -71,27 +86,49 @@ def _weight_of_day_tickers(symbols: str) -> int:
 
 class Limits:
     def __init__(self) -> None:
+        self.weight_minute, self.raw_limit = MINUTE_LIMIT, RAW_LIMIT
         self.orders_10s, self.orders_day = ORDERS_10S, ORDERS_DAY
         self._windows: dict[object, tuple[int, int]] = {}
         self._banned: dict[str, float] = {}
+        self._ban_seconds: dict[str, int] = {}
         self._warned: dict[str, int] = {}
         self._orders: dict[int, deque[float]] = {}
         # By address and the minute's first second.
         self.spent: dict[str, dict[int, int]] = {}
+        # What came although it was not to come: inside a ban, and beyond a limit.
+        self.unwelcome: dict[str, dict[str, int]] = {}
+        # Milliseconds after the ban began at which they came, of the latest.
+        self.inside_ms: deque[int] = deque(maxlen=1000)
+        self._banned_at: dict[str, float] = {}
 
     def spend(self, address: str, weight: int) -> int:
-        """Counts the weight and gives the minute's total; 429 beyond the limit, 418 for who goes on."""
+        """Counts the request and its weight, and gives the minute's total; 429 beyond a limit, 418 for who goes on."""
         now = time.time()
         if self._banned.get(address, 0) > now:
+            self._note_unwelcome(address, "inside a ban")
+            self.inside_ms.append(int((now - self._banned_at[address]) * 1000))
             raise _banned(int(self._banned[address] - now) + 1)
         used = self._weigh(address, weight)
-        if used > MINUTE_LIMIT:
-            self._warned[address] = self._warned.get(address, 0) + 1
-            if self._warned[address] > PATIENCE:
-                self._banned[address] = now + BAN_SECONDS
-            raise too_much(60 - int(now % 60))
+        if self._count((address, "raw"), 1, RAW_SECONDS) > self.raw_limit:
+            raise self._refusal(address, "raw requests", RAW_SECONDS)
+        if used > self.weight_minute:
+            raise self._refusal(address, "weight", 60)
         self._warned.pop(address, None)
         return used
+
+    def _refusal(self, address: str, limit: str, seconds: int) -> ApiError:
+        """429; who goes on all the same is banned, longer each time."""
+        self._note_unwelcome(address, limit)
+        self._warned[address] = self._warned.get(address, 0) + 1
+        if self._warned[address] > PATIENCE:
+            last = self._ban_seconds.get(address, BAN_SECONDS // 2)
+            self._ban_seconds[address] = min(2 * last, LONGEST_BAN)
+            self.ban(address, self._ban_seconds[address])
+        return too_much(seconds - int(time.time() % seconds))
+
+    def _note_unwelcome(self, address: str, why: str) -> None:
+        counts = self.unwelcome.setdefault(address, {})
+        counts[why] = counts.get(why, 0) + 1
 
     def _weigh(self, address: str, weight: int) -> int:
         """The minute's total with this weight; the last minutes are remembered."""
@@ -102,9 +139,9 @@ class Limits:
             del minutes[min(minutes)]
         return used
 
-    def connect(self, address: str) -> None:
-        """Counts an attempt to open a socket of market streams; 429 for too many in five minutes."""
-        if self._count((address, "sockets"), 1, CONNECT_SECONDS) > CONNECTS:
+    def connect(self, address: str, kind: str = "streams") -> None:
+        """Counts an attempt to open a socket of its kind; 429 for too many in five minutes."""
+        if self._count((address, kind), 1, CONNECT_SECONDS) > CONNECTS:
             raise ApiError(-1003, "Too many connection attempts.", 429, 60)
 
     def _count(self, name: object, weight: int, seconds: int) -> int:
@@ -118,8 +155,11 @@ class Limits:
     def refund(self, address: str, weight: int) -> int:
         return self._weigh(address, -weight)
 
-    def ban(self, address: str, seconds: int) -> None:
-        self._banned[address] = time.time() + seconds
+    def ban(self, address: str, seconds: int) -> ApiError:
+        """From now on; gives what the request that led to it is told."""
+        self._banned_at[address] = time.time()
+        self._banned[address] = self._banned_at[address] + seconds
+        return _banned(seconds)
 
     def spend_at_wallet(self, address: str, account_id: int, path: str, weight: int) -> dict[str, str]:
         """Wallet paths count each for itself, some by address and some by account; gives the header that tells it."""
@@ -140,10 +180,14 @@ class Limits:
     # ------------------------------------------------------------------ unfilled orders
     def rows(self) -> list[dict[str, Any]]:
         """The limits as exchangeInfo shows them."""
-        orders = {"SECOND": self.orders_10s, "DAY": self.orders_day}
+        limits = {
+            ("REQUEST_WEIGHT", "MINUTE"): self.weight_minute,
+            ("RAW_REQUESTS", "MINUTE"): self.raw_limit,
+            ("ORDERS", "SECOND"): self.orders_10s,
+            ("ORDERS", "DAY"): self.orders_day,
+        }
         return [
-            row | {"limit": orders[str(row["interval"])]} if row["rateLimitType"] == "ORDERS" else row
-            for row in RATE_LIMITS
+            row | {"limit": limits[str(row["rateLimitType"]), str(row["interval"])]} for row in RATE_LIMITS
         ]
 
     def require_room_for_order(self, account_id: int, orders: int = 1) -> None:
@@ -158,13 +202,13 @@ class Limits:
         self._recent(account_id).append(time.time())
         self._count(("orders", account_id), 1, 86_400)
 
-    def uncount_order(self, account_id: int) -> None:
-        """A first fill gives the order's place back; the count never falls below zero."""
-        recent = self._recent(account_id)
-        if recent:
+    def uncount_order(self, account_id: int, *, is_maker: bool = False) -> None:
+        """A first fill gives the order's place back, a maker's several; the count never falls below zero."""
+        recent, places = self._recent(account_id), PLACES_OF_MAKER if is_maker else 1
+        for _place in range(min(places, len(recent))):
             recent.popleft()
-        if self._count(("orders", account_id), 0, 86_400) > 0:
-            self._count(("orders", account_id), -1, 86_400)
+        today = self._count(("orders", account_id), 0, 86_400)
+        self._count(("orders", account_id), -min(places, today), 86_400)
 
     def _recent(self, account_id: int) -> deque[float]:
         recent = self._orders.setdefault(account_id, deque())

@@ -10,7 +10,8 @@ POST /paper/fault   {do: "events", how, count?, ms?, x?}: the next reports of ac
                     a taker that would trade beyond is expired; without a multiplier the rule is gone.
                     {do: "filter", symbol, filter}: replaces the filter of its filterType; of the type alone removes it.
                     {do: "ability", symbol, name, value}: another flag of the symbol (ocoAllowed, orderTypes, ...).
-                    {do: "order limit", tenSeconds?, day?}: how many unfilled orders an account may have.
+                    {do: "order limit", tenSeconds?, day?, weight?, raw?}: how many unfilled orders an account may
+                    have, and what an address may weigh and ask.
                     {do: "clock", ms}: the venue's clock is so far ahead (behind, below zero).
                     {do: "speed", times}: listen keys age so many times as fast. {do: "listen keys", served}: whether
                     there are any; without them their paths answer 410. How often each was asked is in the state.
@@ -77,6 +78,8 @@ class OrderFaults:
         limits = self.venue.limits
         limits.orders_10s = int(asked.get("tenSeconds", limits.orders_10s))
         limits.orders_day = int(asked.get("day", limits.orders_day))
+        limits.weight_minute = int(asked.get("weight", limits.weight_minute))
+        limits.raw_limit = int(asked.get("raw", limits.raw_limit))
         self.venue.info["rateLimits"] = limits.rows()
 
     def _clock(self, asked: Asked) -> None:

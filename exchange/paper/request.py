@@ -64,7 +64,7 @@ def known_key(text: str, keys: dict[str, ApiKey]) -> ApiKey:
     if not (text.isascii() and text.isalnum() and len(text) <= 128):
         raise errors.BAD_KEY_FORMAT
     key = keys.get(text)
-    if key is None:
+    if key is None or key.is_revoked:
         raise errors.BAD_KEY
     return key
 

@@ -24,7 +24,7 @@ from exchange.paper import (  # noqa: F401 - they fill the table of routes
 from exchange.paper.errors import BAD_KEY, ApiError
 from exchange.paper.faults import SNAPSHOT, Fault, cut, refuse, spoiled, strike
 from exchange.paper.feed import MOST_STREAMS, Feed, Listener, split
-from exchange.paper.limits import FREE_WHEN_TAKEN, weight_of
+from exchange.paper.limits import CONNECT_WEIGHT, FREE_WHEN_TAKEN, weight_of
 from exchange.paper.request import Request, authenticate, known_key
 from exchange.paper.routes import ROUTES, is_allowed
 from exchange.paper.socketapi import Session
@@ -188,6 +188,11 @@ class Server:
 
     # ------------------------------------------------------------------ WebSocket API
     async def socket_api(self, incoming: web.Request) -> web.StreamResponse:
+        try:
+            self.venue.limits.connect(incoming.remote or "", "WebSocket API")
+            self.venue.limits.spend(incoming.remote or "", CONNECT_WEIGHT)
+        except ApiError as error:
+            return _refusal(error, {})
         session = Session(self.venue, incoming.remote or "", lambda: cut(incoming))
 
         def receive(raw: str | None) -> bool:

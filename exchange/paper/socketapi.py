@@ -88,7 +88,7 @@ class Session:
         self.key: ApiKey | None = None  # of the one who logged on
         self.key_of_last: ApiKey | None = None  # of the one who signed last
         self._connected_ms, self._authorized_ms = now_ms(), 0
-        self._subscriptions: dict[int, tuple[int, Callable[[dict[str, Any]], None]]] = {}
+        self._subscriptions: dict[int, tuple[ApiKey, Callable[[dict[str, Any]], None]]] = {}
         self._next_subscription = 0
         self._methods = {
             "session.logon": self._logon,
@@ -209,7 +209,7 @@ class Session:
 
     # ------------------------------------------------------------------ events
     def _subscribe(self, key: ApiKey) -> dict[str, int]:
-        if any(account == key.account_id for account, _listen in self._subscriptions.values()):
+        if any(known.account_id == key.account_id for known, _listen in self._subscriptions.values()):
             raise ApiError(-2035, "User Data Stream subscription is already active.")
         number = self._next_subscription
         self._next_subscription += 1
@@ -217,7 +217,7 @@ class Session:
         def listen(event: dict[str, Any]) -> None:
             self._send({"subscriptionId": number, "event": event})
 
-        self._subscriptions[number] = (key.account_id, listen)
+        self._subscriptions[number] = (key, listen)
         self.venue.listening.setdefault(key.account_id, []).append(listen)
         return {"subscriptionId": number}
 
@@ -230,10 +230,20 @@ class Session:
         if wanted is not None and wanted not in map(str, self._subscriptions):
             raise ApiError(-2036, "User Data Stream subscription is not active.")
         for number in list(self._subscriptions) if wanted is None else [int(wanted)]:
-            account_id, listen = self._subscriptions.pop(number)
-            self.venue.listening[account_id].remove(listen)
-            self._send({"subscriptionId": number, "event": {"e": "eventStreamTerminated", "E": now_ms()}})
+            self._end(number)
         return {}
+
+    def _end(self, number: int) -> None:
+        key, listen = self._subscriptions.pop(number)
+        self.venue.listening[key.account_id].remove(listen)
+        self._send({"subscriptionId": number, "event": {"e": "eventStreamTerminated", "E": now_ms()}})
+
+    def forget(self, key: ApiKey) -> None:
+        """Nothing that was begun with the key goes on."""
+        for number in [number for number, (known, _listen) in self._subscriptions.items() if known is key]:
+            self._end(number)
+        if self.key is key:
+            self.key = None
 
     def announce_shutdown(self) -> None:
         self._send({"event": {"e": "serverShutdown", "E": now_ms()}})

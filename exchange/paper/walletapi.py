@@ -103,7 +103,7 @@ def trade_fee(venue: Venue, params: Params, account: Account) -> Any:
 def restrictions(key: ApiKey) -> dict[str, Any]:
     """GET /sapi/v1/account/apiRestrictions: what the asking key may do."""
     return {
-        "ipRestrict": True,
+        "ipRestrict": key.is_bound,
         "createTime": 1698645219000,
         "enableReading": True,
         "enableWithdrawals": key.can_withdraw,
@@ -132,6 +132,8 @@ def true_state(venue: Venue) -> dict[str, Any]:
         "events": [{"how": bend.how, "x": bend.x, "count": bend.count} for bend in venue.telling.bends],
         "disturbances": venue.feed.disturbances.left,
         "weight": venue.limits.spent,
+        "unwelcome": venue.limits.unwelcome,
+        "inside_ban_ms": list(venue.limits.inside_ms),
     }
 
 

@@ -22,6 +22,8 @@ ORDER_VALUE_LIMITS = amounts("ORDER_VALUE_LIMITS", "0,1000000")
 ORDER_WAIT_MS = number("ORDER_WAIT_MS", 2000, low=0, high=10000)
 # Threads that carry orders to the venue; 0: the request's own thread does, and waits as long as it takes.
 RELAY_THREADS = number("RELAY_THREADS", GATE_MAX_RELAYS, low=0, high=64)
+# So long a process believes what it read of markets and fees. 0: it asks each time.
+FACTS_SECONDS = number("FACTS_SECONDS", 1, low=0, high=60)
 ORDER_SEND_BY_MS = number("ORDER_SEND_BY_MS", 4000, low=100, high=60000)
 ORDER_RESOLVE_MARGIN_MS = number("ORDER_RESOLVE_MARGIN_MS", 15000, low=100, high=600000)
 SWEEP_SECONDS = number("SWEEP_SECONDS", 2, low=1, high=60)

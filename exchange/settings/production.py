@@ -11,6 +11,8 @@ from exchange.settings.venue import (
     PROCESS,
     VENUE,
     VENUE_ADDRESSES,
+    VENUE_KEYS_SECRET,
+    VENUE_KEYS_SECRET_FILE,
 )
 
 
@@ -35,8 +37,8 @@ def refuse_what_would_hurt() -> None:
         )
     if not EMAIL_HOST:
         stop("EMAIL_HOST is missing; customers could not be written to.")
-    if VENUE != "paper" and not BINANCE_API_KEY:
-        stop("BINANCE_API_KEY is missing.")
+    if VENUE != "paper" and not (BINANCE_API_KEY or VENUE_KEYS_SECRET or VENUE_KEYS_SECRET_FILE):
+        stop("BINANCE_API_KEY is missing, and so is VENUE_KEYS_SECRET, under which keys could be kept.")
     if PROCESS == "payouts" and VENUE_ADDRESSES["BINANCE_SAPI_URL"] and not BINANCE_WITHDRAW_API_KEY:
         stop("BINANCE_WITHDRAW_API_KEY is missing; withdrawals could not be sent.")
     for name, url in VENUE_ADDRESSES.items():

@@ -1,6 +1,6 @@
 """The venue: its addresses, our keys there, and how long we wait for it."""
 
-from exchange.environment import address, all_or_none, stop, venue_key
+from exchange.environment import address, all_or_none, keys_secret, stop, venue_key
 from exchange.settings.reading import choice, number, text
 
 VENUES: dict[str, dict[str, str]] = {
@@ -47,6 +47,10 @@ BINANCE_PRIVATE_KEY_FILE = text("BINANCE_PRIVATE_KEY_FILE")
 BINANCE_WITHDRAW_API_KEY = text("BINANCE_WITHDRAW_API_KEY")
 BINANCE_WITHDRAW_API_SECRET = text("BINANCE_WITHDRAW_API_SECRET")
 BINANCE_WITHDRAW_PRIVATE_KEY_FILE = text("BINANCE_WITHDRAW_PRIVATE_KEY_FILE")
+# What keys of venue accounts are sealed under in the database; the newest first, and older ones still open what they
+# sealed.
+VENUE_KEYS_SECRET = text("VENUE_KEYS_SECRET")
+VENUE_KEYS_SECRET_FILE = text("VENUE_KEYS_SECRET_FILE")
 # How reports of our orders come: by a subscription on the WebSocket API, or by a listen key where there still are any.
 BINANCE_USER_STREAM = choice("BINANCE_USER_STREAM", "ws_api", ("ws_api", "listen_key"))
 # A listen key is renewed when it is as old as this; the venue ends one after an hour.
@@ -67,6 +71,7 @@ venue_key(
     secret=BINANCE_WITHDRAW_API_SECRET,
     file=BINANCE_WITHDRAW_PRIVATE_KEY_FILE,
 )
+keys_secret("VENUE_KEYS_SECRET", VENUE_KEYS_SECRET, VENUE_KEYS_SECRET_FILE)
 
 # Markets of the simulated venue that are only looked at: a crowd as busy as the real one's.
 PAPER_CROWD = number("PAPER_CROWD", 0, low=0, high=999)
@@ -75,6 +80,19 @@ GATE_MAX_RELAYS = number("GATE_MAX_RELAYS", 6, low=1, high=64)
 # Of these threads of a web process two never wait for the venue.
 WEB_THREADS = number("WEB_THREADS", 8, low=3, high=64)
 VENUE_TIMEOUT_SECONDS = number("VENUE_TIMEOUT_SECONDS", 12, low=1, high=60)
+# How much of the minute's weight may be used when such a call comes, in percent: what is left is for those that matter
+# more. Cancels and questions about orders may use the most.
+GATE_MOST_PERCENT = number("GATE_MOST_PERCENT", 98, low=1, high=100)
+GATE_PLACE_PERCENT = number("GATE_PLACE_PERCENT", 90, low=1, high=100)
+GATE_MARKET_DATA_PERCENT = number("GATE_MARKET_DATA_PERCENT", 60, low=1, high=100)
+GATE_HISTORY_PERCENT = number("GATE_HISTORY_PERCENT", 50, low=1, high=100)
+# Of an account's limits of new orders.
+GATE_ORDERS_PERCENT = number("GATE_ORDERS_PERCENT", 95, low=1, high=100)
+# What counts as used of each limit when Redis has forgotten, and what each process may use alone while it is away.
+GATE_CAUTIOUS_PERCENT = number("GATE_CAUTIOUS_PERCENT", 50, low=0, high=100)
+GATE_ALONE_PERCENT = number("GATE_ALONE_PERCENT", 10, low=1, high=100)
+# A new order waits so long for its turn; then it is refused, and nothing is held.
+GATE_WAIT_MS = number("GATE_WAIT_MS", 1000, low=0, high=10_000)
 # A breaker opens when so many of the last calls failed, and so many of a hundred; calls of longer ago do not count, and
 # an answer that took so long is a failure. It is open for so long at first, and twice as long after each probe that
 # failed.

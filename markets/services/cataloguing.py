@@ -24,6 +24,7 @@ LIST_ALL_UP_TO = 50
 def synchronise_catalogue() -> int:
     """Asks the venue for its markets and keeps what it says; gives how many it has."""
     info = gate.call(None, gate.Kind.MARKET_DATA, None, lambda rest: rest.exchange_info())
+    gate.learn_limits(info.rate_limits)
     info = readable(info)
     count = 0
     if any(symbol.is_spot for symbol in info.symbols):

@@ -40,10 +40,11 @@ class Snapshots:
         weight_a_minute: int = WEIGHT_A_MINUTE,
         weight_at_once: int = WEIGHT_AT_ONCE,
         used_weight: Callable[[], int] | None = None,
+        most_a_minute: Callable[[], int] = lambda: MOST_A_MINUTE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`used_weight` says what the venue has counted in this minute."""
-        self._clock, self._used_weight = clock, used_weight
+        """`used_weight` says what the venue has counted in this minute, `most_a_minute` when that is too much."""
+        self._clock, self._used_weight, self._most_a_minute = clock, used_weight, most_a_minute
         self._under_way = 0
         self._lock = threading.Lock()
         self._a_minute, self._at_once = weight_a_minute, weight_at_once
@@ -120,7 +121,7 @@ class Snapshots:
 
     def _is_too_much(self, want: Want, used: int) -> bool:
         """True when this minute's share is used up, what is under way and not counted yet included."""
-        left = MOST_A_MINUTE - used - self._under_way
+        left = self._most_a_minute() - used - self._under_way
         return WEIGHTS[want.limit] > left - self._kept_back(want)
 
     def done(self, want: Want, *, is_lost: bool) -> None:

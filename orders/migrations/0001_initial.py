@@ -6,127 +6,271 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('gate', '0001_initial'),
-        ('markets', '0001_initial'),
+        ("gate", "0001_initial"),
+        ("markets", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('nonce', models.CharField(help_text="The customer's own id: unique for ever, a repeat is harmless.", max_length=64)),
-                ('request_hash', models.CharField(max_length=64)),
-                ('side', models.CharField(choices=[('BUY', 'buy'), ('SELL', 'sell')], max_length=4)),
-                ('type', models.CharField(choices=[('LIMIT', 'limit'), ('MARKET', 'market')], max_length=8)),
-                ('time_in_force', models.CharField(blank=True, choices=[('GTC', 'good till canceled'), ('IOC', 'immediate or cancel'), ('FOK', 'fill or kill')], max_length=3)),
-                ('price', models.DecimalField(decimal_places=18, max_digits=38, null=True)),
-                ('quantity', models.DecimalField(decimal_places=18, max_digits=38, null=True)),
-                ('quote_quantity', models.DecimalField(decimal_places=18, max_digits=38, null=True)),
-                ('protection_price', models.DecimalField(decimal_places=18, max_digits=38, null=True)),
-                ('fee_bps', models.PositiveSmallIntegerField()),
-                ('status', models.CharField(choices=[('PENDING', 'being placed'), ('OPEN', 'open'), ('PARTIALLY_FILLED', 'partly filled'), ('FILLED', 'filled'), ('CANCELED', 'canceled'), ('REJECTED', 'rejected'), ('EXPIRED', 'expired')], default='PENDING', max_length=16)),
-                ('reason_code', models.CharField(blank=True, max_length=40)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('cumulative_quantity', models.DecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('cumulative_quote', models.DecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('cancel_requested_at', models.DateTimeField(null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('market', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='markets.market')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "nonce",
+                    models.CharField(
+                        help_text="The customer's own id: unique for ever, a repeat is harmless.",
+                        max_length=64,
+                    ),
+                ),
+                ("request_hash", models.CharField(max_length=64)),
+                ("side", models.CharField(choices=[("BUY", "buy"), ("SELL", "sell")], max_length=4)),
+                ("type", models.CharField(choices=[("LIMIT", "limit"), ("MARKET", "market")], max_length=8)),
+                (
+                    "time_in_force",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("GTC", "good till canceled"),
+                            ("IOC", "immediate or cancel"),
+                            ("FOK", "fill or kill"),
+                        ],
+                        max_length=3,
+                    ),
+                ),
+                ("price", models.DecimalField(decimal_places=18, max_digits=38, null=True)),
+                ("quantity", models.DecimalField(decimal_places=18, max_digits=38, null=True)),
+                ("quote_quantity", models.DecimalField(decimal_places=18, max_digits=38, null=True)),
+                ("protection_price", models.DecimalField(decimal_places=18, max_digits=38, null=True)),
+                ("fee_bps", models.PositiveSmallIntegerField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("PENDING", "being placed"),
+                            ("OPEN", "open"),
+                            ("PARTIALLY_FILLED", "partly filled"),
+                            ("FILLED", "filled"),
+                            ("CANCELED", "canceled"),
+                            ("REJECTED", "rejected"),
+                            ("EXPIRED", "expired"),
+                        ],
+                        default="PENDING",
+                        max_length=16,
+                    ),
+                ),
+                ("reason_code", models.CharField(blank=True, max_length=40)),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("cumulative_quantity", models.DecimalField(decimal_places=18, default=0, max_digits=38)),
+                ("cumulative_quote", models.DecimalField(decimal_places=18, default=0, max_digits=38)),
+                ("cancel_requested_at", models.DateTimeField(null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("updated_at", models.DateTimeField(auto_now=True)),
+                ("finished_at", models.DateTimeField(null=True)),
+                (
+                    "market",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="markets.market"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="orders",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='VenueOrder',
+            name="VenueOrder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('client_order_id', models.CharField(max_length=36, unique=True)),
-                ('venue_order_id', models.BigIntegerField(null=True)),
-                ('type', models.CharField(max_length=20)),
-                ('time_in_force', models.CharField(blank=True, max_length=3)),
-                ('price', models.DecimalField(decimal_places=18, max_digits=38, null=True)),
-                ('quantity', models.DecimalField(decimal_places=18, max_digits=38, null=True)),
-                ('quote_quantity', models.DecimalField(decimal_places=18, max_digits=38, null=True)),
-                ('timestamp_ms', models.BigIntegerField(help_text='Signed with exactly this; nobody sends late.')),
-                ('recv_window_ms', models.PositiveIntegerField()),
-                ('send_by', models.DateTimeField()),
-                ('status', models.CharField(choices=[('PENDING', 'being placed'), ('OPEN', 'open'), ('PARTIALLY_FILLED', 'partly filled'), ('FILLED', 'filled'), ('CANCELED', 'canceled'), ('REJECTED', 'rejected'), ('EXPIRED', 'expired')], default='PENDING', max_length=16)),
-                ('cumulative_quantity', models.DecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('cumulative_quote', models.DecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('sent_at', models.DateTimeField(null=True)),
-                ('answered_at', models.DateTimeField(null=True)),
-                ('checked_at', models.DateTimeField(null=True)),
-                ('checks', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='venue_orders', to='orders.order')),
-                ('venue_account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='gate.venueaccount')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("client_order_id", models.CharField(max_length=36, unique=True)),
+                ("venue_order_id", models.BigIntegerField(null=True)),
+                ("type", models.CharField(max_length=20)),
+                ("time_in_force", models.CharField(blank=True, max_length=3)),
+                ("price", models.DecimalField(decimal_places=18, max_digits=38, null=True)),
+                ("quantity", models.DecimalField(decimal_places=18, max_digits=38, null=True)),
+                ("quote_quantity", models.DecimalField(decimal_places=18, max_digits=38, null=True)),
+                (
+                    "timestamp_ms",
+                    models.BigIntegerField(help_text="Signed with exactly this; nobody sends late."),
+                ),
+                ("recv_window_ms", models.PositiveIntegerField()),
+                ("send_by", models.DateTimeField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("PENDING", "being placed"),
+                            ("OPEN", "open"),
+                            ("PARTIALLY_FILLED", "partly filled"),
+                            ("FILLED", "filled"),
+                            ("CANCELED", "canceled"),
+                            ("REJECTED", "rejected"),
+                            ("EXPIRED", "expired"),
+                        ],
+                        default="PENDING",
+                        max_length=16,
+                    ),
+                ),
+                ("cumulative_quantity", models.DecimalField(decimal_places=18, default=0, max_digits=38)),
+                ("cumulative_quote", models.DecimalField(decimal_places=18, default=0, max_digits=38)),
+                ("sent_at", models.DateTimeField(null=True)),
+                ("answered_at", models.DateTimeField(null=True)),
+                ("checked_at", models.DateTimeField(null=True)),
+                ("checks", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="venue_orders",
+                        to="orders.order",
+                    ),
+                ),
+                (
+                    "venue_account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="gate.venueaccount"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Fill',
+            name="Fill",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('trade_id', models.BigIntegerField(null=True)),
-                ('allocation_id', models.BigIntegerField(null=True)),
-                ('price', models.DecimalField(decimal_places=18, max_digits=38)),
-                ('quantity', models.DecimalField(decimal_places=18, max_digits=38)),
-                ('quote_quantity', models.DecimalField(decimal_places=18, max_digits=38)),
-                ('fee', models.DecimalField(decimal_places=18, max_digits=38)),
-                ('commission', models.DecimalField(decimal_places=18, default=0, max_digits=38)),
-                ('commission_asset', models.CharField(blank=True, max_length=32)),
-                ('is_maker', models.BooleanField(null=True)),
-                ('transfer_id', models.BigIntegerField(help_text="The ledger's transfer.")),
-                ('at', models.DateTimeField()),
-                ('fee_asset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='markets.asset')),
-                ('market', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='markets.market')),
-                ('venue_account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='gate.venueaccount')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='orders.order')),
-                ('venue_order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='fills', to='orders.venueorder')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("trade_id", models.BigIntegerField(null=True)),
+                ("allocation_id", models.BigIntegerField(null=True)),
+                ("price", models.DecimalField(decimal_places=18, max_digits=38)),
+                ("quantity", models.DecimalField(decimal_places=18, max_digits=38)),
+                ("quote_quantity", models.DecimalField(decimal_places=18, max_digits=38)),
+                ("fee", models.DecimalField(decimal_places=18, max_digits=38)),
+                ("commission", models.DecimalField(decimal_places=18, default=0, max_digits=38)),
+                ("commission_asset", models.CharField(blank=True, max_length=32)),
+                ("is_maker", models.BooleanField(null=True)),
+                ("transfer_id", models.BigIntegerField(help_text="The ledger's transfer.")),
+                ("at", models.DateTimeField()),
+                (
+                    "fee_asset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="markets.asset"
+                    ),
+                ),
+                (
+                    "market",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="markets.market"
+                    ),
+                ),
+                (
+                    "venue_account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="gate.venueaccount"
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="fills", to="orders.order"
+                    ),
+                ),
+                (
+                    "venue_order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="fills",
+                        to="orders.venueorder",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['user', '-id'], name='orders_orde_user_id_2d2cdc_idx'),
+            model_name="order",
+            index=models.Index(fields=["user", "-id"], name="orders_orde_user_id_2d2cdc_idx"),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('status__in', ['PENDING', 'OPEN', 'PARTIALLY_FILLED'])), fields=['status', 'updated_at'], name='order_unfinished'),
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("status__in", ["PENDING", "OPEN", "PARTIALLY_FILLED"])),
+                fields=["status", "updated_at"],
+                name="order_unfinished",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(fields=('user', 'nonce'), name='one_order_a_nonce'),
+            model_name="order",
+            constraint=models.UniqueConstraint(fields=("user", "nonce"), name="one_order_a_nonce"),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__isnull', False), ('quote_quantity__isnull', False), _connector='OR'), name='order_asks_for_something'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("quantity__isnull", False), ("quote_quantity__isnull", False), _connector="OR"
+                ),
+                name="order_asks_for_something",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('type', 'LIMIT'), _negated=True), models.Q(('price__gt', 0), ('quantity__gt', 0)), _connector='OR'), name='limit_order_has_price_and_quantity'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("type", "LIMIT"), _negated=True),
+                    models.Q(("price__gt", 0), ("quantity__gt", 0)),
+                    _connector="OR",
+                ),
+                name="limit_order_has_price_and_quantity",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fill',
-            constraint=models.UniqueConstraint(condition=models.Q(('allocation_id__isnull', True)), fields=('venue_account', 'market', 'trade_id'), name='one_fill_a_venue_trade'),
+            model_name="fill",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("allocation_id__isnull", True)),
+                fields=("venue_account", "market", "trade_id"),
+                name="one_fill_a_venue_trade",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fill',
-            constraint=models.UniqueConstraint(condition=models.Q(('allocation_id__isnull', False)), fields=('venue_account', 'market', 'allocation_id'), name='one_fill_an_allocation'),
+            model_name="fill",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("allocation_id__isnull", False)),
+                fields=("venue_account", "market", "allocation_id"),
+                name="one_fill_an_allocation",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='fill',
-            constraint=models.CheckConstraint(condition=models.Q(('trade_id__isnull', False), ('allocation_id__isnull', False), _connector='OR'), name='fill_has_a_venue_key'),
+            model_name="fill",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("trade_id__isnull", False), ("allocation_id__isnull", False), _connector="OR"
+                ),
+                name="fill_has_a_venue_key",
+            ),
         ),
     ]

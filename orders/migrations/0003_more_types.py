@@ -5,51 +5,68 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('markets', '0003_candles_of_time_zones'),
-        ('orders', '0002_by_time'),
+        ("markets", "0003_candles_of_time_zones"),
+        ("orders", "0002_by_time"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='order',
-            name='iceberg_quantity',
+            model_name="order",
+            name="iceberg_quantity",
             field=models.DecimalField(decimal_places=18, max_digits=38, null=True),
         ),
         migrations.AddField(
-            model_name='order',
-            name='stop_price',
+            model_name="order",
+            name="stop_price",
             field=models.DecimalField(decimal_places=18, max_digits=38, null=True),
         ),
         migrations.AddField(
-            model_name='order',
-            name='trailing_delta',
-            field=models.PositiveIntegerField(help_text='Basis points from the best price since.', null=True),
+            model_name="order",
+            name="trailing_delta",
+            field=models.PositiveIntegerField(help_text="Basis points from the best price since.", null=True),
         ),
         migrations.AddField(
-            model_name='venueorder',
-            name='iceberg_quantity',
+            model_name="venueorder",
+            name="iceberg_quantity",
             field=models.DecimalField(decimal_places=18, max_digits=38, null=True),
         ),
         migrations.AddField(
-            model_name='venueorder',
-            name='stop_price',
+            model_name="venueorder",
+            name="stop_price",
             field=models.DecimalField(decimal_places=18, max_digits=38, null=True),
         ),
         migrations.AddField(
-            model_name='venueorder',
-            name='trailing_delta',
+            model_name="venueorder",
+            name="trailing_delta",
             field=models.PositiveIntegerField(null=True),
         ),
         migrations.AlterField(
-            model_name='order',
-            name='type',
-            field=models.CharField(choices=[('LIMIT', 'limit'), ('LIMIT_MAKER', 'post only'), ('MARKET', 'market'), ('STOP_LOSS', 'stop'), ('STOP_LOSS_LIMIT', 'stop limit'), ('TAKE_PROFIT', 'take profit'), ('TAKE_PROFIT_LIMIT', 'take profit limit')], max_length=20),
+            model_name="order",
+            name="type",
+            field=models.CharField(
+                choices=[
+                    ("LIMIT", "limit"),
+                    ("LIMIT_MAKER", "post only"),
+                    ("MARKET", "market"),
+                    ("STOP_LOSS", "stop"),
+                    ("STOP_LOSS_LIMIT", "stop limit"),
+                    ("TAKE_PROFIT", "take profit"),
+                    ("TAKE_PROFIT_LIMIT", "take profit limit"),
+                ],
+                max_length=20,
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('type__in', ['STOP_LOSS', 'TAKE_PROFIT']), _negated=True), ('side', 'SELL'), _connector='OR'), name='bought_only_up_to_a_limit'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("type__in", ["STOP_LOSS", "TAKE_PROFIT"]), _negated=True),
+                    ("side", "SELL"),
+                    _connector="OR",
+                ),
+                name="bought_only_up_to_a_limit",
+            ),
         ),
     ]

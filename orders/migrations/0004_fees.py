@@ -7,59 +7,114 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('markets', '0003_candles_of_time_zones'),
-        ('orders', '0003_more_types'),
+        ("accounts", "0001_initial"),
+        ("markets", "0003_candles_of_time_zones"),
+        ("orders", "0003_more_types"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='TradedVolume',
+            name="TradedVolume",
             fields=[
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to=settings.AUTH_USER_MODEL)),
-                ('volume', models.DecimalField(decimal_places=18, max_digits=38)),
-                ('counted_at', models.DateTimeField()),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("volume", models.DecimalField(decimal_places=18, max_digits=38)),
+                ("counted_at", models.DateTimeField()),
             ],
         ),
         migrations.AddField(
-            model_name='order',
-            name='maker_fee_bps',
+            model_name="order",
+            name="maker_fee_bps",
             field=models.PositiveSmallIntegerField(default=0),
             preserve_default=False,
         ),
         # Until now makers and takers paid the same.
         migrations.RunSQL("UPDATE orders_order SET maker_fee_bps = fee_bps", migrations.RunSQL.noop),
         migrations.AlterField(
-            model_name='order',
-            name='fee_bps',
-            field=models.PositiveSmallIntegerField(help_text='What a taker pays.'),
+            model_name="order",
+            name="fee_bps",
+            field=models.PositiveSmallIntegerField(help_text="What a taker pays."),
         ),
         migrations.CreateModel(
-            name='FeeRule',
+            name="FeeRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='As customers read it.', max_length=80)),
-                ('tier', models.PositiveSmallIntegerField(default=0, help_text='For customers of this tier or a higher.')),
-                ('min_volume', models.DecimalField(decimal_places=18, default=0, help_text='Traded within 30 days at least, in the asset of reference.', max_digits=38, validators=[django.core.validators.MinValueValidator(0)])),
-                ('maker_bps', models.PositiveSmallIntegerField(help_text='Basis points of what the customer receives.', validators=[django.core.validators.MaxValueValidator(1000)])),
-                ('taker_bps', models.PositiveSmallIntegerField(validators=[django.core.validators.MaxValueValidator(1000)])),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('ended_at', models.DateTimeField(editable=False, null=True)),
-                ('market', models.ForeignKey(blank=True, help_text='Empty: all.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='markets.market')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(help_text="As customers read it.", max_length=80)),
+                (
+                    "tier",
+                    models.PositiveSmallIntegerField(
+                        default=0, help_text="For customers of this tier or a higher."
+                    ),
+                ),
+                (
+                    "min_volume",
+                    models.DecimalField(
+                        decimal_places=18,
+                        default=0,
+                        help_text="Traded within 30 days at least, in the asset of reference.",
+                        max_digits=38,
+                        validators=[django.core.validators.MinValueValidator(0)],
+                    ),
+                ),
+                (
+                    "maker_bps",
+                    models.PositiveSmallIntegerField(
+                        help_text="Basis points of what the customer receives.",
+                        validators=[django.core.validators.MaxValueValidator(1000)],
+                    ),
+                ),
+                (
+                    "taker_bps",
+                    models.PositiveSmallIntegerField(
+                        validators=[django.core.validators.MaxValueValidator(1000)]
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("ended_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "market",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="Empty: all.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="markets.market",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['market_id', 'min_volume', 'id'],
+                "ordering": ["market_id", "min_volume", "id"],
             },
         ),
         migrations.AddField(
-            model_name='order',
-            name='fee_rule',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orders.feerule'),
+            model_name="order",
+            name="fee_rule",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to="orders.feerule"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='feerule',
-            constraint=models.CheckConstraint(condition=models.Q(('maker_bps__lte', 1000), ('min_volume__gte', 0), ('taker_bps__lte', 1000)), name='fee_rule_within_bounds'),
+            model_name="feerule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("maker_bps__lte", 1000), ("min_volume__gte", 0), ("taker_bps__lte", 1000)
+                ),
+                name="fee_rule_within_bounds",
+            ),
         ),
     ]

@@ -6,77 +6,179 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('markets', '0003_candles_of_time_zones'),
-        ('orders', '0004_fees'),
+        ("markets", "0003_candles_of_time_zones"),
+        ("orders", "0004_fees"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='order',
-            name='leg',
-            field=models.CharField(blank=True, choices=[('WORKING', 'first'), ('PENDING', 'follows'), ('ABOVE', 'above'), ('BELOW', 'below')], max_length=7),
+            model_name="order",
+            name="leg",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("WORKING", "first"),
+                    ("PENDING", "follows"),
+                    ("ABOVE", "above"),
+                    ("BELOW", "below"),
+                ],
+                max_length=7,
+            ),
         ),
         migrations.AlterField(
-            model_name='order',
-            name='nonce',
-            field=models.CharField(help_text="The customer's own id: unique for ever, a repeat is harmless.", max_length=70),
+            model_name="order",
+            name="nonce",
+            field=models.CharField(
+                help_text="The customer's own id: unique for ever, a repeat is harmless.", max_length=70
+            ),
         ),
         migrations.AlterField(
-            model_name='order',
-            name='status',
-            field=models.CharField(choices=[('WAITING', 'waiting for the first order'), ('PENDING', 'being placed'), ('OPEN', 'open'), ('PARTIALLY_FILLED', 'partly filled'), ('FILLED', 'filled'), ('CANCELED', 'canceled'), ('REJECTED', 'rejected'), ('EXPIRED', 'expired')], default='PENDING', max_length=16),
+            model_name="order",
+            name="status",
+            field=models.CharField(
+                choices=[
+                    ("WAITING", "waiting for the first order"),
+                    ("PENDING", "being placed"),
+                    ("OPEN", "open"),
+                    ("PARTIALLY_FILLED", "partly filled"),
+                    ("FILLED", "filled"),
+                    ("CANCELED", "canceled"),
+                    ("REJECTED", "rejected"),
+                    ("EXPIRED", "expired"),
+                ],
+                default="PENDING",
+                max_length=16,
+            ),
         ),
         migrations.AlterField(
-            model_name='venueorder',
-            name='status',
-            field=models.CharField(choices=[('WAITING', 'waiting for the first order'), ('PENDING', 'being placed'), ('OPEN', 'open'), ('PARTIALLY_FILLED', 'partly filled'), ('FILLED', 'filled'), ('CANCELED', 'canceled'), ('REJECTED', 'rejected'), ('EXPIRED', 'expired')], default='PENDING', max_length=16),
+            model_name="venueorder",
+            name="status",
+            field=models.CharField(
+                choices=[
+                    ("WAITING", "waiting for the first order"),
+                    ("PENDING", "being placed"),
+                    ("OPEN", "open"),
+                    ("PARTIALLY_FILLED", "partly filled"),
+                    ("FILLED", "filled"),
+                    ("CANCELED", "canceled"),
+                    ("REJECTED", "rejected"),
+                    ("EXPIRED", "expired"),
+                ],
+                default="PENDING",
+                max_length=16,
+            ),
         ),
         migrations.CreateModel(
-            name='OrderList',
+            name="OrderList",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('nonce', models.CharField(help_text="The customer's own id: unique for ever, a repeat is harmless.", max_length=64)),
-                ('request_hash', models.CharField(max_length=64)),
-                ('kind', models.CharField(choices=[('OCO', 'one cancels the other'), ('OTO', 'one triggers the other'), ('OTOCO', 'one triggers two, of which one cancels the other')], max_length=5)),
-                ('client_order_id', models.CharField(blank=True, help_text='By which the venue knows the two that cancel each other.', max_length=36)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('market', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='markets.market')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='order_lists', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "nonce",
+                    models.CharField(
+                        help_text="The customer's own id: unique for ever, a repeat is harmless.",
+                        max_length=64,
+                    ),
+                ),
+                ("request_hash", models.CharField(max_length=64)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("OCO", "one cancels the other"),
+                            ("OTO", "one triggers the other"),
+                            ("OTOCO", "one triggers two, of which one cancels the other"),
+                        ],
+                        max_length=5,
+                    ),
+                ),
+                (
+                    "client_order_id",
+                    models.CharField(
+                        blank=True,
+                        help_text="By which the venue knows the two that cancel each other.",
+                        max_length=36,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "market",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="markets.market"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="order_lists",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.AddField(
-            model_name='order',
-            name='order_list',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, db_index=False, related_name='orders', to='orders.orderlist'),
+            model_name="order",
+            name="order_list",
+            field=models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                db_index=False,
+                related_name="orders",
+                to="orders.orderlist",
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('status', 'WAITING')), fields=['order_list'], name='order_waiting'),
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("status", "WAITING")), fields=["order_list"], name="order_waiting"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('leg', ''), ('order_list__isnull', True)), models.Q(('order_list__isnull', False), models.Q(('leg', ''), _negated=True)), _connector='OR'), name='leg_is_of_a_list'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("leg", ""), ("order_list__isnull", True)),
+                    models.Q(("order_list__isnull", False), models.Q(("leg", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="leg_is_of_a_list",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(condition=models.Q(('order_list__isnull', False)), fields=('order_list', 'leg'), name='one_order_a_leg'),
+            model_name="order",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("order_list__isnull", False)),
+                fields=("order_list", "leg"),
+                name="one_order_a_leg",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'WAITING'), _negated=True), models.Q(('order_list__isnull', False), models.Q(('leg', 'WORKING'), _negated=True)), _connector='OR'), name='only_a_later_leg_waits'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "WAITING"), _negated=True),
+                    models.Q(("order_list__isnull", False), models.Q(("leg", "WORKING"), _negated=True)),
+                    _connector="OR",
+                ),
+                name="only_a_later_leg_waits",
+            ),
         ),
         migrations.AddIndex(
-            model_name='orderlist',
-            index=models.Index(fields=['user', '-id'], name='orders_orde_user_id_04171d_idx'),
+            model_name="orderlist",
+            index=models.Index(fields=["user", "-id"], name="orders_orde_user_id_04171d_idx"),
         ),
         migrations.AddConstraint(
-            model_name='orderlist',
-            constraint=models.UniqueConstraint(fields=('user', 'nonce'), name='one_order_list_a_nonce'),
+            model_name="orderlist",
+            constraint=models.UniqueConstraint(fields=("user", "nonce"), name="one_order_list_a_nonce"),
         ),
     ]

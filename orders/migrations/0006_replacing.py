@@ -6,26 +6,45 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('markets', '0003_candles_of_time_zones'),
-        ('orders', '0005_lists'),
+        ("markets", "0003_candles_of_time_zones"),
+        ("orders", "0005_lists"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='order',
-            name='extra_hold',
-            field=models.DecimalField(decimal_places=18, help_text='Held besides, while the hold of the order it replaces is to become its own.', max_digits=38, null=True),
+            model_name="order",
+            name="extra_hold",
+            field=models.DecimalField(
+                decimal_places=18,
+                help_text="Held besides, while the hold of the order it replaces is to become its own.",
+                max_digits=38,
+                null=True,
+            ),
         ),
         migrations.AddField(
-            model_name='order',
-            name='replaces',
-            field=models.ForeignKey(help_text='Whose place it takes.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='replacements', to='orders.order'),
+            model_name="order",
+            name="replaces",
+            field=models.ForeignKey(
+                help_text="Whose place it takes.",
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="replacements",
+                to="orders.order",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('extra_hold__isnull', True), models.Q(('extra_hold__gte', 0), ('finished_at__isnull', True), ('replaces__isnull', False)), _connector='OR'), name='takes_a_hold_over_from_another'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("extra_hold__isnull", True),
+                    models.Q(
+                        ("extra_hold__gte", 0), ("finished_at__isnull", True), ("replaces__isnull", False)
+                    ),
+                    _connector="OR",
+                ),
+                name="takes_a_hold_over_from_another",
+            ),
         ),
     ]

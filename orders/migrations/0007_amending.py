@@ -4,20 +4,21 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orders', '0006_replacing'),
+        ("orders", "0006_replacing"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='order',
-            name='amends',
+            model_name="order",
+            name="amends",
             field=models.PositiveSmallIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='order',
-            name='original_quantity',
-            field=models.DecimalField(decimal_places=18, help_text='Before it was made smaller.', max_digits=38, null=True),
+            model_name="order",
+            name="original_quantity",
+            field=models.DecimalField(
+                decimal_places=18, help_text="Before it was made smaller.", max_digits=38, null=True
+            ),
         ),
     ]

@@ -5,16 +5,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('markets', '0003_candles_of_time_zones'),
-        ('orders', '0007_amending'),
+        ("markets", "0003_candles_of_time_zones"),
+        ("orders", "0007_amending"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('status__in', ['PENDING', 'OPEN', 'PARTIALLY_FILLED'])), fields=['user', 'market'], name='order_unfinished_of_customer'),
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("status__in", ["PENDING", "OPEN", "PARTIALLY_FILLED"])),
+                fields=["user", "market"],
+                name="order_unfinished_of_customer",
+            ),
         ),
     ]

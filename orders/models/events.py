@@ -66,6 +66,11 @@ class OrderEvent(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.source} {self.status or self.code}".strip()
 
+    @property
+    def is_never_sent(self) -> bool:
+        """The order itself did not leave the house, or was turned away unread."""
+        return self.kind == self.Kind.NOT_SENT and self.source == Source.ANSWER
+
 
 class Inquiry(models.Model):
     """The venue was asked of an order, and nothing new was learned: one row, counted, until something happens.

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from exchange.money import plain
 from markets.models import MOST_FEE_BPS
-from orders.rules import AMEND, CANCEL_REPLACE, trade_name
+from orders.rules import AMEND, CANCEL_REPLACE, TAKING_ROOM, trade_name
 
 
 def amount_field(**options: object) -> models.DecimalField:
@@ -157,7 +157,7 @@ PAIR = (Leg.ABOVE, Leg.BELOW)
 
 
 class Order(models.Model):
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="orders", db_index=False)
     nonce = models.CharField(
         max_length=70, help_text=_("The customer's own id: unique for ever, a repeat is harmless.")
     )
@@ -169,12 +169,13 @@ class Order(models.Model):
     )
     leg = models.CharField(max_length=7, choices=Leg, blank=True)
     replaces = models.ForeignKey(
-        "self", models.PROTECT, null=True, related_name="replacements", help_text=_("Whose place it takes.")
-    )
+        "self", models.PROTECT, null=True, related_name="replacements", db_index=False,
+        help_text=_("Whose place it takes."),
+    )  # fmt: skip
     extra_hold = amount_field(
         null=True, help_text=_("Held besides, while the hold of the order it replaces is to become its own.")
     )
-    market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+")
+    market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+", db_index=False)
     side = models.CharField(max_length=4, choices=Side)
     type = models.CharField(max_length=20, choices=Type)
     time_in_force = models.CharField(max_length=3, choices=TimeInForce, blank=True)
@@ -191,7 +192,7 @@ class Order(models.Model):
     protection_price = amount_field(null=True)
     fee_bps = models.PositiveSmallIntegerField(help_text=_("What a taker pays."))
     maker_fee_bps = models.PositiveSmallIntegerField()
-    fee_rule = models.ForeignKey(FeeRule, models.PROTECT, null=True, related_name="+")
+    fee_rule = models.ForeignKey(FeeRule, models.PROTECT, null=True, related_name="+", db_index=False)
     status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
     reason_code = models.CharField(max_length=40, blank=True)
     reason = models.CharField(max_length=300, blank=True)
@@ -246,9 +247,12 @@ class Order(models.Model):
             ),
             models.Index(fields=["order_list"], condition=Q(status="WAITING"), name="order_waiting"),
             models.Index(
+                fields=["replaces"], condition=Q(replaces__isnull=False), name="order_that_replaces"
+            ),
+            models.Index(
                 fields=["user", "market"],
-                condition=Q(status__in=["PENDING", "OPEN", "PARTIALLY_FILLED"]),
-                name="order_unfinished_of_customer",
+                condition=Q(status__in=TAKING_ROOM),
+                name="order_of_customer_takes_room",
             ),
         ]
 
@@ -305,8 +309,8 @@ class VenueOrder(models.Model):
     """What was sent to the venue; the row, written with the hold, is the record of intent. There is no outbox."""
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="venue_orders")
-    venue_account = models.ForeignKey("gate.VenueAccount", models.PROTECT, related_name="+")
-    client_order_id = models.CharField(max_length=36, unique=True)
+    venue_account = models.ForeignKey("gate.VenueAccount", models.PROTECT, related_name="+", db_index=False)
+    client_order_id = models.CharField(max_length=36)
     venue_order_id = models.BigIntegerField(null=True)
     type = models.CharField(max_length=20)
     time_in_force = models.CharField(max_length=3, blank=True)
@@ -334,7 +338,16 @@ class VenueOrder(models.Model):
 
     class Meta:
         # Rows lie in the order of time: a few pages tell where a day lies, and those who write pay next to nothing.
-        indexes = [BrinIndex(fields=["created_at"], name="venue_order_by_time", pages_per_range=32)]
+        indexes = [
+            BrinIndex(fields=["created_at"], name="venue_order_by_time", pages_per_range=32),
+            models.Index(fields=["venue_order_id"], name="venue_order_by_number"),
+            # For the sweeps, which look for these every other second among all there ever were.
+            models.Index(
+                fields=["checked_at"], condition=~Q(status__in=FINAL), name="venue_order_unfinished"
+            ),
+        ]
+        # By a constraint and not by the field, which would have a second index for what begins with a text.
+        constraints = [models.UniqueConstraint(fields=["client_order_id"], name="one_venue_order_a_name")]
 
     def __str__(self) -> str:
         return self.client_order_id
@@ -343,15 +356,16 @@ class VenueOrder(models.Model):
 class Fill(models.Model):
     venue_order = models.ForeignKey(VenueOrder, models.PROTECT, related_name="fills")
     order = models.ForeignKey(Order, models.PROTECT, related_name="fills")
-    venue_account = models.ForeignKey("gate.VenueAccount", models.PROTECT, related_name="+")
-    market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+")
+    # The constraints below find trades by these.
+    venue_account = models.ForeignKey("gate.VenueAccount", models.PROTECT, related_name="+", db_index=False)
+    market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+", db_index=False)
     trade_id = models.BigIntegerField(null=True)
     allocation_id = models.BigIntegerField(null=True)
     price = amount_field()
     quantity = amount_field()
     quote_quantity = amount_field()
     fee = amount_field()
-    fee_asset = models.ForeignKey("markets.Asset", models.PROTECT, related_name="+")
+    fee_asset = models.ForeignKey("markets.Asset", models.PROTECT, related_name="+", db_index=False)
     commission = amount_field(default=0)
     commission_asset = models.CharField(max_length=32, blank=True)
     is_maker = models.BooleanField(null=True)

@@ -15,11 +15,12 @@ from orders.services.covering import place_house_order, sure_book
 from orders.services.ending import cause_of_hold
 from orders.services.fees import begin_fee_rule, count_volumes, end_fee_rule
 from orders.services.following import apply_report, follow_lists
+from orders.services.foretelling import ListPreview, preview_list
 from orders.services.listing import place_order_list
 from orders.services.listtickets import ListTicket
 from orders.services.placing import place_order
 from orders.services.previewing import Preview, preview
-from orders.services.reconciling import reconcile, reconcile_open, resolve_pending
+from orders.services.reconciling import reconcile, reconcile_each, reconcile_open, resolve_pending
 from orders.services.replacing import replace_order
 from orders.services.reports import apply_trades
 from orders.services.resuming import resume
@@ -27,6 +28,7 @@ from orders.services.tickets import Plan, Ticket
 from orders.services.watching import Watch
 
 __all__ = [
+    "ListPreview",
     "ListTicket",
     "Plan",
     "Preview",
@@ -51,7 +53,9 @@ __all__ = [
     "place_order",
     "place_order_list",
     "preview",
+    "preview_list",
     "reconcile",
+    "reconcile_each",
     "reconcile_open",
     "replace_order",
     "resolve_pending",

@@ -6,10 +6,11 @@ import structlog
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from exchange.binance.errors import NotSent, Rejected
+from exchange.binance.errors import KEY_REFUSED, NotSent, Rejected
 from exchange.gate import services as gate
 from exchange.office import queries as notices
 from exchange.office import services as office
+from orders import refusals
 from orders.errors import BUSY, CHECKING, UNAVAILABLE, Told, told
 
 log = structlog.get_logger()
@@ -17,12 +18,13 @@ log = structlog.get_logger()
 QUIET = timedelta(hours=1)
 # The venue asks to come back so soon at most: the customer may try again.
 PASSING_SECONDS = 120
-OUR_QUEUE = "busy"  # what the gate says of itself
 
 
 def reason_of(error: Rejected | NotSent, *, order_id: int) -> Told:
     """What the customer hears of it; when it is the house's own problem staff hear of it too, in the venue's words."""
     found, is_ours = _told(error)
+    if found is not CHECKING:
+        refusals.count(error, found)
     if is_ours:
         _alarm(str(error), order_id)
     return found
@@ -32,9 +34,11 @@ def _told(error: Rejected | NotSent) -> tuple[Told, bool]:
     """And whether it is the house's problem; our own queue that is full for a moment is none."""
     if isinstance(error, Rejected):
         found = told(error.code, error.message)
-        return found, found.is_ours
+        return found, found.is_ours and error.code not in KEY_REFUSED  # of a key the gate tells staff itself
+    if isinstance(error, gate.KeyNotUsed):
+        return UNAVAILABLE, False
     # Of a breaker that opens staff hear once.
-    is_full = error.reason == OUR_QUEUE or isinstance(error, gate.Paused)
+    is_full = error.reason == refusals.OUR_QUEUE or isinstance(error, gate.Paused)
     is_passing = error.retry_after is not None and error.retry_after <= PASSING_SECONDS
     return BUSY if is_full or is_passing else UNAVAILABLE, not is_full
 

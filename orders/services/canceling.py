@@ -13,7 +13,7 @@ from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
 from markets.rules import GONE, Act, allows
 from orders import queries
-from orders.errors import MarketGone, OrderIsClosed, TryCancelAgain
+from orders.errors import MarketGone, OrderIsClosed
 from orders.models import FINAL, Order, OrderList, Source, VenueOrder
 from orders.services import recorder
 from orders.services.alarming import reason_of
@@ -36,8 +36,8 @@ class Wishes:
 def cancel_order(*, user: User, order_id: int) -> Order:
     """The venue is asked to cancel; the order's state afterwards is what the venue says it is.
 
-    With an order of a list all of the list end. While a breaker is open the sweep asks. Raises UnknownOrder,
-    OrderIsClosed, MarketGone, and TryCancelAgain when the venue could not be asked.
+    With an order of a list all of the list end. The wish is on record before anybody is asked: what the venue cannot be
+    asked for now the sweep asks for. Raises UnknownOrder, OrderIsClosed and MarketGone.
     """
     order = queries.order_of(user, order_id)
     if not allows(order.market.status, Act.CANCEL):
@@ -45,10 +45,8 @@ def cancel_order(*, user: User, order_id: int) -> Order:
     asked = _ask(order.pk, order.order_list_id)
     try:
         gate.cancels().carry(partial(_cancel_all, asked))
-    except gate.Paused as error:  # the wish is on record, and the sweep carries it out
-        log.warning("order.cancel_waits", order=order.pk, reason=error.reason)
     except NotSent as error:
-        raise TryCancelAgain() from error
+        log.warning("order.cancel_waits", order=order.pk, reason=error.reason)
     except Unknown as error:
         log.warning("order.cancel_unknown", order=order.pk, reason=error.reason)
     if order.order_list_id is not None:

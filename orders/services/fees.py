@@ -26,7 +26,7 @@ def begin_fee_rule(
     taker_bps: int,
     by: Any,
 ) -> FeeRule:
-    """From the next order on the line counts for whom it is meant. On record with who decided it."""
+    """From the next moment on the line counts for whom it is meant. On record with who decided it."""
     rule = FeeRule.objects.create(
         name=name,
         market_id=symbol,
@@ -41,7 +41,7 @@ def begin_fee_rule(
 
 @transaction.atomic
 def end_fee_rule(*, rule_id: int, by: Any) -> None:
-    """No order placed from now on pays by it; those that are there keep their rate."""
+    """No order placed from the next moment on pays by it; those that are there keep their rate."""
     rule = FeeRule.objects.select_for_update().get(pk=rule_id)
     if rule.ended_at is not None:
         return

@@ -17,7 +17,6 @@ from exchange.database import transaction_with_retry
 from exchange.errors import DomainError, Unavailable
 from exchange.gate.models import VenueAccount
 from exchange.money import floor_to_step, plain
-from exchange.prepared import Given, Prepared
 from ledger import services as ledger
 from markets.rules import step_size
 from orders import queries, rules
@@ -39,20 +38,11 @@ def apply_report(
 ) -> None:
     """Everything the report says is in the books, and what waited for the order begins or ends. `heard_at`: when it
     came, if not now."""
-    reports.apply_report(venue_account=venue_account, report=report, source=source, heard_at=heard_at)
-    if not rules.is_closed(report.status):
-        return
-    for (list_id,) in _WAITING_FOR.all(name=report.client_order_id):
-        follow_soon(list_id)
-
-
-_WAITING_FOR = Prepared(
-    lambda: (
-        queries.lists_to_follow()
-        .filter(orders__venue_orders__client_order_id=Given("name"))
-        .values_list("pk")
+    belongs = reports.apply_and_tell(
+        venue_account=venue_account, report=report, source=source, heard_at=heard_at
     )
-)
+    if belongs is not None and belongs.list_id is not None and rules.is_closed(report.status):
+        follow_soon(belongs.list_id)
 
 
 def follow_soon(list_id: int) -> None:

@@ -1,6 +1,6 @@
 """What one customer may have: a share of the open orders of the house, and no order larger than their tier allows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 
 from django.conf import settings
@@ -13,8 +13,9 @@ from ledger import queries as books
 from markets import rules as filters
 from markets.models import Market
 from orders.errors import OrderTooLarge, PricesDelayed, TooManyOpen
-from orders.models import Order, Type
-from orders.rules import OPENING
+from orders.models import Leg, Order, Type
+from orders.rules import TAKING_ROOM
+from orders.services.listtickets import ListTicket, said_of
 from orders.services.sanity import last_price
 from orders.services.tickets import Plan, Ticket
 
@@ -30,19 +31,39 @@ COUNTED = (
 def require_within_limits(user: User, market: Market, ticket: Ticket, plan: Plan) -> None:
     """Raises TooManyOpen and OrderTooLarge; orders that come at the same moment may be one too many."""
     require_value(user, market, ticket, plan)
-    if plan.time_in_force in ("IOC", "FOK") or plan.type == Type.MARKET:
-        return  # it never rests
-    kinds = {"every"} | ({"stops"} if ticket.type in STOPS else set())
-    kinds |= {"icebergs"} if ticket.iceberg_quantity is not None else set()
-    counts = _open_orders(user, market)
+    _require_room(user, market, [ticket] if _rests(ticket) else [])
+
+
+def require_list_within_limits(
+    user: User, market: Market, ticket: ListTicket, plans: Mapping[Leg, Plan]
+) -> None:
+    """The same of all orders of a list. Those that wait count from now on, so nothing stands in their way later."""
+    for leg, one in ticket.legs.items():
+        with said_of(leg):
+            require_value(user, market, one, plans.get(leg))
+    _require_room(user, market, [one for leg, one in ticket.legs.items() if leg not in plans or _rests(one)])
+
+
+def _rests(ticket: Ticket) -> bool:
+    """A stop waits for its price at the venue, whatever its time in force once it trades."""
+    return ticket.type != Type.MARKET and not (
+        ticket.type == Type.LIMIT and ticket.time_in_force in ("IOC", "FOK")
+    )
+
+
+def _require_room(user: User, market: Market, asked: Sequence[Ticket]) -> None:
+    if not asked:
+        return
+    open_now = _count(_OPEN.all(user=user.pk, market=market.pk))
+    more = _count((ticket.type, ticket.iceberg_quantity) for ticket in asked)
     for name, key, kind in COUNTED:
         most = _share(market.filters, name, key)
-        if kind in kinds and most and counts[kind] >= most:
+        if most and more[kind] and open_now[kind] + more[kind] > most:
             raise TooManyOpen(kind=kind, most=most)
 
 
-def _open_orders(user: User, market: Market) -> dict[str, int]:
-    found = _OPEN.all(user=user.pk, market=market.pk)
+def _count(orders: Iterable[tuple[str, Decimal | None]]) -> dict[str, int]:
+    found = list(orders)
     return {
         "every": len(found),
         "stops": sum(type in STOPS for type, _shown in found),
@@ -51,9 +72,9 @@ def _open_orders(user: User, market: Market) -> dict[str, int]:
 
 
 _OPEN = Prepared(
-    lambda: Order.objects.filter(user=Given("user"), market=Given("market"), status__in=OPENING).values_list(
-        "type", "iceberg_quantity"
-    )
+    lambda: Order.objects.filter(
+        user=Given("user"), market=Given("market"), status__in=TAKING_ROOM
+    ).values_list("type", "iceberg_quantity")
 )
 
 
@@ -64,10 +85,15 @@ def _share(rules: Sequence[filters.Filter], name: str, key: str) -> int:
     return int(share.to_integral_value(ROUND_CEILING))
 
 
-def require_value(user: User, market: Market, ticket: Ticket, plan: Plan) -> None:
-    """Raises OrderTooLarge with the amount that is allowed, and PricesDelayed when nobody knows what it is worth."""
+def require_value(user: User, market: Market, ticket: Ticket, plan: Plan | None) -> None:
+    """Raises OrderTooLarge with the amount that is allowed, and PricesDelayed when nobody knows what it is worth.
+
+    Without a plan it is an order that waits for another.
+    """
     value, most = _value(market, ticket, plan), accounts.order_value_limit(user)
     if value is None:
+        if plan is None:
+            raise PricesDelayed()
         return
     worth = value if market.quote_id == settings.REFERENCE_ASSET else books.worth(market.quote_id, value)
     if worth is None:
@@ -76,12 +102,13 @@ def require_value(user: User, market: Market, ticket: Ticket, plan: Plan) -> Non
         raise _too_large(market, ticket, share=divide(most, worth), most=most)
 
 
-def _value(market: Market, ticket: Ticket, plan: Plan) -> Decimal | None:
+def _value(market: Market, ticket: Ticket, plan: Plan | None) -> Decimal | None:
     """In the quote asset; None for a sale at any price while the market has none."""
     if ticket.quote_quantity is not None:
         return ticket.quote_quantity
-    price = plan.price or ticket.stop_price or last_price(market)
-    return None if price is None or plan.quantity is None else price * plan.quantity
+    price, quantity = (plan.price, plan.quantity) if plan else (ticket.price, ticket.quantity)
+    price = price or ticket.stop_price or last_price(market)
+    return None if price is None or quantity is None else price * quantity
 
 
 def _too_large(market: Market, ticket: Ticket, *, share: Decimal, most: Decimal) -> OrderTooLarge:

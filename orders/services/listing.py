@@ -19,8 +19,8 @@ from orders.errors import NonceReused
 from orders.models import Leg, Order, OrderList, Status
 from orders.services import events
 from orders.services.following import follow_soon
-from orders.services.limits import require_within_limits
-from orders.services.listtickets import LEGS, ListTicket, first_legs, plans_of, said_of
+from orders.services.limits import require_list_within_limits
+from orders.services.listtickets import LEGS, ListTicket, first_legs, plans_of
 from orders.services.placing import LOOK_SECONDS, relay_and_wait, require_venue
 from orders.services.recording import hold_for, new_order, new_venue_orders
 from orders.services.tickets import Plan
@@ -41,9 +41,7 @@ def place_order_list(*, user: User, ticket: ListTicket) -> OrderList:
     market = markets.market(ticket.symbol)
     ledger.require_asset_open(market.base_id, market.quote_id)
     plans = plans_of(market, ticket)
-    for leg, plan in plans.items():
-        with said_of(leg):
-            require_within_limits(user, market, ticket.legs[leg], plan)
+    require_list_within_limits(user, market, ticket, plans)
     require_venue()
     order_list, sent = _record(user, market, ticket, plans)
     if not sent:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import cache
+from typing import NamedTuple
 
 import structlog
 from django.conf import settings
@@ -18,7 +19,9 @@ from exchange.binance.errors import BAD_TIMESTAMP, NotSent, Rejected, Unknown, V
 from exchange.binance.models import Report
 from exchange.binance.sending import PlacePair
 from exchange.database import transaction_with_retry
+from exchange.errors import DomainError
 from exchange.gate import services as gate
+from exchange.prepared import rows_of
 from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
@@ -30,11 +33,12 @@ from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
 from orders.services.limits import require_within_limits
 from orders.services.recording import new_order, new_venue_order, request_of
-from orders.services.reports import apply_report
+from orders.services.reports import apply_answer, apply_report
 from orders.services.tickets import Plan, Ticket, plan_of
 
 log = structlog.get_logger()
-Send = Callable[[Sequence[int]], None]
+# Gives the order as what the venue answered left it, when its sender knows that.
+Send = Callable[[Sequence[int]], Order | None]
 # How often a repeat looks for the answer to the first request, which another process may have.
 LOOK_SECONDS = 1 / 20
 
@@ -45,24 +49,28 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     A repeat of the nonce gives the first order, whatever became of it; another body under it NonceReused. Raises
     what tickets, accounts and the ledger refuse, VenuePaused and VenueUnreachable; nothing is held then.
     """
-    if first := queries.order_under(user, ticket.nonce):
+    try:
+        venue_order = _take(user, ticket)
+    except (DomainError, IntegrityError):
+        # Whatever would be said of it now, a repeat is answered as the first one was.
+        first = queries.order_under(user, ticket.nonce)
+        if first is None:
+            raise
         return answered(same(first, ticket))
+    failpoints.hit("order.held")
+    applied = relay_and_wait([venue_order.pk], lambda _numbers: _send_once([venue_order]))
+    return applied or queries.order_now(venue_order.order_id)
+
+
+def _take(user: User, ticket: Ticket) -> VenueOrder:
+    """What will be sent for the ticket, recorded with its hold, or a refusal."""
     accounts.require_can_trade(user)
     market = markets.market(ticket.symbol)
     ledger.require_asset_open(market.base_id, market.quote_id)
     plan = plan_of(market, ticket)
     require_within_limits(user, market, ticket, plan)
     require_venue()
-    try:
-        order, venue_order = _record(user, market, ticket, plan)
-    except IntegrityError:
-        first = queries.order_under(user, ticket.nonce)
-        if first is None:
-            raise
-        return answered(same(first, ticket))  # the same request, at the same moment
-    failpoints.hit("order.held")
-    relay_and_wait([venue_order.pk])
-    return queries.order_now(order.pk)
+    return _record(user, market, ticket, plan)
 
 
 def require_venue() -> None:
@@ -78,7 +86,7 @@ def require_venue() -> None:
 
 
 @transaction_with_retry
-def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Order, VenueOrder]:
+def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> VenueOrder:
     """Nonce, order, what will be sent with its signed timestamp, and the hold: all or nothing."""
     order = new_order(user, market, ticket, plan, queries.rate_of(user, market))
     venue_order = new_venue_order(order, plan)
@@ -91,7 +99,7 @@ def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> tuple[Ord
         whole=True,
     )
     events.tell(order, plan.hold_asset)
-    return order, venue_order
+    return venue_order
 
 
 def answered(order: Order) -> Order:
@@ -116,16 +124,16 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=settings.RELAY_THREADS, thread_name_prefix="relay")
 
 
-def relay_and_wait(venue_order_ids: Sequence[int], send: Send | None = None) -> None:
+def relay_and_wait(venue_order_ids: Sequence[int], send: Send | None = None) -> Order | None:
     """The answer is awaited for a moment; a slower one is applied all the same, after the request has been answered."""
     send = send or relay
     if settings.RELAY_THREADS == 0:
-        send(venue_order_ids)
-        return
+        return send(venue_order_ids)
     try:
-        gate.answer_within_a_moment(_threads().submit(_in_thread, send, venue_order_ids))
+        return gate.answer_within_a_moment(_threads().submit(_in_thread, send, venue_order_ids))
     except Unknown as error:
         log.info("order.slow", venue_orders=venue_order_ids, reason=error.reason)
+        return None
 
 
 def relay_soon(venue_order_ids: Sequence[int]) -> None:
@@ -136,29 +144,36 @@ def relay_soon(venue_order_ids: Sequence[int]) -> None:
         _threads().submit(_in_thread, relay, venue_order_ids)
 
 
-def _in_thread(send: Send, venue_order_ids: Sequence[int]) -> None:
+def _in_thread(send: Send, venue_order_ids: Sequence[int]) -> Order | None:
     close_old_connections()
     try:
-        send(venue_order_ids)
+        return send(venue_order_ids)
     except Exception:  # the rows stay PENDING and the sweep asks the venue
         log.exception("order.relay_failed", venue_orders=venue_order_ids)
+        return None
     finally:
         close_old_connections()
 
 
-def relay(venue_order_ids: Sequence[int]) -> None:
+def relay(venue_order_ids: Sequence[int]) -> Order | None:
     """Sends the venue order, or the two that cancel each other, once, unless their time is over or staff stopped them.
 
     Every outcome but silence ends in the books.
     """
-    if not _claim(venue_order_ids):
-        return
-    sent, stopped = queries.to_be_sent(venue_order_ids)
+    return _send_once(queries.to_be_sent(venue_order_ids)[0])
+
+
+def _send_once(sent: Sequence[VenueOrder]) -> Order | None:
+    claim = _claim(sent)
+    if claim is None:
+        return None
     account, order = sent[0].venue_account, sent[0].order
+    stopped = gate.stop_against(**order.named) if claim.is_anything_stopped else None
     if stopped is not None or timezone.now() > sent[0].send_by:
         _give_up(sent, Told(stopped.code, str(stopped)) if stopped else TOO_LATE)
-        VenueOrder.objects.filter(pk__in=venue_order_ids, status=Status.REJECTED).update(sent_at=None)
-        return
+        numbers = [venue_order.pk for venue_order in sent]
+        VenueOrder.objects.filter(pk__in=numbers, status=Status.REJECTED).update(sent_at=None)
+        return None
     failpoints.hit("order.sending")
     try:
         reports = _send(sent)
@@ -171,18 +186,31 @@ def relay(venue_order_ids: Sequence[int]) -> None:
         recorder.note_error(sent, error, source=Source.ANSWER)
     else:
         failpoints.hit("order.sent")
+        if len(sent) == len(reports) == 1:
+            return apply_answer(sent[0], reports[0])
         for report in reports:
             apply_report(venue_account=account, report=report, source=Source.ANSWER)
+    return None
 
 
-def _claim(venue_order_ids: Sequence[int]) -> bool:
-    """True when nobody else has sent them or given them up; from now on they count as sent."""
-    found = VenueOrder.objects.filter(pk__in=venue_order_ids)
-    unsent = found.filter(sent_at__isnull=True, status=Status.PENDING)
-    if unsent.update(sent_at=timezone.now()) != len(venue_order_ids):
-        log.warning("order.already_sent", venue_orders=venue_order_ids)
-        return False
-    return True
+class _Claim(NamedTuple):
+    is_anything_stopped: bool
+
+
+_CLAIM = (
+    "UPDATE orders_venueorder SET sent_at = %s WHERE id = ANY(%s) AND sent_at IS NULL AND status = 'PENDING'"
+    f" RETURNING {gate.IS_ANYTHING_STOPPED}"
+)
+
+
+def _claim(sent: Sequence[VenueOrder]) -> _Claim | None:
+    """Something when nobody else has sent them or given them up; from now on they count as sent."""
+    numbers = [venue_order.pk for venue_order in sent]
+    claimed = rows_of(_CLAIM, timezone.now(), numbers)
+    if len(claimed) != len(numbers):
+        log.warning("order.already_sent", venue_orders=numbers)
+        return None
+    return _Claim(*claimed[0])
 
 
 def _refused(sent: Sequence[VenueOrder], error: Rejected | NotSent) -> None:

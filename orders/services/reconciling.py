@@ -56,6 +56,17 @@ def reconcile(*, venue_order_id: int) -> None:
         _carry_out_cancel(venue_order_id)
 
 
+def reconcile_each(venue_order_ids: Collection[int]) -> dict[str, str]:
+    """The same for each of them, whatever becomes of the others; gives why it failed by the name of what was sent."""
+    failed = {}
+    for number in venue_order_ids:
+        try:
+            reconcile(venue_order_id=number)
+        except VenueError as error:
+            failed[VenueOrder.objects.values_list("client_order_id", flat=True).get(pk=number)] = str(error)
+    return failed
+
+
 def _look_at_the_replaced(order: Order) -> None:
     """Of a change that was not answered the cancel alone may have been carried out."""
     open_ones = VenueOrder.objects.filter(order=order.replaces_id).exclude(status__in=FINAL)

@@ -37,19 +37,46 @@ def apply_report(
 ) -> None:
     """Everything the report says is in the books: each trade once, the status forward only, the rest released at the
     end. When trades are missing they are fetched from the venue. `heard_at`: when it came, if not now."""
+    apply_and_tell(venue_account=venue_account, report=report, source=source, heard_at=heard_at)
+
+
+def apply_and_tell(
+    *, venue_account: VenueAccount, report: Report, source: str, heard_at: datetime | None = None
+) -> Belongs | None:
+    """The same; gives what the report belongs to, None when that is nothing of ours."""
     known = _known(report)
     if known is None:
         _apply_unknown(venue_account, report)
-        return
+        return None
     if _is_old_news(known, report):
         _looked_at(known)
         recorder.note_known(known.belongs.order_id, known.pk, report, source=source, heard_at=heard_at)
     else:
         if report.fills:
             failpoints.hit("order.settling")
-        if _apply(known, report, _exact(report, known.quote_scale), source):
-            _fetch_missing(venue_account, known, report)
+        fills = _exact(report, known.quote_scale)
+        if _apply(known.pk, known.belongs, report, fills, source).is_missing_trades:
+            _fetch_missing(venue_account, known.pk, known.belongs, report)
     log.info("order.reported", order=known.pk, status=report.status, source=source)
+    return known.belongs
+
+
+def apply_answer(sent: VenueOrder, report: Report) -> Order | None:
+    """The same for what the venue answered to who placed the order, and has it at hand; the order as it is then, unless
+    it is still to be looked for."""
+    order = sent.order
+    if (report.client_order_id, report.symbol) != (sent.client_order_id, order.market_id):
+        apply_report(venue_account=sent.venue_account, report=report, source=Source.ANSWER)
+        return None
+    belongs = Belongs(order.pk, order.order_list_id, order.replaces_id, order.extra_hold)
+    if report.fills:
+        failpoints.hit("order.settling")
+    applied = _apply(sent.pk, belongs, report, _exact(report, order.market.quote.scale), Source.ANSWER)
+    log.info("order.reported", order=sent.pk, status=report.status, source=Source.ANSWER)
+    if not applied.is_missing_trades:
+        return applied.order
+    _fetch_missing(sent.venue_account, sent.pk, belongs, report)
+    return None
 
 
 class _Known(NamedTuple):
@@ -122,10 +149,16 @@ def _exact(report: Report, quote_scale: int) -> tuple[TradeFill, ...]:
     return report.fills if is_fine and total == report.cumulative_quote else ()
 
 
+class _Applied(NamedTuple):
+    order: Order
+    is_missing_trades: bool  # the venue knows of some that are not booked yet
+
+
 @transaction_with_retry
-def _apply(known: _Known, report: Report, fills: Sequence[TradeFill], source: str) -> bool:
-    """True when the venue knows of trades that are not booked yet."""
-    order, venue_order = locked(known.pk, known.belongs)
+def _apply(
+    number: int, belongs: Belongs, report: Report, fills: Sequence[TradeFill], source: str
+) -> _Applied:
+    order, venue_order = locked(number, belongs)
     before = recorder.state_of(order, venue_order)
     if order.extra_hold is not None and report.status != Status.REJECTED:
         take_over(order)
@@ -143,7 +176,7 @@ def _apply(known: _Known, report: Report, fills: Sequence[TradeFill], source: st
     _move(venue_order, report)
     missing = _settle(order, venue_order, report, changed=bool(new), is_released=is_released)
     recorder.note_report(order, venue_order, report, source=source, before=before, fills=fills)
-    return missing
+    return _Applied(order, missing)
 
 
 def _move(venue_order: VenueOrder, report: Report) -> None:
@@ -291,7 +324,9 @@ def text_key(venue_account_id: int, symbol: str, fill: TradeFill) -> str:
 
 
 # ------------------------------------------------------------------ what a report alone does not say
-def _fetch_missing(venue_account: VenueAccount, known: _Known, report: Report) -> None:
+def _fetch_missing(
+    venue_account: VenueAccount, venue_order_id: int, belongs: Belongs, report: Report
+) -> None:
     """The trades of the order by REST; when the venue does not answer, the sweep asks again."""
     if report.venue_order_id is None:
         return
@@ -304,10 +339,10 @@ def _fetch_missing(venue_account: VenueAccount, known: _Known, report: Report) -
             lambda rest: rest.my_trades(report.symbol, venue_order_id=number),
         )
     except VenueError as error:
-        log.warning("order.trades_missing", order=known.pk, reason=str(error)[:120])
+        log.warning("order.trades_missing", order=venue_order_id, reason=str(error)[:120])
         return
     fills = [trade.fill for trade in trades if trade.venue_order_id == number]
-    _apply(known, report, fills, Source.RECONCILIATION)
+    _apply(venue_order_id, belongs, report, fills, Source.RECONCILIATION)
 
 
 def apply_trades(*, venue_account: VenueAccount, trades: Iterable[MyTrade]) -> None:

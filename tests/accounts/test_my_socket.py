@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.core.cache import cache
 from django.test import Client
 
 from accounts import consumers, services
@@ -109,6 +110,23 @@ def test_a_socket_that_may_stay_says_that_it_lives(alice: User, monkeypatch: pyt
         return [(await socket.receive_json_from(5))["type"] for _time in range(3)]
 
     assert with_socket([cookie_of(alice), OURS], listen) == ["hello", "alive", "alive"]
+
+
+def test_a_socket_that_stays_hears_events_after_redis_forgot_that_it_is_there(
+    alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "CHECK_SECONDS", 0.1)
+
+    async def listen(socket: WebsocketCommunicator) -> Any:
+        await first(socket)
+        await sync_to_async(cache.delete)(f"push:listens:{alice.pk}")
+        await socket.receive_json_from(5)
+        await socket.receive_json_from(5)
+        await sync_to_async(push.to_user)(alice.pk, "order", {"id": 7})
+        heard = [(await socket.receive_json_from(5))["type"] for _time in range(3)]
+        return "order" in heard
+
+    assert with_socket([cookie_of(alice), OURS], listen) is True
 
 
 def change_password(user: User) -> None:

@@ -222,6 +222,35 @@ def test_no_part_of_the_withdrawal_key_is_in_another_process(
     assert "only the payouts process" in refused(load, capsys, CAUSEWAY_PROCESS="web", **{name: "word"})
 
 
+# ------------------------------------------------------------------ what keys are sealed under
+def test_secrets_of_keys_are_given_by_themselves_or_in_a_file_and_are_long(
+    load: Load, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    good, short, empty = tmp_path / "good", tmp_path / "short", tmp_path / "empty"
+    good.write_text(f"{SECRET}\n{SECRET[::-1]}\n")
+    short.write_text(f"{SECRET}\nguess me\n")
+    empty.touch()
+    given, file = "VENUE_KEYS_SECRET", "VENUE_KEYS_SECRET_FILE"
+    assert load(**{given: f"{SECRET},{SECRET[::-1]}"})[given] and load(**{file: str(good)})[file]
+    for odd in (
+        {given: "guess me"},
+        {given: SECRET, file: str(good)},
+        {file: str(short)},
+        {file: str(empty)},
+        {file: str(tmp_path / "missing")},
+    ):
+        said = refused(load, capsys, **odd)
+        assert "VENUE_KEYS_SECRET" in said and "guess me" not in said
+
+
+def test_production_begins_with_keys_that_are_sealed_in_the_database(
+    load: Load, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = {**PRODUCTION, **NEEDED, "VENUE": "live"}
+    assert "BINANCE_API_KEY is missing" in refused(load, capsys, **bare)
+    assert load(**bare, VENUE_KEYS_SECRET=SECRET)["PRODUCTION"]
+
+
 # ------------------------------------------------------------------ production
 DEPLOYED = {**PRODUCTION, **NEEDED, **KEYS}
 

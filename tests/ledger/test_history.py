@@ -4,12 +4,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.core.cache import cache
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.models import User
-from exchange.gate import limits
 from exchange.gate.models import VenueAccount
 from exchange.office import services as office
 from ledger import services as ledger
@@ -29,7 +27,7 @@ from tests.ledger.money import (
     with_address,
 )
 from tests.ledger.runs import ask_closing
-from tests.venue import Venue, error
+from tests.venue import Venue, error, has_counted
 
 DAY = date(2023, 11, 14)  # of the records' insertTime
 NOON = datetime(2023, 11, 14, 12, tzinfo=UTC)
@@ -161,12 +159,12 @@ def test_a_sub_account_that_was_compared_is_not_asked_again_because_another_was_
     bobs = {"user": make_user("bob"), "venue_account": venue_account(), "name": "bob"}
     bob = SubAccount.objects.create(**bobs, email="bob@sub.example")
     SubAccount.objects.update(created_at=NOON)
-    cache.set(limits.WEIGHT_KEY, 0)
+    has_counted(0)
     venue.on("GET", SUB_HISTORY, the_last_before_the_weight_is_used)
     ledger.compare_history()
     parts = HistoryCheck.objects.order_by("id").values_list("part", flat=True)
     assert list(parts) == ["deposits", f"deposits:{credited.sub_account_id}"]
-    cache.set(limits.WEIGHT_KEY, 0)
+    has_counted(0)
     venue.on("GET", SUB_HISTORY, (200, []))
     asked = venue.count("GET", SUB_HISTORY)
     ledger.compare_history()
@@ -175,7 +173,7 @@ def test_a_sub_account_that_was_compared_is_not_asked_again_because_another_was_
 
 
 def the_last_before_the_weight_is_used(_asked: object) -> tuple[int, list[object]]:
-    cache.set(limits.WEIGHT_KEY, 5000)
+    has_counted(5000)
     return 200, []
 
 
@@ -187,10 +185,10 @@ def test_each_past_day_is_compared_once(venue: Venue) -> None:
 
 
 def test_the_past_waits_while_others_need_the_weight(venue: Venue) -> None:
-    cache.set(limits.WEIGHT_KEY, 5000)
+    has_counted(5000)
     ledger.compare_history()
     assert not HistoryCheck.objects.exists()
-    cache.set(limits.WEIGHT_KEY, 100)
+    has_counted(100)
     ledger.compare_history()
     assert HistoryCheck.objects.count() == 6
 
@@ -229,7 +227,7 @@ def test_days_that_passed_while_nobody_compared_are_compared_too(venue: Venue) -
 def test_days_the_venue_does_not_answer_for_any_more_are_put_before_staff(venue: Venue) -> None:
     since = LATEST - timedelta(days=MOST_DAYS)
     last_compared(since)
-    cache.set(limits.WEIGHT_KEY, 5000)
+    has_counted(5000)
     ledger.compare_history()
     keys = LedgerException.objects.order_by("id").values_list("source", "detail__since")
     assert list(keys) == [("history not compared", f"{since}:{kind}") for kind in ("deposits", "withdrawals")]
@@ -248,7 +246,7 @@ def test_a_day_no_sweep_asks_for_again_is_put_before_staff(venue: Venue) -> None
 
 def test_a_venue_that_wants_to_be_left_alone_is_asked_for_the_day_again(venue: Venue) -> None:
     last_compared(LATEST - timedelta(days=9))
-    cache.set(limits.WEIGHT_KEY, 5000)
+    has_counted(5000)
     assert len(ledger.compare_history().left_out) == 18
     assert not LedgerException.objects.exists()
 

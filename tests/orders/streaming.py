@@ -1,12 +1,10 @@
 """alice's orders at a paper venue on a port, followed in a thread of the test; bob trades with her."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-from django.db import connections
 from django.test import override_settings
 
 from accounts.models import User
@@ -14,7 +12,7 @@ from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from exchange.paper.accounts import ApiKey
 from orders import services
-from orders.management.commands.executions import Command
+from orders.management.follower import Follower
 from orders.models import Fill, Order
 from tests.conftest import forget_the_venue
 from tests.exchange.paper.people import TRADE, Bench, Caller, serving
@@ -85,23 +83,15 @@ class Scene:
     @contextmanager
     def following(self) -> Iterator[None]:
         """The account's stream is followed as `manage.py executions` does it."""
-        key = gate.venue_key()
+        key = gate.key_of(self.account)
         assert key is not None
-        stream = Command().stream(key)
-
-        def run() -> None:
-            try:
-                stream.run()
-            finally:
-                connections.close_all()
-
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
+        follower = Follower(self.now(), key)
+        follower.start()
         try:
             yield
         finally:
-            stream.stop()
-            thread.join(15)
+            follower.stop()
+            follower.wait(15)
 
 
 @contextmanager

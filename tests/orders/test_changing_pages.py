@@ -117,3 +117,53 @@ def test_an_order_that_is_over_or_another_customers_cannot_be_changed(
     ] == [404, 404]
     client.logout()
     assert client.get(path(order)).headers["Location"].startswith("/accounts/login/")
+
+
+# ------------------------------------------------------------------ from the rows of the trade page
+TRADE = "/trade/BTCUSDT/"
+
+
+def test_the_trade_page_leads_to_the_change_and_back(browser: Client, venue: Venue, order: Order) -> None:
+    there = f"{path(order)}?next=/trade/BTCUSDT/"
+    assert f'href="{there}"' in browser.get(TRADE).text
+    assert f'name="next" value="{TRADE}"' in browser.get(there).text
+    test_replacing.answers(venue, order)
+    wanted = {"price": "38500.5", "quantity": "0.8", "nonce": "n9", "next": TRADE}
+    answer = browser.post(path(order), wanted, follow=True)
+    assert answer.redirect_chain == [(TRADE, 302)]
+    assert f"Order {Order.objects.get(replaces=order).pk} is recorded: open." in answer.text
+
+
+def test_a_refused_change_still_knows_where_it_was_asked_for(browser: Client, order: Order) -> None:
+    answer = browser.post(path(order), {"price": "x", "quantity": "0.8", "nonce": "n9", "next": TRADE})
+    assert f'name="next" value="{TRADE}"' in answer.text
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["https://evil.example/", "//evil.example", "orders", "javascript:alert(1)"]
+)
+def test_it_leads_to_no_page_of_others(browser: Client, venue: Venue, order: Order, elsewhere: str) -> None:
+    assert f'href="/orders/{order.pk}/">Leave it' in browser.get(path(order), {"next": elsewhere}).text
+    test_replacing.answers(venue, order)
+    wanted = {"price": "38500.5", "quantity": "0.8", "nonce": "n9", "next": elsewhere}
+    answer = browser.post(path(order), wanted)
+    assert answer.headers["Location"] == f"/orders/{Order.objects.get(replaces=order).pk}/"
+
+
+def test_a_row_says_whether_its_order_can_be_changed(browser: Client, order: Order) -> None:
+    def is_changeable() -> bool:
+        return bool(browser.get("/api/v1/orders/?status=open").json()["results"][0]["is_changeable"])
+
+    assert is_changeable()
+    Market.objects.update(abilities=[])
+    assert not is_changeable()
+    assert path(order) not in browser.get(TRADE).text
+
+
+def test_a_change_that_is_not_accepted_is_told_where_it_was_asked_for(
+    browser: Client, venue: Venue, order: Order
+) -> None:
+    venue.on(*test_replacing.CHANGE, error(-1013, "Filter failure: PERCENT_PRICE_BY_SIDE"))
+    wanted = {"price": "30000", "quantity": "0.8", "nonce": "n9", "next": TRADE}
+    page = browser.post(path(order), wanted, follow=True).text
+    assert "was not accepted" in page and "too far from the market" in page

@@ -11,7 +11,7 @@ from exchange.gate.models import VenueAccount
 from exchange.gate.tasks import renew_listen_keys
 from exchange.office.models import Notice
 from orders import services
-from orders.management.commands import executions
+from orders.management import follower
 from orders.models import Fill, Order
 from tests.exchange.paper.people import wait_for
 from tests.factories import balance, make_user
@@ -22,7 +22,7 @@ HALF_AN_HOUR = 1800
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executions, "ALIVE_EVERY_SECONDS", 0.2)
+    monkeypatch.setattr(follower, "ALIVE_EVERY_SECONDS", 0.2)
 
 
 @pytest.fixture(params=["ws_api", "listen_key"])

@@ -7,6 +7,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+import requests
 from django.test import Client
 
 from accounts.models import User
@@ -181,7 +182,16 @@ def test_what_the_market_refuses_is_told_with_its_reason(browser: Client, alice:
 
 def test_what_could_not_be_sent_is_told_so(browser: Client, alice: User, venue: Venue) -> None:
     venue.on("POST", "/api/v3/order", error(-1015, "Too many new orders.", 429))
-    assert told(browser, place(alice))[4] == "It could not be sent"
+    steps = told(browser, place(alice))
+    assert steps[3] == "It could not be sent" and steps[4].startswith("Not accepted.")
+    assert "Sent to the venue" not in steps
+
+
+def test_what_never_left_the_house_is_not_told_as_sent(browser: Client, alice: User, venue: Venue) -> None:
+    venue.on("POST", "/api/v3/order", requests.exceptions.ConnectTimeout())
+    order = place(alice)
+    assert order.status == "REJECTED"
+    assert "Sent to the venue" not in told(browser, order)
 
 
 def test_a_fill_after_the_end_is_told_as_late(browser: Client, alice: User, venue: Venue) -> None:
@@ -296,7 +306,6 @@ def test_a_change_that_is_refused_tells_what_comes_back(
     order = place(alice)
     venue.on("POST", "/api/v3/order/cancelReplace", error(-1015, "Too many new orders.", 429))
     assert told(browser, change(order, price=D(39500)))[3:] == [
-        "Sent to the venue",
         "It could not be sent",
         "Not accepted. The exchange is busy right now; nothing was placed. Please try again.",
         "500 USDT that it did not need are available again",

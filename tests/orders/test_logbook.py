@@ -1,18 +1,20 @@
 """What staff read of an order: everything that is known of it, in one line of time."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
+import requests
 from django.test import Client
 
 from accounts.models import User
 from ledger.models import Transfer
 from orders import logbook, services
-from orders.models import Fill, Order
+from orders.models import Fill, Order, VenueOrder
 from tests.ledger.custodian import make_staff
 from tests.orders.test_placing import place
 from tests.orders.test_reports import tell, traded
-from tests.venue import Venue, error, fill_body
+from tests.venue import Venue, error, fill_body, order_body
 
 HOUSE = error(-2010, "Account has insufficient balance for requested action.")
 
@@ -73,6 +75,13 @@ def test_staff_read_the_venues_own_words_of_a_refusal(desk: Client, alice: User,
     assert "-2010" in page and "Account has insufficient balance for requested action." in page
 
 
+def test_staff_see_that_what_was_taken_up_did_not_leave(desk: Client, alice: User, venue: Venue) -> None:
+    venue.on("POST", "/api/v3/order", requests.exceptions.ConnectTimeout())
+    page = page_of(desk, place(alice, nonce="never"))
+    assert "Taken up to be sent," in page and "Not sent, in place of the answer to the order" in page
+    assert "Sent, " not in page
+
+
 def test_staff_see_how_often_the_venue_was_asked_and_what_it_said(
     desk: Client, alice: User, venue: Venue
 ) -> None:
@@ -112,3 +121,25 @@ def test_an_order_of_very_many_trades_says_what_is_left_out(
 def test_the_tables_of_the_recorder_are_for_reading(desk: Client, order: Order, table: str) -> None:
     assert desk.get(f"/admin/orders/{table}/?q={order.pk}").status_code == 200
     assert desk.get(f"/admin/orders/{table}/add/").status_code == 403
+
+
+# ------------------------------------------------------------------ asking the venue again
+def test_asking_again_goes_on_after_a_failure_and_says_which_failed(
+    desk: Client, alice: User, venue: Venue
+) -> None:
+    venue.places()
+    sent = [place(alice, nonce=f"n{n}", quantity=Decimal("0.1")).venue_orders.get() for n in range(3)]
+    names = [one.client_order_id for one in sent]
+
+    def asked(query: dict[str, str]) -> Any:
+        is_last = query["origClientOrderId"] == names[-1]
+        return (200, order_body(query, status="CANCELED")) if is_last else (504, "")
+
+    venue.on("GET", "/api/v3/order", asked)
+    chosen = [str(one.pk) for one in sent]
+    told = desk.post(
+        "/admin/orders/venueorder/", {"action": "ask_again", "_selected_action": chosen}, follow=True
+    ).text
+    assert [name for name in names if f"Order {name} could not be asked for: HTTP 504" in told] == names[:2]
+    assert VenueOrder.objects.get(status="CANCELED") == sent[-1]
+    assert "1 order is as the venue has it." in told

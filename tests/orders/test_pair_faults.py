@@ -7,7 +7,6 @@ from decimal import Decimal
 import pytest
 
 from accounts.models import User
-from exchange.gate import limits
 from ledger.models import Hold
 from markets.models import Market
 from orders import services
@@ -15,6 +14,7 @@ from orders.models import OrderList
 from tests.factories import balance, fund, make_user
 from tests.orders.lists import everything_holds, leg, place_oco, statuses, ticket
 from tests.orders.quiet import SYMBOL, Quiet, quiet
+from tests.venue import forget_bans
 
 D = Decimal
 PATIENCE = 30
@@ -140,7 +140,7 @@ def test_a_pair_that_waited_has_one_outcome_too(alice: User, place: Quiet, do: s
         place.let_time_pass()
         until(place, lambda: statuses(found) == ["FILLED", "REJECTED", "REJECTED"])
     else:
-        limits._blocked_until = 0.0
+        forget_bans()
         until(place, lambda: statuses(found) == ["FILLED", "OPEN", "OPEN"])
         place.trade("BUY", place.last + 100, "0.01")
         until(place, lambda: statuses(found) == ["FILLED", "FILLED", "EXPIRED"])

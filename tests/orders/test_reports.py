@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import requests
+from django.test import Client
 
 from accounts.models import User
 from exchange.binance.models import Report, dec
@@ -15,7 +17,7 @@ from ledger import queries as books
 from ledger.errors import InsufficientFunds
 from ledger.models import Entry, Hold, LedgerException, Transfer
 from orders import services
-from orders.errors import OrderIsClosed, TryCancelAgain, UnknownOrder
+from orders.errors import OrderIsClosed, UnknownOrder
 from orders.models import Fill, Order
 from tests.factories import CROWD, balance, fund, make_market, make_user, publish_book, venue_account
 from tests.orders.test_placing import ticket
@@ -192,10 +194,36 @@ def test_a_cancel_that_gets_no_answer_is_carried_out_by_the_sweep(
     assert balance(alice, "USDT") == (100000, 0)
 
 
-def test_a_cancel_that_could_not_be_sent_says_so(venue: Venue, order: Order) -> None:
-    venue.on("DELETE", "/api/v3/order", error(-1003, "Too much request weight used.", 429))
-    with pytest.raises(TryCancelAgain):
-        cancel(order)
+def test_a_cancel_that_could_not_be_sent_is_on_record_and_carried_out_by_the_sweep(
+    alice: User, venue: Venue, order: Order
+) -> None:
+    venue.on("DELETE", "/api/v3/order", requests.exceptions.ConnectTimeout())
+    found = cancel(order)
+    assert (found.status, found.cancel_requested_at is None) == ("OPEN", False)
+    venue.knows()
+    venue.on("DELETE", "/api/v3/order", lambda asked: (200, order_body(asked, status="CANCELED")))
+    services.reconcile(venue_order_id=order.venue_orders.get().pk)
+    assert Order.objects.get().status == "CANCELED"
+    assert balance(alice, "USDT") == (100000, 0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "stands"),
+    [
+        (error(-1003, "Too much request weight used.", 429), 202, "OPEN"),
+        (requests.exceptions.ConnectTimeout(), 202, "OPEN"),
+        ((504, ""), 202, "OPEN"),
+        (lambda asked: (200, order_body(asked, status="CANCELED")), 200, "CANCELED"),
+    ],
+)
+def test_the_api_says_whether_an_order_has_ended_or_is_being_canceled(
+    client: Client, alice: User, venue: Venue, order: Order, answer: Any, status: int, stands: str
+) -> None:
+    client.force_login(alice)
+    venue.on("DELETE", "/api/v3/order", answer)
+    found = client.delete(f"/api/v1/orders/{order.pk}/")
+    assert (found.status_code, found.json()["status"]) == (status, stands)
+    assert found.json()["cancel_requested_at"]
 
 
 def test_a_closed_order_and_a_strangers_order_cannot_be_canceled(order: Order) -> None:

@@ -5,19 +5,17 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.utils import timezone
 
 from accounts.models import User
 from exchange.binance.models import MyTrade
-from exchange.gate import limits
 from ledger.models import LedgerException
 from markets.models import Market
 from orders import rules, services
 from orders.models import Fill, Order, VenueOrder
 from tests.factories import balance, make_market, venue_account
 from tests.orders.test_placing import ticket
-from tests.venue import Venue, error, order_body, trade_body
+from tests.venue import Venue, error, has_counted, order_body, trade_body
 
 ORDER, OPEN, TRADES = "/api/v3/order", "/api/v3/openOrders", "/api/v3/myTrades"
 
@@ -116,10 +114,10 @@ def test_what_the_weight_does_not_allow_is_left_to_the_sweep(
     alice: User, market: Market, venue: Venue, no_trades: None
 ) -> None:
     many(alice, market, 30)
-    venue.on("GET", OPEN, (200, [], {"X-MBX-USED-WEIGHT-1M": str(limits.HALF_A_MINUTE)}))
+    venue.on("GET", OPEN, (200, [], {"X-MBX-USED-WEIGHT-1M": "3000"}))
     resume()
     assert [venue.count("GET", path) for path in (ORDER, TRADES)] == [0, 0]
-    cache.delete(limits.WEIGHT_KEY)
+    has_counted(0)
     venue.on("GET", OPEN, (200, []))
     venue.on("GET", ORDER, lambda asked: (200, order_body(asked, status="CANCELED")))
     assert services.reconcile_open() == 30

@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from exchange.binance.errors import KEY_REFUSED
 from exchange.binance.signing import Key, signed_params
-from exchange.binance.streams.line import Down, Line
+from exchange.binance.streams.line import Down, KeyRefused, Line
 from exchange.binance.transport import Clock
 
 Message = dict[str, Any]
@@ -59,7 +60,8 @@ class SubscriptionDoor:
         if answer.get("status") != 200:
             self._clock.forget()  # a wrong time is one of the reasons
             error = answer.get("error", {})
-            raise Down(f"subscription refused: {error.get('code')} {error.get('msg')}")
+            reason = f"subscription refused: {error.get('code')} {error.get('msg')}"
+            raise KeyRefused(reason) if error.get("code") in KEY_REFUSED else Down(reason)
 
     def event_of(self, message: Message) -> Any:
         return message.get("event")

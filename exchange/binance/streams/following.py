@@ -13,7 +13,7 @@ import structlog
 
 from exchange.binance.models import BalanceUpdate, Report
 from exchange.binance.streams.doors import Door, Message
-from exchange.binance.streams.line import Down, Line, connected
+from exchange.binance.streams.line import Down, KeyRefused, Line, connected
 from exchange.binance.streams.pace import Pace
 
 log = structlog.get_logger()
@@ -39,12 +39,15 @@ class UserStream:
         on_balance: Callable[[BalanceUpdate], None],
         on_alive: Callable[[], None],
         on_down: Callable[[str, bool], None] = lambda reason, is_alarm: None,
+        on_refused: Callable[[str], None] = lambda reason: None,
         doubt: Callable[[], str] = lambda: "",
         pace: Pace | None = None,
+        proxy: str = "",
     ) -> None:
-        self._door, self._pace = door, pace or Pace()
+        self._door, self._pace, self._proxy = door, pace or Pace(), proxy
         self._on_subscribed, self._on_report, self._on_balance = on_subscribed, on_report, on_balance
         self._on_alive, self._on_down, self._doubt = on_alive, on_down, doubt
+        self._on_refused = on_refused
         self._stopped = threading.Event()
         self._wait = self._pace.first_wait
         self._attempt_at = self._look_at = 0.0
@@ -62,6 +65,8 @@ class UserStream:
                 reason = str(error) or type(error).__name__
                 is_alarm = bool(getattr(error, "is_alarm", False))
                 log.warning("stream.down", reason=reason[:200], is_alarm=is_alarm)
+                if isinstance(error, KeyRefused):
+                    self._on_refused(reason)
                 self._on_down(reason, is_alarm)
             wait = self._next_wait(time.monotonic() - began)
             self._stopped.wait(random.uniform(wait / 2, wait))
@@ -83,7 +88,7 @@ class UserStream:
             line.close()
 
     def _entered(self) -> tuple[Line, list[Message]]:
-        line = connected(self._door.address(), pace=self._pace, on_heard=self._on_alive)
+        line = connected(self._door.address(), pace=self._pace, on_heard=self._on_alive, proxy=self._proxy)
         try:
             return line, self._door.enter(line)
         except BaseException:

@@ -3,6 +3,8 @@
 import random
 import time
 from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
 
 import websocket
 
@@ -15,6 +17,10 @@ class Down(Exception):
     def __init__(self, reason: str, *, is_alarm: bool = False) -> None:
         self.is_alarm = is_alarm
         super().__init__(reason)
+
+
+class KeyRefused(Down):
+    """The venue does not take the key that was shown."""
 
 
 class Line:
@@ -59,11 +65,16 @@ class Line:
         self._socket.close()
 
 
-def connected(url: str, *, pace: Pace, on_heard: Callable[[], None]) -> Line:
-    """A line to the address, which nobody else hears of: it may hold a key."""
+def connected(url: str, *, pace: Pace, on_heard: Callable[[], None], proxy: str = "") -> Line:
+    """A line to the address, which nobody else hears of: it may hold a key. `proxy` is http://host:port, or empty."""
+    by = urlsplit(proxy)
+    way: dict[str, Any] = {}
+    if proxy:  # by it alone, whatever the environment says of addresses that need none
+        way = {"http_proxy_host": by.hostname, "http_proxy_port": by.port, "proxy_type": "http"}
+        way["http_no_proxy"] = ["none"]
     try:
         socket = websocket.create_connection(
-            url, timeout=pace.connect, skip_utf8_validation=True, enable_multithread=True
+            url, timeout=pace.connect, skip_utf8_validation=True, enable_multithread=True, **way
         )
     except (OSError, ValueError, websocket.WebSocketException) as error:
         reason = str(error).replace(url, "…") or type(error).__name__

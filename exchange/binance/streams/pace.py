@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Pace:
     """Seconds. The venue pings every 20 s and cuts a connection after 24 hours (user-data-stream.md, binance.md 14)."""
 
-    tick: float = 1
+    tick: float = 0.25
     connect: float = 10
     first_wait: float = 0.5
     longest_wait: float = 15

@@ -122,7 +122,7 @@ class Matching:
         order.quote += quote
         order.updated_ms = row["time"]
         if order.executed == quantity:
-            self._venue.limits.uncount_order(account.account_id)
+            self._venue.limits.uncount_order(account.account_id, is_maker=is_maker)
         is_buyer = order.side == "BUY"
         funds.pay(account, market, order, quote if is_buyer else quantity)
         commission, asset = charge(self._venue, account, market, order, quantity=quantity, quote=quote)

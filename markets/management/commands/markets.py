@@ -75,7 +75,7 @@ class Command(BaseCommand):
             fetch_tickers=self.day_tickers,
             fetch_catalogue=self.catalogue,
             venue_ms=self.venue_ms,
-            snapshots=Snapshots(used_weight=gate.used_weight),
+            snapshots=Snapshots(used_weight=gate.used_weight, most_a_minute=gate.weight_for_books),
             store=self.store,
             recorder=self.recorder if settings.RECORD_DIR else None,
         )

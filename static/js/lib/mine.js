@@ -79,8 +79,14 @@ export class Mine {
     row.querySelector('[data-cell="market"]').href = `/orders/${order.id}/`;
     row.querySelector('[data-cell="side"]').classList.add(`side-${order.side}`);
     if (order.status !== "WAITING") row.querySelector('[data-cell="status"]').classList.add(order.status === "PENDING" ? "status-busy" : "status-live");
-    row.querySelector("[data-cancel]").dataset.cancel = order.id;
-    row.querySelector("[data-cancel]").disabled = Boolean(order.cancel_requested_at);
+    const [change, cancel] = [hook("change", row), hook("cancel", row)];
+    if (order.is_changeable) change.href = `/orders/${order.id}/change/?next=${encodeURIComponent(location.pathname)}`;
+    else change.remove();
+    change.setAttribute("aria-label", this.texts.changeOrder.replace("{id}", order.id));
+    cancel.setAttribute("aria-label", this.texts.cancelOrder.replace("{id}", order.id));
+    cancel.dataset.cancel = order.id;
+    cancel.disabled = Boolean(order.cancel_requested_at);
+    if (cancel.disabled) cancel.textContent = this.texts.canceling;
     return row;
   }
 

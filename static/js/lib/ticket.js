@@ -1,24 +1,13 @@
 // The ticket: shares of what is available, estimates, sending once, refusals beside their field.
 
-import { $, $$, format, hook } from "./dom.js";
+import { $, clone, format, hook } from "./dom.js";
 import { amount, atPlaces, Big, big, decimals, floorTo, typed } from "./decimal.js";
 import { ApiError, call } from "./http.js";
+import { FIELDS as LEG_FIELDS, hundredths, KINDS, Legs } from "./legs.js";
 
 const PREVIEW_WAIT_MS = 250;
 const WARN_PERCENT = 1;
-const FIELDS = ["stop_price", "stop_limit_price", "trailing_delta", "price", "quantity", "quote_quantity", "iceberg_quantity"];
-
-// How the form calls what a refusal says of the one order of a pair or of the other.
-const LEG_FIELDS = {
-  limit: { price: "price", quantity: "quantity" },
-  stop: { price: "stop_limit_price", stop_price: "stop_price", quantity: "quantity" },
-};
-
-/** Percent as basis points; what is no whole number of them stays, for the API to refuse. */
-function hundredths(percent) {
-  const points = big(percent)?.times(100);
-  return points && points.eq(points.round()) ? points.toNumber() : percent;
-}
+const FIELDS = [...new Set(["stop_price", "trailing_delta", "price", "quantity", "quote_quantity", "iceberg_quantity", ...LEG_FIELDS])];
 
 export class Ticket {
   constructor(form, config, texts, { onPlaced, onUnknown }) {
@@ -30,6 +19,7 @@ export class Ticket {
     this.best = { ask: null, bid: null };
     this.isPaused = false;
     this.nonces = new Map();
+    this.legs = new Legs((name) => this.value(name));
     this.submit = hook("submit", form);
     this.onPlaced = onPlaced;
     this.onUnknown = onUnknown;
@@ -50,6 +40,7 @@ export class Ticket {
 
   value(name) {
     const field = this.form.elements[name];
+    if (field?.type === "checkbox") return field.checked ? "on" : "";
     return field ? field.value : "";
   }
 
@@ -57,12 +48,13 @@ export class Ticket {
   get type() {
     const tab = this.value("type");
     if (tab === "STOP") return this.value("stop_kind");
-    return tab === "LIMIT" && this.form.elements.post_only?.checked ? "LIMIT_MAKER" : tab;
+    return tab === "LIMIT" && this.value("post_only") ? "LIMIT_MAKER" : tab;
   }
   get isMarket() { return this.type === "MARKET"; }
   get isStop() { return this.value("type") === "STOP"; }
   get isPair() { return this.type === "OCO"; }
-  get hasPrice() { return this.isPair || this.type.includes("LIMIT"); }
+  get isList() { return KINDS.includes(this.type); }
+  get hasPrice() { return this.isList ? this.legs.wanted.includes("price") : this.type.includes("LIMIT"); }
   get isBuy() { return this.value("side") === "BUY"; }
   get isByTotal() { return this.isMarket && this.value("measure") === "quote_quantity"; }
 
@@ -85,7 +77,7 @@ export class Ticket {
 
   offerPrice(text) {
     this.lastPrice = text;
-    if (this.value("type") === "LIMIT" && !this.value("price") && document.activeElement !== this.form.elements.price) {
+    if (["LIMIT", "OTO", "OTOCO"].includes(this.value("type")) && !this.value("price") && document.activeElement !== this.form.elements.price) {
       this.form.elements.price.value = text;
       this.changed();
     }
@@ -121,21 +113,10 @@ export class Ticket {
     return price && stop && stop.gt(price) ? stop : price;
   }
 
-  /** Two orders of which one cancels the other: a limit that only makes, and a stop. */
-  pair() {
-    const plain = (name) => typed(this.value(name)) ?? this.value(name).trim();
-    const shared = { side: this.value("side"), quantity: plain("quantity") };
-    const limit = { ...shared, type: "LIMIT_MAKER", price: plain("price") };
-    const stop = { ...shared, type: "STOP_LOSS", stop_price: plain("stop_price") };
-    if (this.value("stop_limit_price")) Object.assign(stop, { type: "STOP_LOSS_LIMIT", time_in_force: "GTC", price: plain("stop_limit_price") });
-    const [above, below] = this.isBuy ? [stop, limit] : [limit, stop];
-    return { kind: "OCO", symbol: this.config.symbol, above, below };
-  }
-
   /** The order as the API takes it; what is not a number stays as it was typed, for the API to refuse. */
   order() {
     const plain = (name) => typed(this.value(name)) ?? this.value(name).trim();
-    if (this.isPair) return this.pair();
+    if (this.isList) return this.legs.body(this.config.symbol);
     const order = { symbol: this.config.symbol, side: this.value("side"), type: this.type };
     if (this.isByTotal) return { ...order, quote_quantity: plain("quote_quantity") };
     order.quantity = plain("quantity");
@@ -152,7 +133,11 @@ export class Ticket {
     this.complainAbove("");
     this.warn("");
     clearTimeout(this.previewing);
+    hook("outlook", this.form).hidden = true;
     this.isMarket ? this.estimateMarket() : this.estimateLimit();
+    if (this.isList && this.config.obstacle !== "anonymous" && !this.unclear()) {
+      this.previewing = setTimeout(() => this.foretell(), PREVIEW_WAIT_MS);
+    }
   }
 
   show(name, text, asset) {
@@ -163,7 +148,8 @@ export class Ticket {
   estimateLimit() {
     const [price, quantity] = [big(this.value(this.hasPrice ? "price" : "stop_price")), big(this.value("quantity"))];
     const { base, quote, feeBps, makerFeeBps, baseScale, quoteScale } = this.config;
-    const rate = this.type === "LIMIT_MAKER" ? makerFeeBps : feeBps;
+    const isMaker = this.type === "LIMIT_MAKER" || this.isList && !this.isPair && this.value("post_only");
+    const rate = isMaker ? makerFeeBps : feeBps;
     if (!price || !quantity) {
       for (const name of ["total", "fee", "receive", "held"]) this.show(name, null);
       return;
@@ -214,6 +200,29 @@ export class Ticket {
     else if (percent.gte(WARN_PERCENT)) this.warn(format(this.texts.movesPrice, { percent: percent.toFixed(1) }));
   }
 
+  /** What a list sets aside and what can happen to it, in the server's words. */
+  async foretell() {
+    const order = this.order();
+    const isStill = () => JSON.stringify(order) === JSON.stringify(this.order());
+    try {
+      const { body } = await call("POST", "/api/v1/order-lists/preview/", { body: order });
+      if (isStill()) this.showOutlook(body.outlook);
+    } catch (error) {
+      // It is not sent yet, so nothing is marked as wrong: it is only said.
+      if (error instanceof ApiError && error.status && error.status < 500 && isStill()) this.warn(error.message);
+    }
+  }
+
+  showOutlook(sentences) {
+    const list = hook("outlook", this.form);
+    list.replaceChildren(...sentences.map((sentence) => {
+      const line = clone(hook("outlook-line", this.form));
+      line.textContent = sentence;
+      return line;
+    }));
+    list.hidden = false;
+  }
+
   /** Is the limit far beyond the other side of the book? */
   warnFar(price) {
     const best = this.isBuy ? this.best.ask : this.best.bid;
@@ -248,25 +257,24 @@ export class Ticket {
   }
 
   refuse(error) {
-    const name = this.named(error.field);
+    const name = this.isList ? this.legs.named(error.field) : error.field;
     const field = FIELDS.includes(name) ? this.form.elements[name] : null;
     if (field?.offsetParent) this.complain(name, error.message);
     else this.complainAbove(error.message || this.texts.unknown);
   }
 
-  /** The form's name for a field of one order of a pair. */
-  named(path) {
-    const [leg, name] = (path ?? "").split(".");
-    if (!name) return path;
-    return LEG_FIELDS[(leg === "above") === this.isBuy ? "stop" : "limit"][name];
+  /** The first field that is missing or no clear number. */
+  unclear() {
+    const single = [...(this.hasPrice ? ["price"] : []), this.isByTotal ? "quote_quantity" : "quantity"];
+    const wanted = this.isList ? this.legs.wanted : single;
+    const given = this.isList ? this.legs.given
+      : ["stop_price", "trailing_delta", "iceberg_quantity"].filter((name) => this.shows(name) && this.value(name));
+    return [...wanted, ...given].find((name) => typed(this.value(name)) === null);
   }
 
-  /** The first number that is missing or not clear is named here, without asking anybody. */
+  /** It is named here, without asking anybody. */
   check() {
-    const stops = this.isPair ? ["stop_price", ...(this.isBuy ? ["stop_limit_price"] : [])] : [];
-    const wanted = [...stops, ...(this.hasPrice ? ["price"] : []), this.isByTotal ? "quote_quantity" : "quantity"];
-    const given = ["stop_price", "stop_limit_price", "trailing_delta", "iceberg_quantity"].filter((name) => this.shows(name) && this.value(name));
-    const bad = [...wanted, ...given].find((name) => typed(this.value(name)) === null);
+    const bad = this.unclear();
     if (!bad) return true;
     this.complain(bad, this.texts.notANumber);
     this.form.elements[bad].focus();
@@ -274,8 +282,7 @@ export class Ticket {
   }
 
   shows(name) {
-    if (name === "stop_limit_price") return this.isPair;
-    return name === "iceberg_quantity" ? this.hasPrice && !this.isPair : this.isStop;
+    return name === "iceberg_quantity" ? this.hasPrice : this.isStop;
   }
 
   async send(event) {
@@ -334,7 +341,9 @@ function hookText(form, name) {
 
 /** The sentence for an order's state after it was placed. */
 export function placedSentence(placed, texts) {
-  if (placed.kind && placed.status !== "REJECT" && !placed.orders.some((one) => one.status === "PENDING")) return format(texts.listPlaced, { id: placed.id });
+  if (placed.kind && placed.status !== "REJECT" && !placed.orders.some((one) => one.status === "PENDING")) {
+    return format(placed.orders.length > 2 ? texts.threePlaced : texts.listPlaced, { id: placed.id });
+  }
   const order = placed.kind ? placed.orders[0] : placed;
   const text = { FILLED: texts.filled, PENDING: texts.pending, REJECTED: texts.rejected, EXPIRED: texts.expired }[order.status];
   return format(text ?? texts.placed, { id: order.id, reason: order.reason ?? "" });

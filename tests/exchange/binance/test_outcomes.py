@@ -12,7 +12,8 @@ from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
 from exchange.binance.rest import NoWallet, Rest
 from exchange.binance.sending import PlaceOrder
 from exchange.binance.signing import HmacKey
-from exchange.binance.transport import Clock, Usage
+from exchange.binance.transport import Clock
+from exchange.binance.usage import Cost, Usage
 from tests.venue import REST, Venue, error
 
 ORDER = PlaceOrder(
@@ -53,11 +54,24 @@ def http(status: str, body: str, *headers: str) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
 
 
+class Listening:
+    """Lets everything pass, and keeps what was told."""
+
+    def __init__(self, seen: list[Usage]) -> None:
+        self.seen = seen
+
+    def begin(self, cost: Cost) -> None:
+        return None
+
+    def end(self, begun: None, usage: Usage) -> None:
+        self.seen.append(usage)
+
+
 def rest(url: str, seen: list[Usage] | None = None) -> Rest:
     clock = Clock()
     clock.measure(lambda: 1_700_000_000_000)
-    observer = seen.append if seen is not None else None
-    return Rest(base_url=url, key=HmacKey("key", "secret"), clock=clock, timeout=0.5, observer=observer)
+    meter = None if seen is None else Listening(seen)
+    return Rest(base_url=url, key=HmacKey("key", "secret"), clock=clock, timeout=0.5, meter=meter)
 
 
 def outcome(url: str) -> VenueError:

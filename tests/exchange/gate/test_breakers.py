@@ -14,13 +14,13 @@ from pytest_django import Settings
 from accounts.models import User
 from exchange.binance.errors import NotSent, Rejected, Unknown
 from exchange.desk import queries as desk
-from exchange.gate import breakers, conditions, limits
+from exchange.gate import breakers, conditions
 from exchange.gate import services as gate
 from exchange.gate.breakers import Operation, State
 from exchange.gate.models import VenueAccount
 from exchange.office.models import Notice
 from tests.factories import venue_account
-from tests.venue import Venue, error, order_body
+from tests.venue import Venue, error, forget_bans, order_body
 
 CANCEL = ("DELETE", "/api/v3/order")
 AWAY = "redis://127.0.0.1:1/0"
@@ -168,8 +168,7 @@ def test_limits_and_bans_are_another_matter(account: VenueAccount, venue: Venue)
     venue.on(*CANCEL, error(-1015, "Too many new orders.", 429))
     for _time in range(6):
         fail(account, 1)
-        limits._blocked_until = 0.0
-        cache.delete(limits.BLOCKED_KEY)
+        forget_bans()
     assert venue.count(*CANCEL) == 6
     assert state_of(account) == State.CLOSED
 
@@ -346,7 +345,7 @@ def test_staff_hear_of_it_once_and_see_it_on_the_desk(account: VenueAccount, ven
     cache.clear()
     time.sleep(breakers.GLANCE)
     fail(account)
-    notice = Notice.objects.get(user=carol)
+    notice = Notice.objects.get(user=carol, kind__startswith="gate.breaker")
     assert "primary: place" in notice.body and "-2015" in notice.body
     browser = Client()
     browser.force_login(carol)

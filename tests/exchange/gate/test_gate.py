@@ -8,7 +8,7 @@ from django.db import transaction
 from django.test import override_settings
 
 from exchange.binance.errors import NotSent
-from exchange.gate import limits
+from exchange.gate import bans
 from exchange.gate import queries as gate_queries
 from exchange.gate import services as gate
 from exchange.gate.models import Installation, VenueAccount
@@ -19,7 +19,7 @@ def ask_time() -> int:
     return gate.call(None, gate.Kind.MARKET_DATA, None, lambda rest: rest.time())
 
 
-def test_a_429_silences_this_process_and_every_other(venue: Venue) -> None:
+def test_a_429_silences_this_process_and_every_other(db: None, venue: Venue) -> None:
     venue.on(
         "GET", "/api/v3/time", (*error(-1003, "Too much request weight used.", 429), {"Retry-After": "30"})
     )
@@ -28,11 +28,11 @@ def test_a_429_silences_this_process_and_every_other(venue: Venue) -> None:
             ask_time()
     assert venue.count("GET", "/api/v3/time") == 1
     assert 25 < (refusal.value.retry_after or 0) <= 30
-    limits._blocked_until = 0.0  # another process knows it from the shared memory
+    bans.forget()  # another process knows it from the shared memory
     assert gate.blocked_for() > 25
 
 
-def test_a_ban_holds_in_this_process_when_the_shared_memory_is_empty(venue: Venue) -> None:
+def test_a_ban_holds_in_this_process_when_the_shared_memory_is_empty(db: None, venue: Venue) -> None:
     venue.on("GET", "/api/v3/time", (*error(-1003, "IP banned.", 418), {"Retry-After": "120"}))
     with pytest.raises(NotSent):
         ask_time()

@@ -2,17 +2,19 @@
 
 import json
 import time
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from exchange.paper.accounts import ApiKey
+from exchange.paper.errors import ApiError
+from exchange.paper.limits import PATIENCE, Limits, weight_of
 from exchange.paper.request import Request
 from exchange.paper.socketapi import payload_of
 from exchange.paper.venue import Venue
-from tests.exchange.paper.people import Caller, wait_for
+from tests.exchange.paper.people import TRADE, Caller, wait_for
 
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
 API_KEY = "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A"
@@ -191,6 +193,78 @@ def test_who_asks_too_much_is_told_to_wait_and_who_goes_on_is_banned(venue: Venu
     assert 0 < int(first.headers["Retry-After"]) <= 60 < int(last.headers["Retry-After"])
 
 
+DOCUMENTED = {
+    "GET ping": 1, "GET time": 1, "GET exchangeInfo": 20, "GET executionRules?symbol=A": 2,
+    "GET executionRules?symbols=A,B": 4, "GET executionRules": 40, "GET referencePrice": 2,
+    "GET referencePrice/calculation": 2, "GET depth": 5, "GET depth?limit=100": 5, "GET depth?limit=101": 25,
+    "GET depth?limit=500": 25, "GET depth?limit=1000": 50, "GET depth?limit=5000": 250, "GET trades": 25,
+    "GET historicalTrades": 25, "GET historicalBlockTrades": 25, "GET aggTrades": 4, "GET klines": 2,
+    "GET uiKlines": 2, "GET avgPrice": 2, "GET ticker/24hr?symbol=A": 2, "GET ticker/24hr?symbols=A,B": 2,
+    "GET ticker/24hr": 80, "GET ticker/price?symbol=A": 2, "GET ticker/price": 4, "GET ticker/bookTicker": 4,
+    "GET ticker?symbol=A": 4, "GET ticker/tradingDay?symbols=A,B": 8, "POST order": 1, "POST sor/order": 1,
+    "POST order/cancelReplace": 1, "POST orderList/oco": 1, "POST order/test": 1,
+    "POST order/test?computeCommissionRates=true": 20, "PUT order/amend/keepPriority": 4, "DELETE order": 1,
+    "DELETE openOrders": 1, "DELETE orderList": 1, "GET order": 4, "GET openOrders?symbol=A": 6,
+    "GET openOrders": 80, "GET allOrders": 20, "GET orderList": 4, "GET allOrderList": 20, "GET openOrderList": 6,
+    "GET myTrades": 20, "GET myTrades?orderId=1": 5, "GET account": 20, "GET account/commission": 20,
+    "GET rateLimit/order": 40, "GET myPreventedMatches?preventedMatchId=1": 2,
+    "GET myPreventedMatches?orderId=1": 20, "GET myAllocations": 20, "GET order/amendments": 4, "GET myFilters": 40,
+}  # fmt: skip
+
+
+def test_every_request_weighs_what_is_documented() -> None:
+    """binance.md 7."""
+    found = {}
+    for request in DOCUMENTED:
+        method, _space, address = request.partition(" ")
+        path, _mark, query = address.partition("?")
+        found[request] = weight_of(method, f"/api/v3/{path}", dict(parse_qsl(query)))
+    assert found == DOCUMENTED
+
+
+def test_what_comes_inside_a_ban_is_counted_and_the_next_ban_lasts_longer(venue: Venue) -> None:
+    lasted = []
+    for _time in range(3):
+        venue.limits.spend("10.0.0.1", 0)
+        for _request in range(PATIENCE + 1):
+            with pytest.raises(ApiError):
+                venue.limits.spend("10.0.0.1", 6_001)
+        with pytest.raises(ApiError) as inside:
+            venue.limits.spend("10.0.0.1", 0)
+        lasted.append((inside.value.retry_after or 0) // 10 * 10)
+        venue.limits = limits_after(venue.limits)
+    assert lasted == [120, 240, 480]
+    assert venue.limits.unwelcome == {"10.0.0.1": {"weight": 33, "inside a ban": 3}}
+
+
+def limits_after(limits: Limits) -> Limits:
+    """The ban is over, and so is the minute."""
+    limits._banned.clear()
+    limits._windows.clear()
+    return limits
+
+
+def test_requests_are_counted_too_whatever_they_weigh(venue: Venue, trader: Caller) -> None:
+    trader.door("fault", do="order limit", raw=3)
+    if time.time() % 300 > 295:
+        time.sleep(6)  # not across the end of their five minutes
+    venue.limits._windows.clear()
+    statuses = [trader.http.get(f"{trader.url}/api/v3/ping").status_code for _time in range(4)]
+    assert statuses == [200, 200, 200, 429]
+    assert venue.limits.unwelcome == {"127.0.0.1": {"raw requests": 1}}
+
+
+def test_the_first_fill_of_a_maker_gives_back_more_than_its_own_place(venue: Venue) -> None:
+    wait_for(lambda: time.time() % 10 < 7)
+    for _order in range(8):
+        venue.limits.count_order(1)
+    venue.limits.uncount_order(1)
+    venue.limits.uncount_order(1, is_maker=True)
+    assert venue.limits.order_counts(1) == (2, 2)
+    venue.limits.uncount_order(1, is_maker=True)
+    assert venue.limits.order_counts(1) == (0, 0)
+
+
 def test_a_taken_order_costs_no_weight_and_counts_as_an_order_until_it_is_filled(trader: Caller) -> None:
     trader.deposit("USDT", "1000")
     order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "70000"}
@@ -221,3 +295,28 @@ def test_too_many_unfilled_orders_are_refused_for_a_while(venue: Venue, trader: 
 def test_an_answer_is_compact_json_in_utf8(trader: Caller) -> None:
     text = trader.http.get(f"{trader.url}/api/v3/time").text
     assert text == json.dumps(json.loads(text), separators=(",", ":"))
+
+
+# ------------------------------------------------------------------ what a key may do
+def test_what_a_key_may_do_is_set_at_the_control_door(trader: Caller) -> None:
+    doors = ("GET", "/sapi/v1/account/apiRestrictions")
+    assert trader.signed(*doors).json()["ipRestrict"] is True
+    assert "set" in trader.door("key", key=TRADE["key"], withdraw=True, bound=False, trade=False)
+    found = trader.signed(*doors).json()
+    assert (found["enableWithdrawals"], found["ipRestrict"], found["enableSpotAndMarginTrading"]) == (
+        True,
+        False,
+        False,
+    )
+    for odd in (
+        {"key": "nobody's", "trade": True},
+        {"key": TRADE["key"], "trade": "no"},
+        {"key": TRADE["key"], "fly": True},
+    ):
+        assert "code" in trader.door("key", **odd)
+
+
+def test_a_revoked_key_is_unknown(trader: Caller) -> None:
+    trader.door("key", key=TRADE["key"], revoked=True)
+    answer = trader.signed("GET", "/api/v3/account")
+    assert (answer.status_code, answer.json()["code"]) == (401, -2015)

@@ -49,6 +49,14 @@ def test_the_account_is_heard_after_a_signed_subscription(trader: Caller, channe
     assert set(told[0]["event"]) == {"e", "E", "a", "d", "T"}
 
 
+def test_nobody_hears_the_account_by_a_key_that_is_revoked(trader: Caller, channel: Socket) -> None:
+    ask(channel, "userDataStream.subscribe.signature", **signed(TRADE["key"], trader.sign))
+    trader.door("key", key=TRADE["key"], revoked=True)
+    wait_for(lambda: channel.of("eventStreamTerminated"))
+    again = ask(channel, "userDataStream.subscribe.signature", **signed(TRADE["key"], trader.sign))
+    assert again["error"]["code"] == -2015
+
+
 def test_an_account_is_heard_once_a_connection_and_not_after_leaving(trader: Caller, channel: Socket) -> None:
     ask(channel, "userDataStream.subscribe.signature", **signed(TRADE["key"], trader.sign))
     again = ask(channel, "userDataStream.subscribe.signature", **signed(TRADE["key"], trader.sign))

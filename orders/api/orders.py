@@ -23,9 +23,7 @@ from orders.models import (
     Channel,
     FeeRule,
     Fill,
-    Leg,
     Order,
-    OrderList,
     Side,
     Status,
     TimeInForce,
@@ -66,24 +64,6 @@ class TicketIn(OrderIn):
     )
 
 
-class LegIn(OrderIn):
-    """One order of a list."""
-
-
-class ListIn(StrictSerializer):
-    """OCO: above and below, of one side and amount. OTO: working, and pending. OTOCO: working, above and below."""
-
-    kind = serializers.ChoiceField(choices=OrderList.Kind.choices)
-    symbol = serializers.CharField(max_length=64)
-    working = LegIn(required=False, help_text="LIMIT or LIMIT_MAKER; the others wait until it is filled.")
-    pending = LegIn(required=False)
-    above = LegIn(required=False)
-    below = LegIn(required=False)
-    client_order_id = serializers.CharField(
-        max_length=64, required=False, help_text="Yours, unique for ever: a repeat gives the first list."
-    )
-
-
 class ReplacementIn(StrictSerializer):
     price = MoneyField(required=False, help_text="Left out: as it is.")
     quantity = MoneyField(required=False, help_text="Of the new order; left out: what has not traded.")
@@ -106,6 +86,9 @@ class OrderOut(serializers.ModelSerializer[Order]):
     cumulative_quote = MoneyField()
     original_quantity = MoneyField()
     replaces = serializers.IntegerField(source="replaces_id", help_text="The order whose place it takes.")
+    is_changeable = serializers.BooleanField(
+        help_text="Its price or amount can be changed now.", read_only=True
+    )
 
     class Meta:
         model = Order
@@ -114,19 +97,8 @@ class OrderOut(serializers.ModelSerializer[Order]):
             "status", "reason_code", "reason",
             "price", "quantity", "original_quantity", "quote_quantity", "stop_price", "trailing_delta",
             "iceberg_quantity", "cumulative_quantity", "cumulative_quote", "fee_bps", "maker_fee_bps",
-            "cancel_requested_at", "created_at", "updated_at", "finished_at",
+            "is_changeable", "cancel_requested_at", "created_at", "updated_at", "finished_at",
         ]  # fmt: skip
-
-
-class OrderListOut(serializers.ModelSerializer[OrderList]):
-    client_order_id = serializers.CharField(source="nonce")
-    symbol = serializers.CharField(source="market_id")
-    status = serializers.ChoiceField(choices=["EXECUTING", "ALL_DONE", "REJECT"], read_only=True)
-    orders = OrderOut(many=True)
-
-    class Meta:
-        model = OrderList
-        fields = ["id", "client_order_id", "kind", "symbol", "status", "created_at", "orders"]
 
 
 class FillOut(serializers.ModelSerializer[Fill]):
@@ -218,22 +190,6 @@ def nonce_of(request: Request, said: str) -> str:
     return said or request.headers.get("Idempotency-Key", "") or uuid.uuid4().hex
 
 
-def list_ticket_of(request: Request) -> services.ListTicket:
-    """The request's orders by what they are in the list; its nonce is found as an order's is."""
-    form = ListIn(data=request.data)
-    form.is_valid(raise_exception=True)
-    found = dict(form.validated_data)
-    key = found.get("client_order_id", "") or request.headers.get("Idempotency-Key", "")
-    nonce, symbol = key or uuid.uuid4().hex, found["symbol"]
-    shared = {"symbol": symbol, "nonce": nonce, "channel": channel_of(request)}
-    legs = {
-        leg: services.Ticket(**{"time_in_force": "", **found[leg.lower()]}, **shared)
-        for leg in Leg
-        if leg.lower() in found
-    }
-    return services.ListTicket(kind=found["kind"], symbol=symbol, nonce=nonce, legs=legs)
-
-
 def code_of(order: Order) -> int:
     return status.HTTP_202_ACCEPTED if order.status == Status.PENDING else status.HTTP_201_CREATED
 
@@ -299,12 +255,13 @@ class OrderRow(APIView):
         return Response(OrderOut(order).data, status=200 if is_done else 202)
 
     @extend_schema(
-        responses=OrderOut,
-        description="Asks for the order's end, and with it for that of its list; the answer is its state afterwards.",
+        responses={200: OrderOut, 202: OrderOut},
+        description="Asks for the order's end, and with it for that of its list; the answer is its state afterwards."
+        " 202: it has not ended yet, and will be canceled as soon as the venue can be asked and answers.",
     )
     def delete(self, request: Request, order_id: int) -> Response:
         order = services.cancel_order(user=request.user, order_id=order_id)  # type: ignore[arg-type]
-        return Response(OrderOut(order).data)
+        return Response(OrderOut(order).data, status=200 if order.is_final else 202)
 
 
 class OrderEvents(GenericAPIView[Order]):
@@ -365,37 +322,3 @@ class Fees(APIView):
     @extend_schema(responses=FeesOut, description="The schedule; a market's own fee is told with the market.")
     def get(self, request: Request) -> Response:
         return Response(FeesOut(schedule.schedule(request.user)).data)  # type: ignore[arg-type]
-
-
-class OrderLists(ListAPIView[OrderList]):
-    permission_classes = [IsAuthenticated, CanTrade]
-    serializer_class = OrderListOut
-    queryset = OrderList.objects.none()
-
-    def get_queryset(self) -> QuerySet[OrderList]:
-        found = queries.order_lists_of(self.request.user)  # type: ignore[arg-type]
-        symbol = self.request.query_params.get("symbol")
-        return found.filter(market_id=symbol) if symbol else found
-
-    @extend_schema(request=ListIn, responses={201: OrderListOut, 202: OrderListOut}, parameters=[KEY])
-    def post(self, request: Request) -> Response:
-        found = services.place_order_list(user=request.user, ticket=list_ticket_of(request))  # type: ignore[arg-type]
-        is_silent = any(order.status == Status.PENDING for order in found.orders.all())
-        code = status.HTTP_202_ACCEPTED if is_silent else status.HTTP_201_CREATED
-        return Response(OrderListOut(found).data, status=code)
-
-
-class OrderListRow(APIView):
-    permission_classes = [IsAuthenticated, CanTrade]
-
-    @extend_schema(responses=OrderListOut)
-    def get(self, request: Request, list_id: int) -> Response:
-        return Response(OrderListOut(queries.order_list_of(request.user, list_id)).data)  # type: ignore[arg-type]
-
-    @extend_schema(
-        responses=OrderListOut,
-        description="Asks for the end of all its orders; the answer is their state afterwards.",
-    )
-    def delete(self, request: Request, list_id: int) -> Response:
-        found = services.cancel_order_list(user=request.user, list_id=list_id)  # type: ignore[arg-type]
-        return Response(OrderListOut(found).data)

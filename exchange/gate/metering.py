@@ -1,0 +1,54 @@
+"""Between the gate and the client: each request of a call is in the budgets before it is sent, and corrected after."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from exchange.binance.usage import Cost, Usage
+from exchange.gate import bans, budgets
+from exchange.gate.budgets import Reservation
+
+
+@dataclass
+class Calling:
+    """On whose behalf this thread calls; `slot` is room for orders that was taken before."""
+
+    kind: str
+    egress: str
+    account: str | None
+    customer: int | None
+    slot: Reservation | None = None
+
+
+class _Thread(threading.local):
+    calling: Calling | None = None
+
+
+_thread = _Thread()
+
+
+@contextmanager
+def called(calling: Calling) -> Iterator[None]:
+    """What this thread sends meanwhile is sent for this."""
+    _thread.calling = calling
+    try:
+        yield
+    finally:
+        _thread.calling = None
+
+
+class GateMeter:
+    """One for all clients: who calls is known by the thread."""
+
+    def begin(self, cost: Cost) -> Reservation:
+        calling = _thread.calling
+        assert calling is not None, "every call goes through the gate"
+        return budgets.reserve(
+            calling.egress, calling.account, cost, kind=calling.kind, customer=calling.customer
+        )
+
+    def end(self, begun: Reservation, usage: Usage) -> None:
+        if usage.http_status in (418, 429):
+            bans.note(begun.egress, begun.account, usage)
+        budgets.settle(begun, usage)

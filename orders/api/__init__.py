@@ -1,0 +1,1 @@
+"""Orders, lists of them and trades by API."""
