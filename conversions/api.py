@@ -16,7 +16,7 @@ from accounts.permissions import CanTrade
 from conversions import queries, services
 from conversions.models import Conversion, Quote
 from exchange.api import MoneyField, StrictSerializer
-from orders.api import channel_of
+from orders.api.orders import channel_of
 from orders.models import Side
 
 

@@ -14,7 +14,7 @@ from accounts import services as accounts
 from accounts.permissions import CanTrade, InPerson
 from exchange.api import StrictSerializer, WholeField
 from exchange.pages import client_address
-from orders.api import channel_of
+from orders.api.orders import channel_of
 from safety import queries, services
 from safety.models import Countdown
 from safety.models import Panic as PanicRow

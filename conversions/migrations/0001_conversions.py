@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('markets', '0005_limits_of_the_venue'),
-        ('orders', '0012_house_orders'),
+        ('orders', '0014_house_orders'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
                 ('order', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orders.order')),
             ],
             options={
-                'verbose_name': 'order for a cover',
+                'verbose_name': 'order for a cover', 'verbose_name_plural': 'orders for covers',
                 'ordering': ['-id'],
             },
         ),

@@ -4,8 +4,8 @@ from typing import Any
 
 from django import template
 
-from markets import queries as markets
 from exchange.errors import OUTAGES
+from markets import queries as markets
 from safety import queries
 from safety.models import Countdown, Patience
 

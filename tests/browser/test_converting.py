@@ -1,4 +1,4 @@
-"""Converting, the dead-man's switch and the panic button in a browser: they fit, have no fault, and do what they say."""
+"""Converting, the dead-man's switch and the panic button in a browser: they fit, and do what they say."""
 
 import os
 import re

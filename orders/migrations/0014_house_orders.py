@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0011_channel'),
+        ('orders', '0013_waiting_takes_room'),
     ]
 
     operations = [
