@@ -24,6 +24,10 @@ def unfreeze(user_id: int, *, by: User, reason: str) -> None:
     services.unfreeze(user_id, reason, by)
 
 
+def unlock(user_id: int, *, by: User, reason: str) -> None:
+    services.unlock(user_id, reason, by)
+
+
 @admin.register(User)
 class UserAdmin(DecisionAdmin):
     list_display = (
@@ -31,23 +35,26 @@ class UserAdmin(DecisionAdmin):
         "name",
         "tier",
         "is_frozen",
+        "locked_at",
         "is_active",
         "is_staff",
         "date_joined",
         "last_login",
     )
-    list_filter = ("tier", "is_frozen", "is_active", "is_staff")
+    list_filter = ("tier", "is_frozen", ("locked_at", admin.EmptyFieldListFilter), "is_active", "is_staff")
     search_fields = ("email", "name", "kyc_cases__legal_name")
     exclude = ("password", "user_permissions")
     change_form_template = "admin/accounts/user/change_form.html"
     freeze = Decision("freeze", _("Freeze"), decide=freeze, permission="accounts.change_user", is_grave=True)
     unfreeze = Decision("unfreeze", _("Unfreeze"), decide=unfreeze, permission="accounts.change_user")
+    unlock = Decision("unlock", _("Unlock"), decide=unlock, permission="accounts.change_user")
 
     def all_decisions(self) -> list[Decision]:
-        return [self.freeze, self.unfreeze]
+        return [self.freeze, self.unfreeze, self.unlock]
 
     def decisions_for(self, user: User) -> list[Decision]:
-        return [self.unfreeze if user.is_frozen else self.freeze]
+        found = [self.unfreeze if user.is_frozen else self.freeze]
+        return [*found, self.unlock] if user.is_locked else found
 
     def context_of(self, request: HttpRequest, user: User) -> dict[str, object]:
         return {

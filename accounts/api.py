@@ -39,6 +39,7 @@ class MeOut(serializers.Serializer):
     name = serializers.CharField()
     tier = serializers.IntegerField()
     is_frozen = serializers.BooleanField()
+    is_locked = serializers.BooleanField(help_text=_("By the panic button."))
     has_second_factor = serializers.BooleanField()
     unread_notices = serializers.IntegerField()
     language = serializers.CharField()
@@ -144,7 +145,8 @@ class Me(APIView):
     @extend_schema(responses=MeOut)
     def get(self, request: ApiRequest) -> Response:
         user = request.user
-        own = {name: getattr(user, name) for name in ("id", "email", "name", "tier", "is_frozen", "language")}
+        names = ("id", "email", "name", "tier", "is_frozen", "is_locked", "language")
+        own = {name: getattr(user, name) for name in names}
         found = {
             **own,
             "has_second_factor": queries.has_second_factor(user),

@@ -15,6 +15,19 @@ class AccountFrozen(NotAllowed):
     message = _("This account is frozen. Please contact support.")
 
 
+class AccountLocked(NotAllowed):
+    code = "account_locked"
+    message = _("You have locked this account by the panic button. Unlock it on the security page.")
+
+
+class UnlockedByStaff(NotAllowed):
+    code = "unlocked_by_staff"
+    message = _(
+        "Only our staff can unlock it: there is no authenticator app that was set up before it was locked."
+        " Please contact support."
+    )
+
+
 class SecondFactorMissing(NotAllowed):
     code = "second_factor_missing"
     message = _("Set up a second factor first; a withdrawal needs a code of your authenticator.")

@@ -37,6 +37,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(default=False)
     is_frozen = models.BooleanField(_("frozen"), default=False, help_text=_("Neither trades nor withdraws."))
     frozen_reason = models.CharField(max_length=200, blank=True)
+    locked_at = models.DateTimeField(
+        _("locked"),
+        null=True,
+        help_text=_("By the customer's own panic button; neither trades nor withdraws."),
+    )
     language = models.CharField(max_length=10, blank=True)
     theme = models.CharField(max_length=6, default="system")
     security_changed_at = models.DateTimeField(null=True)
@@ -57,6 +62,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def is_verified(self) -> bool:
         return self.tier >= self.Tier.VERIFIED
+
+    @property
+    def is_locked(self) -> bool:
+        return self.locked_at is not None
 
 
 class KycCase(models.Model):

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import ApiToken, KycCase, KycDocument, User
+from accounts.rules import HOUSE
 from exchange.office.models import AuditRecord, Notice
 from exchange.prepared import Given, Prepared
 
@@ -23,6 +24,11 @@ def customer(user_id: int) -> User:
 def find_by_email(email: str) -> User | None:
     """The person with this address, in whatever case it is written."""
     return User.objects.filter(email__iexact=email).first()
+
+
+def house_customer() -> User | None:
+    """The house's own, for which it trades at the venue; None until there was a need."""
+    return User.objects.filter(email=HOUSE).first()
 
 
 def find(text: str) -> QuerySet[User]:
@@ -39,6 +45,14 @@ def find_cases(text: str) -> QuerySet[KycCase]:
 def has_second_factor(user: User) -> bool:
     """True once an authenticator app is set up."""
     return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
+
+
+def may_unlock_self(user: User) -> bool:
+    """True while the only factors are from before the account was locked: whoever made one since may be anybody."""
+    factors = Authenticator.objects.filter(user=user)
+    if user.locked_at is None or factors.filter(created_at__gte=user.locked_at).exists():
+        return False
+    return factors.filter(type=Authenticator.Type.TOTP).exists()
 
 
 def open_case(user: User) -> KycCase | None:

@@ -3,6 +3,8 @@
 import re
 from datetime import date
 
+# The house's own customer: an address that nobody can have (RFC 2606), and no password opens it.
+HOUSE = "house@conversions.invalid"
 ADULT_YEARS = 18
 OLDEST_YEARS = 120
 _BROWSERS = (

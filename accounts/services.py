@@ -10,6 +10,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
 from allauth.usersessions.models import UserSession
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AnonymousUser
 from django.core.cache import cache
 from django.db import transaction
@@ -20,6 +21,7 @@ from redis.exceptions import RedisError
 from accounts import documents, queries
 from accounts.errors import (
     AccountFrozen,
+    AccountLocked,
     AlreadyVerified,
     CaseIncomplete,
     CaseIsDecided,
@@ -32,10 +34,12 @@ from accounts.errors import (
     TooManyTokens,
     UnknownDocument,
     UnknownToken,
+    UnlockedByStaff,
     WrongCode,
     WrongPassword,
 )
 from accounts.models import ApiToken, KycCase, KycDocument, User
+from accounts.rules import HOUSE
 from exchange.database import with_retry
 from exchange.errors import Unavailable
 from exchange.office import services as office
@@ -69,10 +73,21 @@ def enrol(email: str, *, password: str, name: str = "", is_staff: bool = False) 
     return user
 
 
+def house_customer() -> User:
+    """The house's own, made when there is a need for it: nobody signs in as it."""
+    found = queries.house_customer()
+    if found is None:
+        fields = {"name": "The house", "is_active": False, "password": make_password(None)}
+        found, _is_new = User.objects.get_or_create(email=HOUSE, defaults=fields)
+    return found
+
+
 def require_can_trade(user: User) -> None:
-    """Refuses a customer who is frozen or has not proved who they are."""
+    """Refuses a customer who is frozen, has locked the account, or has not proved who they are."""
     if user.is_frozen or not user.is_active:
         raise AccountFrozen()
+    if user.is_locked:
+        raise AccountLocked()
     if not user.is_verified:
         raise TierTooLow()
 
@@ -149,6 +164,47 @@ def unfreeze(user_id: int, reason: str, by: User) -> None:
     user.is_frozen, user.frozen_reason = False, ""
     user.save(update_fields=["is_frozen", "frozen_reason"])
     office.record(by, "user.unfrozen", "user", user.pk, reason=reason)
+
+
+@transaction.atomic
+def lock(user: User, *, address: str | None = None) -> tuple[int, int]:
+    """By their own wish the customer neither trades nor withdraws until it is unlocked; gives how many sessions ended
+    and how many tokens were revoked. What is sent afterwards waits as after any change of security."""
+    found = User.objects.select_for_update().get(pk=user.pk)
+    now = timezone.now()
+    found.locked_at, found.security_changed_at = found.locked_at or now, now
+    found.save(update_fields=["locked_at", "security_changed_at"])
+    ended = (end_sessions(found), queries.live_tokens(found).update(revoked_at=now))
+    office.record(found, "user.locked", "user", found.pk, address=address)
+    return ended
+
+
+def unlock_self(user: User, code: str) -> None:
+    """The customer may act again, by a factor that was there before the lock; otherwise staff decide."""
+    if not queries.may_unlock_self(user):
+        raise UnlockedByStaff()
+    require_second_factor(user, code)
+    _unlock(user.pk, "", user)
+
+
+def unlock(user_id: int, reason: str, by: User) -> None:
+    """The customer may act again."""
+    if not reason.strip():
+        raise ReasonMissing(field="reason")
+    _unlock(user_id, reason, by)
+
+
+@transaction.atomic
+def _unlock(user_id: int, reason: str, by: User) -> None:
+    user = User.objects.select_for_update().get(pk=user_id)
+    if not user.is_locked:
+        return
+    user.locked_at = None
+    user.save(update_fields=["locked_at"])
+    office.record(by, "user.unlocked", "user", user.pk, reason=reason)
+    office.notify(
+        user, "user.unlocked", _("Your account is unlocked"), _("You can trade and withdraw again.")
+    )
 
 
 def end_sessions(user: User, *, but: str | None = None) -> int:

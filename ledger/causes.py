@@ -28,6 +28,8 @@ def cause_of(reference: str, user_id: int) -> Cause | None:
         return Cause(_("order %(id)s") % words, reverse("order", args=[number]))
     if what == "LIST":
         return Cause(_("order list %(id)s") % words, reverse("order_list", args=[number]))
+    if what == "CONVERT":
+        return Cause(_("conversion %(id)s") % words, reverse("conversion", args=[number]))
     if what == "DEPOSIT":
         return Cause(_("deposit %(id)s") % words, reverse("deposit_detail", args=[number]))
     if what == "WITHDRAWAL":
@@ -46,6 +48,7 @@ def words_of(found: Sum, asset: str) -> str:
     names = {
         Kind.DEPOSIT: _("Deposits"),
         Kind.WITHDRAWAL: _("Withdrawals, their fees included"),
+        Kind.CONVERT: _("Conversions"),
         Kind.DUST: _("Remainders given up"),
         Kind.ADJUSTMENT: _("Corrections"),
         Kind.REVERSAL: _("Taken back"),

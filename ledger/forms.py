@@ -263,7 +263,7 @@ class StatementFilter(forms.Form):
             *(
                 (kind.value, capfirst(kind.label))
                 for kind in Kind
-                if kind not in (Kind.COMMISSION, Kind.SWEEP, Kind.CROSS)
+                if kind not in (Kind.COMMISSION, Kind.SWEEP, Kind.CROSS, Kind.COVER)
             ),
         ],
     )

@@ -15,6 +15,7 @@ from exchange.gate.models import VenueAccount
 from exchange.prepared import Given, Prepared
 from markets import queries as markets
 from markets.models import Market
+from markets.rules import GONE
 from orders import rules
 from orders.errors import UnknownOrder, UnknownOrderList
 from orders.models import (
@@ -54,6 +55,12 @@ def _with_parts(user: "User") -> QuerySet[Order]:
 def open_orders(user: "User") -> QuerySet[Order]:
     """The customer's orders that can still trade, newest first."""
     return orders_of(user).exclude(status__in=FINAL)
+
+
+def unwished_orders(user_id: int) -> QuerySet[Order]:
+    """The customer's orders that can still trade and whose end nobody has asked for."""
+    found = Order.objects.filter(user=user_id, cancel_requested_at__isnull=True).exclude(status__in=FINAL)
+    return found.exclude(market__status=GONE)
 
 
 def order_of(user: "User", order_id: int) -> Order:

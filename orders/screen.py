@@ -95,8 +95,8 @@ def obstacle(user: Any, market: Market, stopped: dict[str, str]) -> str:
     """Why this person cannot trade here now: a word for the page, or nothing."""
     if not user.is_authenticated:
         return "anonymous"
-    if user.is_frozen:
-        return "frozen"
+    if user.is_frozen or user.is_locked:
+        return "frozen" if user.is_frozen else "locked"
     if not user.is_verified:
         return "unverified"
     if not market.is_trading:

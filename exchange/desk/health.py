@@ -23,6 +23,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
+from exchange.conversions import queries as conversions
 from exchange.desk import queries
 from exchange.gate import queries as gate
 from ledger import queries as books
@@ -130,6 +131,7 @@ class House(Collector):
         yield switches(gate.switch_counts())
         yield breakers(now["breakers"])
         yield from routes()
+        yield from uncovered()
 
 
 def routes() -> Iterator[Metric]:
@@ -146,6 +148,20 @@ def routes() -> Iterator[Metric]:
         if found.saved_bps is not None:
             saved.add_metric([found.kind, found.asset], found.saved_bps)  # type: ignore[arg-type]
     yield from (orders, saved)
+
+
+def uncovered() -> Iterator[Metric]:
+    """How far the house is uncovered by conversions, and since when the oldest waits."""
+    worth = GaugeMetricFamily(
+        "causeway_uncovered_worth", "Not covered, in the asset of reference", labels=["asset"]
+    )
+    oldest = GaugeMetricFamily("causeway_uncovered_seconds", "Since the oldest open cover", labels=["asset"])
+    for row in conversions.exposures():
+        if row.worth is not None:
+            worth.add_metric([row.asset], float(row.worth))
+        if row.since is not None:
+            oldest.add_metric([row.asset], (timezone.now() - row.since).total_seconds())
+    yield from (worth, oldest)
 
 
 def book_figures(found: object) -> Iterator[Metric]:

@@ -23,6 +23,8 @@ from redis.exceptions import RedisError
 from accounts import queries as accounts
 from accounts.models import User
 from exchange.context import money_label
+from exchange.conversions import queries as conversions
+from exchange.conversions.models import Cover
 from exchange.gate import queries as gate
 from exchange.gate.models import Switch, VenueAccount
 from exchange.office import queries as office
@@ -101,6 +103,11 @@ def stops(staff: Person) -> list[Row]:
             Row(f"{breaker} · {now.state} · {now.reason}", now.since_at, admin_page(VenueAccount))
             for breaker, now in seen
             if now.state != "CLOSED"
+        ]
+    if staff.has_perm("conversions.view_cover"):
+        found += [
+            Row(f"{_('not covered')}: {row} · {row.trouble}", row.created_at, admin_page(Cover, row))
+            for row in conversions.alarming_covers()
         ]
     return found
 

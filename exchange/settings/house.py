@@ -53,6 +53,18 @@ REFERENCE_ASSET = asset("REFERENCE_ASSET", text("REFERENCE_ASSET", "USDT"))
 # What customers are owed is proven anew after so many hours.
 PROOF_HOURS = number("PROOF_HOURS", 24, low=1, high=720)
 
+# ------------------------------------------------------------------ conversions
+# A quote stands for so long; what the house keeps for bearing the move, unless staff say otherwise for a pair.
+CONVERT_QUOTE_SECONDS = number("CONVERT_QUOTE_SECONDS", 8, low=1, high=120)
+CONVERT_MARGIN_BPS = number("CONVERT_MARGIN_BPS", 20, low=0, high=1000)
+# How far from the best price a quote may reach into a book, and an order that covers it.
+CONVERT_SLIPPAGE_BPS = number("CONVERT_SLIPPAGE_BPS", 100, low=1, high=900)
+# What of one asset the house may be uncovered by, in the asset of reference; and after how long staff hear of it.
+CONVERT_UNCOVERED_LIMIT = amount("CONVERT_UNCOVERED_LIMIT", "50000")
+CONVERT_ALARM_SECONDS = number("CONVERT_ALARM_SECONDS", 60, low=5, high=86_400)
+# Assets over which two others may be converted.
+CONVERT_BRIDGES = names("CONVERT_BRIDGES") or [REFERENCE_ASSET, "BTC"]
+
 # ------------------------------------------------------------------ recordings of the market streams
 # Where what the venue sends is recorded (nowhere unless it is named); a file is closed at that size or age, and so many
 # are kept.

@@ -36,6 +36,8 @@ INSTALLED_APPS = [
     "accounts",
     "ledger",
     "orders",
+    "exchange.safety",
+    "exchange.conversions",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -22,6 +22,7 @@ class Account(models.Model):
         SLIPPAGE = "SLIPPAGE", _("slippage")
         SUSPENSE = "SUSPENSE", _("suspense")
         ROUNDING = "ROUNDING", _("rounding")
+        CONVERSION = "CONVERSION", _("conversion position")
         EQUITY = "EQUITY", _("equity")
 
     code = models.CharField(max_length=80, unique=True, help_text=_("type:owner or venue account:asset"))
@@ -79,6 +80,8 @@ class Transfer(models.Model):
         WITHDRAWAL = "WITHDRAWAL", _("withdrawal")
         SWEEP = "SWEEP", _("sweep to the trading account")
         CROSS = "CROSS", _("trade between two customers")
+        CONVERT = "CONVERT", _("conversion")
+        COVER = "COVER", _("cover of conversions")
         DUST = "DUST", _("dust")
         ADJUSTMENT = "ADJUSTMENT", _("adjustment")
         REVERSAL = "REVERSAL", _("reversal")

@@ -49,7 +49,7 @@ from ledger.queries.history import (
     own_reference,
     statement_of,
 )
-from ledger.queries.house import custody_position, house, venue_position
+from ledger.queries.house import conversion_position, custody_position, house, venue_position
 from ledger.queries.limits import (
     Limit,
     Limits,
@@ -99,6 +99,7 @@ from ledger.queries.seals import (
 from ledger.queries.sheets import balance_sheet, income, treasury, trial_rows
 from ledger.queries.withdrawals import (
     find_withdrawals,
+    has_cancelable_withdrawals,
     lately_ended_withdrawals,
     leaving,
     sendable_withdrawals,
@@ -149,6 +150,7 @@ __all__ = [
     "claims_of",
     "compared_parts",
     "compared_until",
+    "conversion_position",
     "count_of",
     "counts",
     "custody_position",
@@ -163,6 +165,7 @@ __all__ = [
     "find_mine",
     "find_withdrawals",
     "first_broken_row",
+    "has_cancelable_withdrawals",
     "has_exception",
     "has_its_own_exit",
     "has_transfer",

@@ -139,12 +139,14 @@ def is_reversed(transfer_id: int) -> bool:
     return Transfer.objects.filter(reverses_id=transfer_id).exists()
 
 
-# What a hold, an order, a withdrawal or a sweep did: each is told further by a row of its own.
+# What a hold, an order, a conversion, a withdrawal or a sweep did: each is told further by a row of its own.
 _OWN_EXIT = {
     Transfer.Kind.HOLD,
     Transfer.Kind.RELEASE,
     Transfer.Kind.FILL,
     Transfer.Kind.CROSS,
+    Transfer.Kind.CONVERT,
+    Transfer.Kind.COVER,
     Transfer.Kind.WITHDRAWAL,
     Transfer.Kind.SWEEP,
 }

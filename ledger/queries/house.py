@@ -33,6 +33,15 @@ def custody_position() -> dict[str, Decimal]:
     return _positions(_sums("a.type = %s", Account.Type.CUSTODY))
 
 
+def conversion_position() -> dict[str, Decimal]:
+    """What the house is long of by conversions that are not covered, and what they have earned; short is negative."""
+    return {
+        asset: total
+        for (asset, _kind), total in _sums("a.type = %s", Account.Type.CONVERSION).items()
+        if total
+    }
+
+
 def venue_position(venue_account_id: int) -> dict[str, Decimal]:
     """What the books say the venue account holds for us: minus the sum of its entries, by asset, zero left out."""
     return _positions(_sums("a.venue_account_id = %s", venue_account_id))

@@ -74,13 +74,14 @@ def balance_sheet_report(period: Period) -> Report:
     rows: list[list[Cell]] = [
         [
             row.asset, row.venue, row.custody, row.assets, row.available, row.held, row.suspense, row.liabilities,
-            row.earned, row.capital, row.equity, prices.worth(row.asset, row.assets),
+            row.earned, row.conversions, row.capital, row.equity, prices.worth(row.asset, row.assets),
         ]
         for row in found
     ]  # fmt: skip
     columns = [
         _("Asset"), _("At the venue"), _("In sub-accounts"), _("Assets"), _("Customers, available"),
-        _("Customers, held"), _("Suspense"), _("Liabilities"), _("Earned"), _("Capital"), _("Equity"), _worth(),
+        _("Customers, held"), _("Suspense"), _("Liabilities"), _("Earned"), _("Conversions"), _("Capital"),
+        _("Equity"), _worth(),
     ]  # fmt: skip
     wrong = [row.asset for row in found if not row.is_balanced]
     notes = [

@@ -81,6 +81,7 @@ class SheetRow:
     held: Decimal
     suspense: Decimal
     earned: Decimal
+    conversions: Decimal
     capital: Decimal
 
     @property
@@ -93,7 +94,7 @@ class SheetRow:
 
     @property
     def equity(self) -> Decimal:
-        return self.earned + self.capital
+        return self.earned + self.conversions + self.capital
 
     @property
     def is_balanced(self) -> bool:
@@ -116,6 +117,7 @@ def _sheet_row(asset: str, ours: dict[Key, Decimal], theirs: dict[Key, Decimal])
         held=theirs.get((asset, Entry.Bucket.HELD), ZERO),
         suspense=ours.get((asset, Kind.SUSPENSE), ZERO),
         earned=sum((ours.get((asset, kind), ZERO) for kind in INCOME), ZERO),
+        conversions=ours.get((asset, Kind.CONVERSION), ZERO),
         capital=ours.get((asset, Kind.EQUITY), ZERO),
     )
 

@@ -37,6 +37,12 @@ def waiting_withdrawals() -> QuerySet[Withdrawal]:
     return found.select_related("user", "network").order_by("id")
 
 
+def has_cancelable_withdrawals(user_id: int) -> bool:
+    """True while something was asked for and can be taken back."""
+    states = [Withdrawal.Status.AWAITING, Withdrawal.Status.REQUESTED, Withdrawal.Status.APPROVED]
+    return Withdrawal.objects.filter(user_id=user_id, status__in=states).exists()
+
+
 def unfinished_withdrawals() -> QuerySet[Withdrawal]:
     """Withdrawals the venue was told of, or may have been, and that are not final."""
     return Withdrawal.objects.filter(

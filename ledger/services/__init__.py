@@ -7,6 +7,7 @@ from ledger.services.adjusting import CATEGORIES, SIDES, ask_adjustment
 from ledger.services.approved import PREFIX, ask_decision, ask_posting, ask_reversal, carry_out_approvals
 from ledger.services.beneficiaries import Beneficiary, beneficiary_of, read_beneficiary
 from ledger.services.confirming import confirm_withdrawal, expire_withdrawals
+from ledger.services.converting import ConversionPosting, give_back_cover, hold_for_cover, post_conversion
 from ledger.services.crossing import CrossSide, post_cross, post_dust, post_fee
 from ledger.services.deciding import approve_withdrawal, ask_paid, ask_refund, refuse_withdrawal
 from ledger.services.deposits import (
@@ -47,7 +48,7 @@ from ledger.services.sealing import export_seals, mail_seal, note_verified, seal
 from ledger.services.sending import send_next_withdrawal
 from ledger.services.snapshots import snapshot_house
 from ledger.services.stopping import require_asset_open
-from ledger.services.withdrawals import cancel_withdrawal, request_withdrawal
+from ledger.services.withdrawals import cancel_withdrawal, cancel_withdrawals, request_withdrawal
 
 Cause = Hold.Cause
 Source = LedgerException.Source
@@ -60,6 +61,7 @@ __all__ = [
     "Beneficiary",
     "Cause",
     "Comparison",
+    "ConversionPosting",
     "CrossSide",
     "Explanation",
     "FillPosting",
@@ -86,6 +88,7 @@ __all__ = [
     "beneficiary_of",
     "cancel_claim",
     "cancel_withdrawal",
+    "cancel_withdrawals",
     "carry_out_approvals",
     "commission_lines",
     "compare_days",
@@ -96,7 +99,9 @@ __all__ = [
     "explains",
     "export_report",
     "export_seals",
+    "give_back_cover",
     "hold",
+    "hold_for_cover",
     "lock_hold",
     "mail_seal",
     "note_exception",
@@ -106,6 +111,7 @@ __all__ = [
     "poll_deposits",
     "poll_withdrawals",
     "post",
+    "post_conversion",
     "post_cross",
     "post_dust",
     "post_fee",

@@ -160,7 +160,7 @@ def _doubts(withdrawal: Withdrawal, prices: queries.Prices) -> list[Reason]:
     user, confirmed_at = withdrawal.user, withdrawal.confirmed_at
     changed_at = user.security_changed_at
     found = {
-        Reason.FROZEN: user.is_frozen or not user.is_active or not user.is_verified,
+        Reason.FROZEN: user.is_frozen or user.is_locked or not user.is_active or not user.is_verified,
         Reason.CHANGED_SINCE: bool(changed_at and confirmed_at and changed_at > confirmed_at)
         and not _was_approved_after(withdrawal),
         Reason.OVER_LIMIT: withdrawal.value > queries.limits_when_asked(withdrawal).left,

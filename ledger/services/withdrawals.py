@@ -16,7 +16,7 @@ from accounts import services as accounts
 from accounts.models import User
 from exchange import push
 from exchange.database import repeated_after_loss, transaction_with_retry
-from exchange.errors import Text
+from exchange.errors import Text, Unavailable
 from exchange.gate import services as gate
 from exchange.money import plain
 from exchange.office import services as office
@@ -230,6 +230,23 @@ def cancel_withdrawal(*, withdrawal_id: int, user: User) -> Withdrawal:
     give_back(withdrawal, Status.CANCELED, "")
     office.record(user, "withdrawal.canceled", "withdrawal", withdrawal.pk)
     return withdrawal
+
+
+def cancel_withdrawals(*, user: User) -> int:
+    """All that the customer could take back one by one is taken back; gives how many. One that cannot be taken back
+    now, because somebody has its row, is passed over."""
+    waiting = queries.withdrawals(user).filter(
+        status__in=[Status.AWAITING, Status.REQUESTED, Status.APPROVED]
+    )
+    count = 0
+    for number in list(waiting.order_by("id").values_list("pk", flat=True)):
+        try:
+            cancel_withdrawal(withdrawal_id=number, user=user)
+        except (WithdrawalDecided, Unavailable) as error:
+            log.info("withdrawal.not_canceled", withdrawal=number, reason=error.code)
+        else:
+            count += 1
+    return count
 
 
 def give_back(withdrawal: Withdrawal, status: Withdrawal.Status, reason: Text) -> None:

@@ -36,10 +36,11 @@ class TimeInForce(models.TextChoices):
 
 
 class Channel(models.TextChoices):
-    """By which way an order came in: API is whoever shows a token."""
+    """By which way an order came in: API is whoever shows a token, HOUSE covers what the house sold by itself."""
 
     SITE = "SITE", _("website")
     API = "API", _("API")
+    HOUSE = "HOUSE", _("the house itself")
 
 
 class RouteKind(models.TextChoices):
@@ -125,7 +126,7 @@ class Order(models.Model):
     nonce = models.CharField(
         max_length=70, help_text=_("The customer's own id: unique for ever, a repeat is harmless.")
     )
-    channel = models.CharField(max_length=4, choices=Channel, default=Channel.SITE)
+    channel = models.CharField(max_length=5, choices=Channel, default=Channel.SITE)
     request_hash = models.CharField(max_length=64)
     # An order is found by its list, and by what it is a part of, by the constraints below.
     order_list = models.ForeignKey(

@@ -1,9 +1,17 @@
 """Placing, canceling and following orders. The only writer of orders."""
 
 from orders.services.amending import amend_order
-from orders.services.canceling import cancel_order, cancel_order_list, cancel_orders
+from orders.services.canceling import (
+    Wishes,
+    cancel_order,
+    cancel_order_list,
+    cancel_orders,
+    carry_out_wishes,
+    wish_cancels,
+)
 from orders.services.changing import change_order
 from orders.services.comparing import compare_trades
+from orders.services.covering import place_house_order, sure_book
 from orders.services.crossing import follow_crosses
 from orders.services.ending import cause_of_hold
 from orders.services.fees import begin_fee_rule, count_volumes, end_fee_rule
@@ -29,6 +37,7 @@ __all__ = [
     "Preview",
     "Ticket",
     "Watch",
+    "Wishes",
     "amend_order",
     "apply_report",
     "apply_trades",
@@ -37,6 +46,7 @@ __all__ = [
     "cancel_order",
     "cancel_order_list",
     "cancel_orders",
+    "carry_out_wishes",
     "cause_of_hold",
     "change_order",
     "compare_trades",
@@ -46,6 +56,7 @@ __all__ = [
     "follow_crosses",
     "follow_lists",
     "follow_routes",
+    "place_house_order",
     "place_order",
     "place_order_list",
     "preview",
@@ -57,4 +68,6 @@ __all__ = [
     "replace_order",
     "resolve_pending",
     "resume",
+    "sure_book",
+    "wish_cancels",
 ]

@@ -1,5 +1,6 @@
 """Canceling: asked for at the venue; its "unknown order" proves nothing and leads to a question."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -21,6 +22,15 @@ from orders.services.reconciling import reconcile
 from orders.services.reports import apply_report
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How many orders are to end, their newest venue orders, and their lists."""
+
+    count: int
+    asked: list[VenueOrder]
+    lists: list[int]
 
 
 def cancel_order(*, user: User, order_id: int) -> Order:
@@ -60,15 +70,20 @@ def cancel_orders(*, user: User, symbol: str = "", side: str = "") -> int:
 
     All are on record at once. What the venue cannot be asked for now is carried out by the sweep.
     """
-    count, asked, lists = _ask_all(user, symbol, side)
-    if asked:
+    wishes = wish_cancels(user=user, symbol=symbol, side=side)
+    carry_out_wishes(wishes)
+    return wishes.count
+
+
+def carry_out_wishes(wishes: Wishes) -> None:
+    """The venue is asked for what is on record; the sweep goes on where this ends."""
+    if wishes.asked:
         try:
-            gate.cancels().carry(partial(_cancel_each, asked))
+            gate.cancels().carry(partial(_cancel_each, wishes.asked))
         except (NotSent, Unknown) as error:
-            log.info("orders.cancel_slow", user=user.pk, orders=len(asked), reason=error.reason)
-    for list_id in lists:
+            log.info("orders.cancel_slow", orders=len(wishes.asked), reason=error.reason)
+    for list_id in wishes.lists:
         follow_soon(list_id)
-    return count
 
 
 def _cancel_all(venue_orders: list[VenueOrder]) -> None:
@@ -125,10 +140,10 @@ def _ask(order_id: int, list_id: int | None) -> list[VenueOrder]:
 
 
 @transaction_with_retry
-def _ask_all(user: User, symbol: str, side: str) -> tuple[int, list[VenueOrder], list[int]]:
+def wish_cancels(*, user: User, symbol: str = "", side: str = "") -> Wishes:
     """The wish is on record for each and for what is in a list with it; those of markets that are gone stay.
 
-    Gives how many they are, the newest venue orders, and the lists.
+    Joins the caller's transaction; the venue is not asked yet.
     """
     found = Order.objects.filter(user=user).exclude(status__in=FINAL).exclude(market__status=GONE)
     wanted = found
@@ -139,7 +154,7 @@ def _ask_all(user: User, symbol: str, side: str) -> tuple[int, list[VenueOrder],
     lists = list(wanted.exclude(order_list=None).values_list("order_list", flat=True).distinct())
     both = found.filter(Q(pk__in=wanted.values("pk")) | Q(order_list__in=lists))
     ids = list(both.select_for_update(of=("self",)).order_by("id").values_list("id", flat=True))
-    return len(ids), _wish(ids), lists
+    return Wishes(len(ids), _wish(ids), lists)
 
 
 def _wish(ids: list[int]) -> list[VenueOrder]:

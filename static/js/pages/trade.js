@@ -1,5 +1,6 @@
 // The trade page: one public socket for the market, one private for the customer, everything else hangs on them.
 
+import "../lib/countdown.js";
 import "../lib/site.js";
 import { $, $$, clone, data, fill, format, hook } from "../lib/dom.js";
 import { Book } from "../lib/book.js";

@@ -1,0 +1,3 @@
+"""Bounds of the safety devices."""
+
+LEAST_SECONDS, MOST_SECONDS = 5, 24 * 3600

@@ -1,0 +1,49 @@
+"""Orders of the house itself: by the road of every other order, without a fee and paid from its own position."""
+
+from collections.abc import Callable
+
+from accounts.models import User
+from exchange import failpoints
+from exchange.database import transaction_with_retry
+from markets import queries as markets
+from markets.models import Market
+from orders.errors import PricesDelayed
+from orders.models import Order
+from orders.rules import Rate
+from orders.services.placing import relay_soon, require_venue
+from orders.services.recording import new_order, new_venue_order
+from orders.services.sanity import is_fresh, prices_of, require_sure
+from orders.services.tickets import Plan, Ticket, plan_of
+
+Hold = Callable[[Order, Plan], None]
+FREE = Rate(0, 0)
+
+
+def sure_book(market: Market) -> markets.PublishedBook:
+    """The market's book as it is now; raises PricesDelayed while it is not of now, and PricesUnsure while the last
+    trades say otherwise."""
+    book = markets.published_book(market.symbol)
+    if book is None or not is_fresh(book):
+        raise PricesDelayed()
+    require_sure(prices_of(market, book))
+    return book
+
+
+def place_house_order(*, house: User, ticket: Ticket, hold: Hold) -> Order:
+    """The order is recorded, `hold` sets aside what it can cost in the same transaction, and it is relayed; nobody
+    waits for the answer. Raises what tickets refuse, VenuePaused, VenueUnreachable, and Stopped."""
+    market = markets.market(ticket.symbol)
+    plan = plan_of(market, ticket)
+    require_venue()
+    order, venue_order_id = _record(house, market, ticket, plan, hold)
+    failpoints.hit("order.held")
+    relay_soon([venue_order_id])
+    return order
+
+
+@transaction_with_retry
+def _record(house: User, market: Market, ticket: Ticket, plan: Plan, hold: Hold) -> tuple[Order, int]:
+    order = new_order(house, market, ticket, plan, FREE)
+    venue_order = new_venue_order(order, plan)
+    hold(order, plan)
+    return order, venue_order.pk
