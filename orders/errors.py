@@ -200,6 +200,17 @@ class VenuePaused(Unavailable):
     )
 
 
+class Busy(Unavailable):
+    """There was no room at the venue for a moment: nothing is recorded, and nothing held."""
+
+    code = "busy"
+    message = _("The exchange is busy right now; nothing was placed. Please try again.")
+
+    def __init__(self, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__()
+
+
 class TryCancelAgain(Unavailable):
     code = "try_again"
     message = _("The order could not be canceled just now. Please try again.")
@@ -214,7 +225,7 @@ class Told:
     is_ours: bool = False
 
 
-BUSY = Told("busy", _("The exchange is busy right now; nothing was placed. Please try again."))
+BUSY = Told("busy", Busy.message)
 UNAVAILABLE = Told(
     "unavailable", _("Trading is temporarily unavailable; nothing was placed. Please try again later."), True
 )

@@ -18,3 +18,8 @@ def watch_conditions() -> None:
 @shared_task
 def renew_listen_keys() -> None:
     services.renew_listen_keys()
+
+
+@shared_task
+def renew_order_counts() -> None:
+    services.renew_order_counts()

@@ -33,8 +33,8 @@ def _told(error: Rejected | NotSent) -> tuple[Told, bool]:
     if isinstance(error, Rejected):
         found = told(error.code, error.message)
         return found, found.is_ours
-    # Of a breaker that opens staff hear once.
-    is_full = error.reason == OUR_QUEUE or isinstance(error, gate.Paused)
+    # Of a breaker that opens staff hear once, and of a ban when the venue says so.
+    is_full = error.reason == OUR_QUEUE or isinstance(error, gate.Paused | gate.Full)
     is_passing = error.retry_after is not None and error.retry_after <= PASSING_SECONDS
     return BUSY if is_full or is_passing else UNAVAILABLE, not is_full
 
