@@ -111,10 +111,10 @@ def _answer(packed: bytes) -> Any:
     connection = _thread.connection
     if connection is None or _thread.process != os.getpid():
         connection = _client().connection_pool.make_connection()
-        connection.connect()
+        connection.connect()  # type: ignore[no-untyped-call]
         _thread.connection, _thread.process, _thread.number = connection, os.getpid(), next(_numbers)
-    connection.send_packed_command([packed], check_health=False)
-    return connection.read_response()
+    connection.send_packed_command([packed], check_health=False)  # type: ignore[no-untyped-call]
+    return connection.read_response()  # type: ignore[no-untyped-call]
 
 
 def _let_go() -> None:
