@@ -218,6 +218,17 @@ class VenuePaused(Unavailable):
     )
 
 
+class Busy(Unavailable):
+    """There was no room at the venue for a moment: nothing is recorded, and nothing held."""
+
+    code = "busy"
+    message = _("The exchange is busy right now; nothing was placed. Please try again.")
+
+    def __init__(self, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__()
+
+
 @dataclass(frozen=True)
 class Told:
     """A stable code and a sentence; `is_ours`: a problem of the house, for staff to hear of."""
@@ -227,7 +238,7 @@ class Told:
     is_ours: bool = False
 
 
-BUSY = Told("busy", _("The exchange is busy right now; nothing was placed. Please try again."))
+BUSY = Told("busy", Busy.message)
 UNAVAILABLE = Told(
     "unavailable", _("Trading is temporarily unavailable; nothing was placed. Please try again later."), True
 )

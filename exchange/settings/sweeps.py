@@ -65,6 +65,7 @@ CELERY_BEAT_SCHEDULE = {
     "synchronise catalogue": every("markets.tasks.synchronise_catalogue", 30 * POLL_SECONDS),
     "keep hours": every("markets.tasks.keep_hours", POLL_SECONDS),
     # Ten looks for each renewal: one that was missed, or that failed, is made up for long before the key ends.
+    "renew order counts": every("exchange.gate.tasks.renew_order_counts", 60),
     "renew listen keys": every(
         "exchange.gate.tasks.renew_listen_keys", max(LISTEN_KEY_RENEW_SECONDS // 10, 1)
     ),

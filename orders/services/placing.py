@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
@@ -27,11 +28,11 @@ from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
 from orders import queries
-from orders.errors import TOO_LATE, NonceReused, Told, VenuePaused, VenueUnreachable
+from orders.errors import TOO_LATE, Busy, NonceReused, Told, VenuePaused, VenueUnreachable
 from orders.models import Order, RouteKind, Source, Status, VenueOrder
 from orders.routing import Route
 from orders.services import events, recorder, routes
-from orders.services.alarming import is_certain, reason_of
+from orders.services.alarming import PASSING_SECONDS, is_certain, reason_of
 from orders.services.ending import reject
 from orders.services.limits import require_within_limits
 from orders.services.recording import new_order, new_venue_order, request_of
@@ -49,7 +50,7 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     """The order is recorded, its funds are held, and it is relayed; PENDING when the venue takes longer to answer.
 
     A repeat of the nonce gives the first order, whatever became of it; another body under it NonceReused. Raises
-    what tickets, accounts and the ledger refuse, VenuePaused and VenueUnreachable; nothing is held then.
+    what tickets, accounts and the ledger refuse, VenuePaused, VenueUnreachable and Busy; nothing is held then.
     """
     try:
         return _placed(user, ticket)
@@ -76,9 +77,10 @@ def _placed(user: User, ticket: Ticket) -> Order:
 
 def in_its_market(user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None) -> Order:
     """The order is recorded, held for, and relayed to its own market."""
-    venue_order = _record(user, market, ticket, plan, route)
+    with room_for(user, ticket.nonce) as slot:
+        venue_order = _record(user, market, ticket, plan, route)
     failpoints.hit("order.held")
-    applied = relay_and_wait([venue_order.pk], lambda _numbers: _send_once([venue_order]))
+    applied = relay_and_wait([venue_order.pk], lambda _numbers: _send_once([venue_order]), slot=slot)
     return applied or queries.order_now(venue_order.order_id)
 
 
@@ -92,6 +94,19 @@ def require_venue() -> None:
         raise VenuePaused() from error
     except VenueError as error:
         raise VenueUnreachable() from error
+
+
+def room_for(user: User, nonce: str, orders: int = 1) -> gate.Slot:
+    """The venue takes so many more orders of the user now, in one request; raises Busy, or VenueUnreachable while it
+    wants to hear nothing for longer. Nothing is held without it."""
+    try:
+        return gate.take_slot(user.pk, orders=orders, request=nonce)
+    except gate.Banned as error:
+        if error.retry_after is not None and error.retry_after <= PASSING_SECONDS:
+            raise Busy(error.retry_after) from error
+        raise VenueUnreachable() from error
+    except NotSent as error:
+        raise Busy(error.retry_after) from error
 
 
 @transaction_with_retry
@@ -137,13 +152,17 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=settings.RELAY_THREADS, thread_name_prefix="relay")
 
 
-def relay_and_wait(venue_order_ids: Sequence[int], send: Send | None = None) -> Order | None:
-    """The answer is awaited for a moment; a slower one is applied all the same, after the request has been answered."""
+def relay_and_wait(
+    venue_order_ids: Sequence[int], send: Send | None = None, *, slot: gate.Slot | None = None
+) -> Order | None:
+    """The answer is awaited for a moment; a slower one is applied all the same, after the request has been answered.
+    What goes on without a slot finds room when it is sent, or is sent later."""
     send = send or relay
     if settings.RELAY_THREADS == 0:
-        return send(venue_order_ids)
+        with slot.used() if slot else nullcontext():
+            return send(venue_order_ids)
     try:
-        return gate.answer_within_a_moment(_threads().submit(_in_thread, send, venue_order_ids))
+        return gate.answer_within_a_moment(_threads().submit(_in_thread, send, venue_order_ids, slot))
     except Unknown as error:
         log.info("order.slow", venue_orders=venue_order_ids, reason=error.reason)
         return None
@@ -157,10 +176,11 @@ def relay_soon(venue_order_ids: Sequence[int]) -> None:
         _threads().submit(_in_thread, relay, venue_order_ids)
 
 
-def _in_thread(send: Send, venue_order_ids: Sequence[int]) -> Order | None:
+def _in_thread(send: Send, venue_order_ids: Sequence[int], slot: gate.Slot | None = None) -> Order | None:
     close_old_connections()
     try:
-        return send(venue_order_ids)
+        with slot.used() if slot else nullcontext():
+            return send(venue_order_ids)
     except Exception:  # the rows stay PENDING and the sweep asks the venue
         log.exception("order.relay_failed", venue_orders=venue_order_ids)
         return None

@@ -41,7 +41,7 @@ from orders.services import events, recorder
 from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
 from orders.services.limits import require_value
-from orders.services.placing import answered, relay_and_wait, require_venue, same
+from orders.services.placing import answered, relay_and_wait, require_venue, room_for, same
 from orders.services.reconciling import reconcile
 from orders.services.recording import change_of, new_order, new_venue_order
 from orders.services.reports import apply_report
@@ -77,11 +77,13 @@ def replace_order(
     plan = plan_of(market, ticket)
     require_value(user, market, ticket, plan)
     require_venue()
-    order, venue_order = _record(user, replaced, market, ticket, plan)
+    with room_for(user, nonce) as slot:
+        order, venue_order = _record(user, replaced, market, ticket, plan)
     if venue_order is None:
+        slot.leave()
         return answered(order)
     failpoints.hit("order.held")
-    relay_and_wait([venue_order.pk], send_change)
+    relay_and_wait([venue_order.pk], send_change, slot=slot)
     order.refresh_from_db()
     return order
 

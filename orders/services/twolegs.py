@@ -27,11 +27,11 @@ from markets import queries as markets
 from markets.models import Market
 from markets.rules import step_size
 from orders import queries, routing
-from orders.errors import PartUnsent, UnknownPair
+from orders.errors import Busy, PartUnsent, UnknownPair
 from orders.models import Order, RouteKind, Side, Status, Type, VenueOrder
 from orders.services import bridges, events, routes, telling
 from orders.services.ending import finish
-from orders.services.placing import in_its_market, relay, relay_and_wait, relay_soon, require_venue
+from orders.services.placing import in_its_market, relay, relay_and_wait, relay_soon, require_venue, room_for
 from orders.services.recording import again, new_order, new_venue_order
 from orders.services.tickets import Plan, Ticket, plan_of
 
@@ -50,12 +50,16 @@ def place(user: User, market: Market, ticket: Ticket, plan: Plan, route: routing
         assert given is not None, "a way in two trades is for what is given"
         part = _first(ticket, first, given)
         ledger.require_asset_open(bridge.base_id, bridge.quote_id, first.received_asset)
-        order, sent = _record(user, market, ticket, route, bridge, part, plan_of(bridge, part))
+        planned = plan_of(bridge, part)
+        with room_for(user, ticket.nonce) as slot:
+            order, sent = _record(user, market, ticket, route, bridge, part, planned)
+    except Busy:
+        raise
     except DomainError as refusal:
         log.info("route.not_taken", kind=route.taken.kind, market=first.symbol, reason=refusal.code)
         return in_its_market(user, market, ticket, plan, replace(route, taken=route.direct))
     failpoints.hit("order.held")
-    relay_and_wait([sent.pk])
+    relay_and_wait([sent.pk], slot=slot)
     if second := _followed(order.pk):
         relay_and_wait(second)
         _followed(order.pk)

@@ -1,6 +1,5 @@
 """Changing an open order: whichever half the venue carries out, what is held is exact, and nothing is sent twice."""
 
-import threading
 from decimal import Decimal
 from typing import Any
 
@@ -8,11 +7,11 @@ import pytest
 import requests
 from django.db import transaction
 from django.test import Client, override_settings
+from pytest_django import Settings
 
 from accounts.models import User
 from exchange.desk.evidence import stray_holds
 from exchange.errors import DomainError
-from exchange.gate import services as gate
 from ledger import queries as books
 from ledger.errors import InsufficientFunds
 from ledger.models import Hold, LedgerException
@@ -368,11 +367,9 @@ def test_a_change_that_slept_past_its_time_is_not_sent(alice: User, venue: Venue
 
 
 @CROWD
-def test_of_16_changes_at_once_one_is_sent(
-    committed_db: str, venue: Venue, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_of_16_changes_at_once_one_is_sent(committed_db: str, venue: Venue, settings: Settings) -> None:
     """All that there is for a new order is what the old one holds, and ten for each of them."""
-    monkeypatch.setattr(gate, "_relays", threading.BoundedSemaphore(64))
+    settings.GATE_MAX_RELAYS = 64
     make_market(abilities=["CANCEL_REPLACE"])
     venue_account()
     publish_book()
