@@ -6,6 +6,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Case, Exists, F, Max, Min, OuterRef, Prefetch, Q, QuerySet, Sum, When
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from exchange.errors import OUTAGES
 from exchange.gate import queries as gate
@@ -232,6 +234,24 @@ def unreleased_venue_orders(now: datetime, patience: timedelta) -> QuerySet[Venu
 def unfinished_venue_orders() -> QuerySet[VenueOrder]:
     """Every venue order that may have moved while nobody listened."""
     return VenueOrder.objects.filter(order__finished_at__isnull=True).order_by("id")
+
+
+# What is under way is told by the venue within this; an order whose answer is missing may take as long as its question.
+TOLD, ANSWERED = timedelta(seconds=2), timedelta(seconds=30)
+
+
+def needs_under_way(asset: str) -> dict[int, Decimal]:
+    """What orders of the last moments need of the asset, by venue account."""
+    now = timezone.now()
+    sold = Q(order__side=Side.SELL, order__market__base=asset)
+    paid = Q(order__side=Side.BUY, order__market__quote=asset)
+    recent = Q(created_at__gt=now - TOLD) | Q(status=Status.PENDING)
+    found = VenueOrder.objects.filter(sold | paid, recent, created_at__gt=now - ANSWERED)
+    found = found.exclude(status__in=[Status.REJECTED, Status.CANCELED, Status.EXPIRED]).order_by()
+    total = Coalesce(F("quote_quantity"), F("quantity") * F("price"))
+    need = Sum(Case(When(order__side=Side.SELL, then=F("quantity")), default=total))
+    rows = found.values("venue_account").annotate(need=need).values_list("venue_account", "need")
+    return {account: needed or Decimal(0) for account, needed in rows}
 
 
 def accounts_to_follow() -> QuerySet[VenueAccount]:

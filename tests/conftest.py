@@ -14,7 +14,7 @@ from django.test.utils import override_settings
 from psycopg.pq import TransactionStatus
 from pytest_django.plugin import DjangoDbBlocker
 
-from exchange.gate import breakers, keys, limits
+from exchange.gate import breakers, choosing, keys, limits
 from exchange.gate import services as gate
 from exchange.local import suite
 from markets import interest
@@ -102,6 +102,7 @@ def empty_redis() -> Iterator[None]:
     interest.forget()
     breakers.forget()
     keys.forget()
+    choosing.forget()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -162,6 +163,7 @@ def forget_the_venue() -> None:
     for known in (gate.venue_key, keys.withdraw_key, gate._rest, limits.clock):
         known.cache_clear()
     keys.forget()
+    choosing.forget()
     limits._blocked_until = 0.0
     # A measurement of the time may still hang on the venue before.
     gate._renewal = None

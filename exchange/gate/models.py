@@ -60,6 +60,9 @@ class VenueAccount(models.Model):
     key_state = models.CharField(max_length=9, choices=KeyState, default=KeyState.UNCHECKED)
     key_reason = models.CharField(max_length=200, blank=True, help_text=_("What speaks against its key."))
     key_checked_at = models.DateTimeField(null=True)
+    inventory_at = models.DateTimeField(
+        null=True, help_text=_("When the venue was last asked what lies there.")
+    )
     stream_state = models.CharField(max_length=10, choices=StreamState, default=StreamState.DOWN)
     stream_changed_at = models.DateTimeField(null=True)
     stream_seen_at = models.DateTimeField(
@@ -134,6 +137,26 @@ class SealedKey(models.Model):
 
     def __str__(self) -> str:
         return self.fingerprint
+
+
+class Inventory(models.Model):
+    """What of an asset lies in a venue account, as the venue told it last: by its events, and by a sweep that asks."""
+
+    venue_account = models.ForeignKey(VenueAccount, models.CASCADE, related_name="inventory")
+    asset = models.CharField(max_length=32)
+    free = models.DecimalField(max_digits=38, decimal_places=18)
+    locked = models.DecimalField(max_digits=38, decimal_places=18)
+    told_ms = models.BigIntegerField(help_text=_("The venue's time of it."))
+
+    class Meta:
+        verbose_name_plural = _("inventory")
+        ordering = ["asset", "venue_account"]
+        constraints = [
+            models.UniqueConstraint(fields=["venue_account", "asset"], name="one_inventory_of_an_asset"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.asset} in {self.venue_account}"
 
 
 class Switch(models.Model):

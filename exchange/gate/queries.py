@@ -1,14 +1,12 @@
 """What the gate knows, for eyes."""
 
-from typing import Any
-
 from django.core.cache import cache
 from django.db.models import Count, Exists, Q, QuerySet
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from exchange.gate import breakers, keys, limits
-from exchange.gate.breakers import Breaker, Operation, State
+from exchange.gate.breakers import Breaker, Operation
 from exchange.gate.errors import Stopped
 from exchange.gate.models import Switch, VenueAccount
 from exchange.prepared import Prepared
@@ -34,6 +32,22 @@ def primary_account() -> VenueAccount:
 
 
 _PRIMARY = Prepared(lambda: VenueAccount.objects.filter(is_primary=True))
+
+
+def accounts_with_key() -> list[VenueAccount]:
+    """The accounts that can be asked, the primary one first."""
+    rows = VenueAccount.objects.order_by("-is_primary", "id")
+    return [account for account in rows if keys.key_of(account) is not None]
+
+
+def other_accounts() -> list[str]:
+    """The names of all but the primary account."""
+    return list(VenueAccount.objects.filter(is_primary=False).order_by("id").values_list("name", flat=True))
+
+
+def account_named(name: str) -> VenueAccount:
+    """The primary account without a name."""
+    return VenueAccount.objects.get(name=name) if name else primary_account()
 
 
 def fingerprint(account: VenueAccount) -> str:
@@ -70,11 +84,6 @@ def told_breakers() -> list[dict[str, str]]:
     ]
 
 
-def is_placing_paused(account: str) -> bool:
-    """True while new orders are refused at once; not while one of them may be the probe."""
-    return breakers.of(account, Operation.PLACE).seen().state == State.OPEN
-
-
 # ------------------------------------------------------------------ what staff have stopped
 def standing_switches() -> QuerySet[Switch]:
     """Switches that nobody has released, oldest first."""
@@ -85,22 +94,6 @@ def standing_switches() -> QuerySet[Switch]:
 def is_anything_stopped() -> Exists:
     """For statements that are made anyway: whether any switch stands, and who wants to know more has to ask for it."""
     return Exists(Switch.objects.filter(released_at__isnull=True))
-
-
-_FOR_ORDER: Prepared[Any] = Prepared(
-    lambda: VenueAccount.objects.filter(is_primary=True).annotate(is_anything_stopped=is_anything_stopped())
-)
-
-
-def account_for_order(*, market: str, side: str, customer: int, channel: str) -> VenueAccount:
-    """The venue account the order goes to; raises Stopped while a switch stands against it. One statement while none
-    stands."""
-    account: Any = _FOR_ORDER.get()
-    if account.is_anything_stopped:
-        stop = stop_against(market=market, side=side, customer=customer, channel=channel)
-        if stop is not None:
-            raise stop
-    return account
 
 
 def stop_against(*, market: str, side: str, customer: int, channel: str) -> Stopped | None:

@@ -28,9 +28,16 @@ from exchange.binance.errors import (
 from exchange.binance.rest import Rest
 from exchange.gate import breakers, keys
 from exchange.gate.breakers import Operation, Paused
-from exchange.gate.errors import ListenKeysGone, MightyRole, Stopped, WrongVenue
+from exchange.gate.choosing import (
+    account_for_order,
+    counts_needs,
+    is_placing_paused,
+    note_full,
+    require_open_way,
+    shortage_told,
+)
+from exchange.gate.errors import ListenKeysGone, MightyRole, NoAccount, Stopped, WrongVenue
 from exchange.gate.installing import (
-    PRIMARY,
     ensure_primary_account,
     refuse_unfit_database,
     remember_venue,
@@ -40,7 +47,7 @@ from exchange.gate.installing import (
 from exchange.gate.keys import KeyNotUsed, key_of, venue_key
 from exchange.gate.limits import blocked_for, clock, has_spare_weight, observe, used_weight
 from exchange.gate.models import VenueAccount
-from exchange.gate.queries import account_for_order, primary_account
+from exchange.gate.queries import account_named, accounts_with_key, other_accounts, primary_account
 from exchange.gate.relays import addresses, answer_within_a_moment, cancels, candles, history
 from exchange.gate.switches import (
     ask_release,
@@ -60,12 +67,15 @@ __all__ = [
     "Kind",
     "ListenKeysGone",
     "MightyRole",
+    "NoAccount",
     "Operation",
     "Paused",
     "Rest",
     "Stopped",
     "WrongVenue",
     "account_for_order",
+    "account_named",
+    "accounts_with_key",
     "addresses",
     "alarm_about_stream",
     "answer_within_a_moment",
@@ -77,17 +87,21 @@ __all__ = [
     "carry_out_releases",
     "clock",
     "confirm_release",
+    "counts_needs",
     "ensure_primary_account",
     "flip_switch",
     "forget_listen_key",
     "has_listen_key",
     "has_spare_weight",
     "history",
+    "is_placing_paused",
     "key_of",
     "measure_clock",
+    "note_full",
     "note_stream",
     "note_stream_alive",
     "open_listen_key",
+    "other_accounts",
     "primary_account",
     "refuse_unfit_database",
     "remember_venue",
@@ -97,6 +111,7 @@ __all__ = [
     "require_not_stopped",
     "require_open_way",
     "set_deposit_strategy",
+    "shortage_told",
     "used_weight",
     "venue_key",
     "wait_without_key",
@@ -130,6 +145,7 @@ WITH_THE_TRADING_KEY = (Kind.PLACE, Kind.CANCEL, Kind.QUERY, Kind.HISTORY)
 
 ALARM = gettext_lazy("Reports of our orders do not come as they should")
 ALARM_AGAIN = timedelta(hours=1)
+TOO_MANY_ORDERS = ("-1015", "the account has too many new orders")
 _relays = threading.BoundedSemaphore(settings.GATE_MAX_RELAYS)
 
 
@@ -158,6 +174,15 @@ def call(
         if account is not None and error.code in KEY_REFUSED and kind in WITH_THE_TRADING_KEY:
             keys.note_refused(account, str(error))
         raise
+    except NotSent as error:
+        if account is not None and kind == Kind.PLACE and _has_no_room(error):
+            note_full(account, error.retry_after or 1)
+        raise
+
+
+def _has_no_room(error: NotSent) -> bool:
+    """The account has as many new orders as it may have for the moment."""
+    return error.reason.startswith(TOO_MANY_ORDERS)
 
 
 @contextmanager
@@ -179,11 +204,6 @@ def _guarded(account: VenueAccount | None, kind: Kind) -> AbstractContextManager
     if operation is None:
         return nullcontext()
     return breakers.of(account.name if account else breakers.NOBODYS, operation).guarded()
-
-
-def require_open_way() -> None:
-    """New orders may go to the venue as far as is known; raises Paused while their breaker is open."""
-    breakers.of(PRIMARY, Operation.PLACE).require_closed()
 
 
 def _rest_of(account: VenueAccount | None, kind: Kind) -> Rest:

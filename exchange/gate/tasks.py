@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from exchange.gate import conditions, rights, services
+from exchange.gate import conditions, inventory, rights, services
 
 
 @shared_task
@@ -23,3 +23,8 @@ def renew_listen_keys() -> None:
 @shared_task
 def check_due_keys() -> None:
     rights.check_due_keys()
+
+
+@shared_task
+def read_inventories() -> None:
+    inventory.read_inventories()

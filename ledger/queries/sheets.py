@@ -15,7 +15,7 @@ from exchange.database import same_moment
 from exchange.money import EXACT, divide
 from ledger.models import Account, Balance, Entry, ReconciledAsset
 from ledger.queries.house import house
-from ledger.queries.reconciling import latest_reconciliation
+from ledger.queries.reconciling import latest_runs
 from ledger.queries.worth import Prices
 
 ZERO, TENTH = Decimal(0), Decimal("0.1")
@@ -243,9 +243,11 @@ def treasury() -> Treasury:
     """What we own, owe, spend and earn, by asset; rates and income are of the last 24 hours."""
     now = timezone.now()
     with same_moment():
-        run = latest_reconciliation()
+        runs = latest_runs()
+        lies = ReconciledAsset.objects.filter(reconciliation__in=runs, place="VENUE").order_by()
         told = {
-            row.asset_id: row for row in ReconciledAsset.objects.filter(reconciliation=run, place="VENUE")
+            row["asset_id"]: (row["all_free"], row["all_locked"])
+            for row in lies.values("asset_id").annotate(all_free=Sum("free"), all_locked=Sum("locked"))
         }
         moved = movements(since=now - RATE_OF)
         rows = balance_sheet()
@@ -253,12 +255,14 @@ def treasury() -> Treasury:
     found = [
         _coverage(row, told.get(row.asset), moved.get((row.asset, Kind.VENUE), ZERO), prices) for row in rows
     ]
-    return Treasury(found, run.at if run else None, list(_income_rows(now - RATE_OF, now, moved)))
+    return Treasury(
+        found, min((run.at for run in runs), default=None), list(_income_rows(now - RATE_OF, now, moved))
+    )
 
 
-def _coverage(row: SheetRow, told: ReconciledAsset | None, net: Decimal, prices: Prices) -> Coverage:
+def _coverage(row: SheetRow, told: tuple[Decimal, Decimal] | None, net: Decimal, prices: Prices) -> Coverage:
     # A credit to the venue's account is what left it.
-    free, locked = (told.free, told.locked) if told else (None, None)
+    free, locked = told or (None, None)
     there = row.venue if free is None else free
     hours = divide(max(there, ZERO) * 24, net).quantize(TENTH) if net > 0 else None
     return Coverage(row, free, locked, net, hours, prices.of(row.asset))

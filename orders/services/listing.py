@@ -11,6 +11,7 @@ from accounts import services as accounts
 from accounts.models import User
 from exchange import failpoints
 from exchange.database import transaction_with_retry
+from exchange.gate import services as gate
 from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
@@ -45,7 +46,8 @@ def place_order_list(*, user: User, ticket: ListTicket) -> OrderList:
         with said_of(leg):
             require_within_limits(user, market, ticket.legs[leg], plan)
     require_venue()
-    order_list, sent = _record(user, market, ticket, plans)
+    with gate.shortage_told():
+        order_list, sent = _record(user, market, ticket, plans)
     if not sent:
         return _answered(order_list)
     failpoints.hit("order.held")

@@ -54,7 +54,8 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     require_within_limits(user, market, ticket, plan)
     require_venue()
     try:
-        order, venue_order = _record(user, market, ticket, plan)
+        with gate.shortage_told():
+            order, venue_order = _record(user, market, ticket, plan)
     except IntegrityError:
         first = queries.order_under(user, ticket.nonce)
         if first is None:

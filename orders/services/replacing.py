@@ -136,7 +136,7 @@ def _record(
     amount, cause = (plan.hold_amount, ledger.Cause.ORDER) if extra is None else (extra, ledger.Cause.CHANGE)
     if amount:
         ledger.hold(user_id=user.pk, asset=plan.hold_asset, amount=amount, cause=cause, cause_id=order.pk)
-    venue_order = new_venue_order(order, plan)
+    venue_order = new_venue_order(order, plan, sent.venue_account_id)  # one request does both
     events.tell(order, plan.hold_asset)
     return order, venue_order
 
