@@ -1,5 +1,6 @@
 """What customers and sweeps ask about orders."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -252,6 +253,25 @@ def needs_under_way(asset: str) -> dict[int, Decimal]:
     need = Sum(Case(When(order__side=Side.SELL, then=F("quantity")), default=total))
     rows = found.values("venue_account").annotate(need=need).values_list("venue_account", "need")
     return {account: needed or Decimal(0) for account, needed in rows}
+
+
+def unsent_needs() -> dict[tuple[int, str], Decimal]:
+    """What orders need that the venue has not set aside, by account and asset: those it has not answered, and those
+    that wait for another order, in the account where new orders go first."""
+    found: defaultdict[tuple[int, str], Decimal] = defaultdict(Decimal)
+    silent = VenueOrder.objects.filter(status=Status.PENDING, order__finished_at__isnull=True)
+    for sent in silent.select_related("order__market"):
+        asset, amount = sent.needs
+        found[sent.venue_account_id, asset] += amount
+    first = VenueAccount.objects.filter(is_enabled=True).order_by("-is_primary", "id").first()
+    if first is None:
+        return dict(found)
+    for order in Order.objects.filter(status=Status.WAITING).select_related("market"):
+        asset, amount = VenueOrder(
+            order=order, quantity=order.quantity, quote_quantity=order.quote_quantity, price=order.price
+        ).needs
+        found[first.pk, asset] += amount
+    return dict(found)
 
 
 def accounts_to_follow() -> QuerySet[VenueAccount]:

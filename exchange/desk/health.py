@@ -125,6 +125,7 @@ class House(Collector):
         yield from seals(now["seals"])
         yield switches(gate.switch_counts())
         yield breakers(now["breakers"])
+        yield from inventory()
 
 
 def book_figures(found: object) -> Iterator[Metric]:
@@ -165,6 +166,24 @@ def breakers(told: object) -> Metric:
     for one in told:
         found.add_metric([one["account"], one["operation"]], BREAKER_STATES.index(one["state"]))
     return found
+
+
+def inventory() -> Iterator[Metric]:
+    labels = ["account", "asset"]
+    free = GaugeMetricFamily("causeway_venue_free", "What is free in a venue account", labels=labels)
+    needed = GaugeMetricFamily("causeway_venue_needed", "What orders under way need there", labels=labels)
+    hours = GaugeMetricFamily(
+        "causeway_venue_runway_hours", "How long it lasts, where it leaves", labels=labels
+    )
+    low = GaugeMetricFamily("causeway_venue_low", "1 while it is below its bar", labels=labels)
+    for row in gate.runway_rows():
+        place = [row.venue_account.name, row.asset]
+        free.add_metric(place, row.free)  # type: ignore[arg-type]
+        needed.add_metric(place, row.needed)  # type: ignore[arg-type]
+        low.add_metric(place, int(row.is_low))
+        if row.hours is not None:
+            hours.add_metric(place, row.hours)  # type: ignore[arg-type]
+    yield from (free, needed, hours, low)
 
 
 def ages(now: dict[str, object]) -> Iterator[Metric]:

@@ -1,5 +1,6 @@
 """What the gate knows, for eyes."""
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db.models import Count, Exists, Q, QuerySet
 from django.utils.translation import gettext as _
@@ -8,7 +9,8 @@ from redis.exceptions import RedisError
 from exchange.gate import breakers, keys, limits
 from exchange.gate.breakers import Breaker, Operation
 from exchange.gate.errors import Stopped
-from exchange.gate.models import Switch, VenueAccount
+from exchange.gate.models import Inventory, Runway, RunwayBar, Switch, VenueAccount
+from exchange.money import plain
 from exchange.prepared import Prepared
 
 
@@ -48,6 +50,26 @@ def other_accounts() -> list[str]:
 def account_named(name: str) -> VenueAccount:
     """The primary account without a name."""
     return VenueAccount.objects.get(name=name) if name else primary_account()
+
+
+def inventory_of(account: VenueAccount) -> list[tuple[Inventory, Runway | None]]:
+    """What lies there, each asset with how long it lasts, if that was judged."""
+    judged = {row.asset: row for row in Runway.objects.filter(venue_account=account)}
+    rows = Inventory.objects.filter(Q(free__gt=0) | Q(locked__gt=0), venue_account=account).order_by("asset")
+    return [(row, judged.get(row.asset)) for row in rows]
+
+
+def runway_rows() -> QuerySet[Runway]:
+    """What lies in every account that takes orders, as it was judged last."""
+    return Runway.objects.select_related("venue_account")
+
+
+def bar_of(asset: str) -> str:
+    """When staff are told of the asset."""
+    bar = RunwayBar.objects.filter(asset=asset).first()
+    if bar is None:
+        return f"{settings.RUNWAY_HOURS} h"
+    return f"{bar.hours} h, {plain(bar.least)}" if bar.least else f"{bar.hours} h"
 
 
 def fingerprint(account: VenueAccount) -> str:

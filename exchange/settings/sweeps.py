@@ -47,6 +47,7 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile": every("ledger.tasks.reconcile", RECONCILE_SECONDS),
     "compare history": every("ledger.tasks.compare_history", RECONCILE_SECONDS),
     "compare trades": every("orders.tasks.compare_trades", RECONCILE_SECONDS),
+    "watch prefunding": every("orders.tasks.watch_prefunding", 6 * POLL_SECONDS),
     "count volumes": every("orders.tasks.count_volumes", 60 * POLL_SECONDS),
     "prune reconciliations": every("ledger.tasks.prune_reconciliations", 3600),
     "seal books": every("ledger.tasks.seal_books", SEAL_SECONDS),

@@ -96,7 +96,7 @@ from ledger.queries.seals import (
     seals_to_export,
     waiting_for_seal,
 )
-from ledger.queries.sheets import balance_sheet, income, treasury, trial_rows
+from ledger.queries.sheets import balance_sheet, income, treasury, trial_rows, venue_outflows
 from ledger.queries.withdrawals import (
     find_withdrawals,
     lately_ended_withdrawals,
@@ -220,6 +220,7 @@ __all__ = [
     "trial_rows",
     "unfinished_withdrawals",
     "unswept_deposits",
+    "venue_outflows",
     "venue_position",
     "waiting_for_seal",
     "waiting_withdrawals",

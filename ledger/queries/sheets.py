@@ -41,6 +41,13 @@ def movements(
     return {(asset, kind): total for asset, kind, total in sums}
 
 
+def venue_outflows(*, since: datetime) -> dict[tuple[int, str], Decimal]:
+    """What left each venue account since then, by account and asset; below zero what came."""
+    rows = _entries(since, None, None).filter(account__type=Kind.VENUE)
+    sums = rows.values_list("account__venue_account", "asset_id").annotate(total=Sum("amount"))
+    return {(account, asset): total for account, asset, total in sums}
+
+
 def _entries(since: datetime | None, until: datetime | None, after: datetime | None) -> QuerySet[Entry]:
     wanted = Q()
     if since is not None:

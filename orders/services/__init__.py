@@ -10,6 +10,7 @@ from orders.services.following import apply_report, follow_lists
 from orders.services.listing import place_order_list
 from orders.services.listtickets import ListTicket
 from orders.services.placing import place_order
+from orders.services.prefunding import watch_prefunding
 from orders.services.previewing import Preview, preview
 from orders.services.reconciling import reconcile, reconcile_open, resolve_pending
 from orders.services.replacing import replace_order
@@ -45,4 +46,5 @@ __all__ = [
     "replace_order",
     "resolve_pending",
     "resume",
+    "watch_prefunding",
 ]
