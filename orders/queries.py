@@ -239,6 +239,7 @@ def unfinished_venue_orders() -> QuerySet[VenueOrder]:
 
 # What is under way is told by the venue within this; an order whose answer is missing may take as long as its question.
 TOLD, ANSWERED = timedelta(seconds=2), timedelta(seconds=30)
+MOST_EVENTS = 2000
 
 
 def needs_under_way(asset: str) -> dict[int, Decimal]:
@@ -253,6 +254,16 @@ def needs_under_way(asset: str) -> dict[int, Decimal]:
     need = Sum(Case(When(order__side=Side.SELL, then=F("quantity")), default=total))
     rows = found.values("venue_account").annotate(need=need).values_list("venue_account", "need")
     return {account: needed or Decimal(0) for account, needed in rows}
+
+
+def moved_lately(asset: str) -> set[int]:
+    """Venue accounts in which an order traded some of the asset, or gave it free, so lately that nothing else may have
+    told of it yet."""
+    newest = OrderEvent.objects.aggregate(newest=Max("pk"))["newest"] or 0
+    found = OrderEvent.objects.filter(pk__gt=newest - MOST_EVENTS, at__gt=timezone.now() - TOLD)
+    found = found.filter(effect=OrderEvent.Effect.CHANGED).exclude(status=Status.OPEN)
+    named = Q(order__market__base=asset) | Q(order__market__quote=asset)
+    return set(found.filter(named).order_by().values_list("venue_order__venue_account", flat=True))
 
 
 def unsent_needs() -> dict[tuple[int, str], Decimal]:

@@ -43,13 +43,21 @@ SHORT_WORDS = _(
     "An order that needs %(amount)s %(asset)s was refused. Customers are told that it is not their fault."
 )
 NeedsOf = Callable[[str], dict[int, Decimal]]
+MovedIn = Callable[[str], set[int]]
 
 _COUNTING: list[NeedsOf] = []
+_MOVING: list[MovedIn] = []
 
 
 def counts_needs(found: NeedsOf) -> NeedsOf:
     """The function is asked what orders under way need of an asset, by account."""
     _COUNTING.append(found)
+    return found
+
+
+def tells_moves(found: MovedIn) -> MovedIn:
+    """The function is asked in which accounts orders brought or freed some of an asset just now."""
+    _MOVING.append(found)
     return found
 
 
@@ -99,22 +107,27 @@ def _is_heard(account: VenueAccount) -> bool:
 
 
 def _chosen(accounts: list[Any], asset: str, amount: Decimal) -> VenueAccount | None:
-    """The first that has enough besides what is under way; or of which nobody knows; or that has enough at all."""
+    """The first that has enough besides what is under way; or of which nobody knows; or that has enough at all, or may
+    have it since a moment of which the venue has not told yet."""
     accounts = [account for account in accounts if not _is_full(account)] or accounts
-    if len(accounts) == 1:
-        (only,) = accounts
-        return only if not _is_known(only) or _free(only) >= amount else None
+    if len(accounts) == 1 and (not _is_known(accounts[0]) or _free(accounts[0]) >= amount):
+        return accounts[0]
     needed = _needs.of(asset)
     left = {account.pk: _free(account) - needed.get(account.pk, ZERO) for account in accounts}
     able = [account for account in accounts if _is_known(account) and left[account.pk] >= amount]
     able = able or [account for account in accounts if not _is_known(account)]
     if not able:  # what is under way may have been told already
-        enough = [account for account in accounts if _free(account) >= amount]
+        enough = [account for account in accounts if _free(account) >= amount] or _moved(accounts, asset)
         able = sorted(enough, key=lambda account: left[account.pk], reverse=True)
     if not able:
         return None
     _needs.add(able[0].pk, asset, amount)
     return able[0]
+
+
+def _moved(accounts: list[Any], asset: str) -> list[Any]:
+    moved = {number for moved_in in _MOVING for number in moved_in(asset)}
+    return [account for account in accounts if account.pk in moved]
 
 
 def _free(account: Any) -> Decimal:

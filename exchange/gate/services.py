@@ -35,6 +35,7 @@ from exchange.gate.choosing import (
     note_full,
     require_open_way,
     shortage_told,
+    tells_moves,
 )
 from exchange.gate.errors import ListenKeysGone, MightyRole, NoAccount, Stopped, WrongVenue
 from exchange.gate.installing import (
@@ -112,6 +113,7 @@ __all__ = [
     "require_open_way",
     "set_deposit_strategy",
     "shortage_told",
+    "tells_moves",
     "used_weight",
     "venue_key",
     "wait_without_key",

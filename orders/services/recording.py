@@ -106,6 +106,11 @@ def needs_under_way(asset: str) -> dict[int, Decimal]:
     return queries.needs_under_way(asset)
 
 
+@gate.tells_moves
+def moved_lately(asset: str) -> set[int]:
+    return queries.moved_lately(asset)
+
+
 def _recorded(venue_orders: Sequence[VenueOrder]) -> list[VenueOrder]:
     now_ms = gate.clock().now_ms()
     send_by = timezone.now() + timedelta(milliseconds=settings.ORDER_SEND_BY_MS)

@@ -22,7 +22,7 @@ from ledger.models import Hold
 from orders import queries, services
 from orders.models import Order, VenueOrder
 from tests.factories import fund, make_market, make_user, publish_book, venue_account
-from tests.venue import Venue, error
+from tests.venue import Venue, error, fill_body
 
 D = Decimal
 Asked = dict[str, Any]
@@ -226,6 +226,22 @@ def test_a_shortage_is_the_houses_problem_and_staff_hear_of_it_once(
         not Order.objects.exists() and not Hold.objects.exists() and venue.count("POST", "/api/v3/order") == 0
     )
     assert "39000 USDT" in Notice.objects.get(user=carol).body
+
+
+def test_what_an_order_just_brought_or_freed_may_be_used_before_the_venue_tells_of_it(
+    first: VenueAccount, venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = with_funds()
+    told(first, USDT="39000", BTC="0")
+    venue.places(
+        status="FILLED", executedQty="1", cummulativeQuoteQty="39000", fills=[fill_body(7, "39000", "1")]
+    )
+    assert place(alice).status == "FILLED"
+    told(first, USDT="0", BTC="0")  # the event of it is on its way
+    assert [chosen("0.9", "BTC"), chosen("5")] == ["primary", "primary"]
+    monkeypatch.setattr(queries, "TOLD", timedelta(0))  # by now it has
+    with pytest.raises(NoAccount):
+        chosen("0.9", "BTC")
 
 
 # ------------------------------------------------------------------ what it costs
