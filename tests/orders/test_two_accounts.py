@@ -1,15 +1,20 @@
 """Two accounts at a paper venue: orders go where the funds are, each is followed and compared by itself, and trading
 goes on without one whose key is revoked."""
 
+import io
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection, connections
 from django.utils import timezone
 
 from exchange.errors import Unavailable
@@ -22,12 +27,12 @@ from markets.models import Market
 from orders import services
 from orders.management.follower import Followers
 from orders.models import Fill, Order
-from tests.exchange.paper.people import Caller, wait_for
+from tests.canaries import dump_of, found_in, redis_dump_of
+from tests.exchange.paper.people import TRADE, Caller, wait_for
 from tests.factories import make_user
 from tests.orders.streaming import Scene, scene
 
 D = Decimal
-SECRET = "0123456789-a-secret-of-the-tests-0123456789"
 
 
 class Two(Scene):
@@ -94,8 +99,16 @@ def followed() -> Iterator[None]:
 
 
 @pytest.fixture
-def two(committed_db: str) -> Iterator[Two]:
-    with scene("ws_api", VENUE_KEYS_SECRET=SECRET) as found, followed():
+def secret(tmp_path: Path) -> Path:
+    """The secrets under which keys are sealed, in a file."""
+    file = tmp_path / "secrets"
+    file.write_text(secrets.token_urlsafe(48))
+    return file
+
+
+@pytest.fixture
+def two(committed_db: str, secret: Path) -> Iterator[Two]:
+    with scene("ws_api", VENUE_KEYS_SECRET_FILE=str(secret)) as found, followed():
         found.__class__ = Two
         assert isinstance(found, Two)
         wait_for(lambda: found.is_followed)
@@ -163,3 +176,25 @@ def test_another_key_is_followed_without_a_restart(two: Two) -> None:
     assert at(order) == "second"
     two.fill(order)
     wait_for(lambda: two.is_filled(order))
+
+
+def test_keys_are_rotated_while_orders_go_on_and_are_nowhere_to_be_read(two: Two, secret: Path) -> None:
+    keys.set_key(
+        two.account.pk, api_key=TRADE["key"], secret=TRADE["secret"], reason="out of the environment"
+    )
+    said, canaries = io.StringIO(), [*TRADE.values(), *two.other.key.values()]
+    for _turn in range(4):
+        canaries.append(secrets.token_urlsafe(48))
+        secret.write_text(f"{canaries[-1]}\n{secret.read_text()}")
+        call_command("rotate_keys", stdout=said)
+        secret.write_text(canaries[-1])
+        keys.forget()  # a process that begins knows the newest secret alone
+        orders = [two.place("BUY", "39000", "0.1"), two.place("SELL", "41000", "2")]
+        assert [(at(order), order.status) for order in orders] == [("primary", "OPEN"), ("second", "OPEN")]
+    assert said.getvalue().count("2 sealed anew") == 4
+    assert connection.connection is not None
+    places = {"database": dump_of(connection.connection), "redis": redis_dump_of(settings.REDIS_URL)}
+    assert found_in(places, canaries) == []
+    assert (
+        found_in(places, [keys.fingerprint_of(two.other.key["key"]).split()[1]]) != []
+    )  # it does find what is there
