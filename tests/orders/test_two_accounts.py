@@ -107,8 +107,8 @@ def secret(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def two(committed_db: str, secret: Path) -> Iterator[Two]:
-    with scene("ws_api", VENUE_KEYS_SECRET_FILE=str(secret)) as found, followed():
+def two(committed_db: str, secret: Path, request: pytest.FixtureRequest) -> Iterator[Two]:
+    with scene(getattr(request, "param", "ws_api"), VENUE_KEYS_SECRET_FILE=str(secret)) as found, followed():
         found.__class__ = Two
         assert isinstance(found, Two)
         wait_for(lambda: found.is_followed)
@@ -117,6 +117,7 @@ def two(committed_db: str, secret: Path) -> Iterator[Two]:
         yield found
 
 
+@pytest.mark.parametrize("two", ["ws_api", "listen_key"], indirect=True)
 def test_orders_go_where_the_funds_are_and_are_booked_there(two: Two) -> None:
     before = {account: two.differences(account) for account in (two.account, two.second)}
     bought, sold = two.place("BUY", "39000", "0.1"), two.place("SELL", "41000", "5")
