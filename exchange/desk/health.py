@@ -125,6 +125,7 @@ class House(Collector):
         yield from seals(now["seals"])
         yield switches(gate.switch_counts())
         yield breakers(now["breakers"])
+        yield accounts()
         yield from inventory()
 
 
@@ -165,6 +166,14 @@ def breakers(told: object) -> Metric:
     assert isinstance(told, list)
     for one in told:
         found.add_metric([one["account"], one["operation"]], BREAKER_STATES.index(one["state"]))
+    return found
+
+
+def accounts() -> Metric:
+    name, words = "causeway_venue_account_open", "1 while staff let it take orders and its key is used"
+    found = GaugeMetricFamily(name, words, labels=["account"])
+    for account in gate.user_streams():
+        found.add_metric([account.name], int(account.is_enabled and account.is_trusted))
     return found
 
 

@@ -24,7 +24,7 @@ from accounts import queries as accounts
 from accounts.models import User
 from exchange.context import money_label
 from exchange.gate import queries as gate
-from exchange.gate.models import Switch, VenueAccount
+from exchange.gate.models import Runway, Switch, VenueAccount
 from exchange.office import queries as office
 from ledger import queries as books
 from markets import queries as markets
@@ -90,7 +90,8 @@ def queues(staff: Person) -> list[Queue]:
 
 
 def stops(staff: Person) -> list[Row]:
-    """Kill switches that stand and breakers that are not closed, as far as this one may see them."""
+    """Kill switches that stand, breakers that are not closed, keys that are not used and what runs low, as far as this
+    one may see them."""
     found = []
     if staff.has_perm("gate.view_switch"):
         rows = gate.standing_switches()
@@ -102,6 +103,17 @@ def stops(staff: Person) -> list[Row]:
             for breaker, now in seen
             if now.state != "CLOSED"
         ]
+        found += [
+            Row(
+                f"{row} · {row.get_key_state_display()} · {row.key_reason}",
+                row.key_checked_at,
+                admin_page(VenueAccount, row),
+            )
+            for row in gate.accounts_out()
+        ]
+    if staff.has_perm("gate.view_runway"):
+        low = gate.runway_rows().filter(is_low=True)
+        found += [Row(f"{row} · {_('running low')}", row.told_at, admin_page(Runway, row)) for row in low]
     return found
 
 

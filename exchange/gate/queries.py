@@ -42,6 +42,12 @@ def accounts_with_key() -> list[VenueAccount]:
     return [account for account in rows if keys.key_of(account) is not None]
 
 
+def accounts_out() -> QuerySet[VenueAccount]:
+    """Those whose key is not used although they are to take orders."""
+    bad = (VenueAccount.KeyState.UNFIT, VenueAccount.KeyState.REFUSED)
+    return VenueAccount.objects.filter(is_enabled=True, key_state__in=bad).order_by("id")
+
+
 def other_accounts() -> list[str]:
     """The names of all but the primary account."""
     return list(VenueAccount.objects.filter(is_primary=False).order_by("id").values_list("name", flat=True))

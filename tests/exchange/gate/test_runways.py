@@ -154,6 +154,7 @@ def test_staff_and_the_figures_show_what_lies_where(first: VenueAccount, carol: 
     leaves(first, "100")
     runway(first)
     client.force_login(carol)
+    assert "USDT in primary · running low" in client.get("/admin/").text
     page = client.get(f"/admin/gate/venueaccount/{first.pk}/change/").text
     assert "300.5" in page and "low" in page
     assert "300.5" in client.get("/admin/gate/runway/").text
