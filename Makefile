@@ -4,7 +4,7 @@ SETUP = @$(or $(PYTHON),$(error Causeway needs Python 3.11, 3.12 or 3.13)) excha
 IN = .venv/bin/python -m
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test test-browser check bench bench-ledger bench-fanout soak soak-ledger prove prove-market prove-streams prove-gate bench-books bench-wide bench-orders clean
+.PHONY: run test test-browser check bench bench-ledger bench-fanout soak soak-ledger prove prove-market prove-streams prove-gate prove-accounts bench-books bench-wide bench-orders clean
 
 run: ; $(SETUP) run
 	@$(IN) exchange.local run
@@ -62,5 +62,9 @@ prove-streams: ; $(SETUP) test
 # The gate at full length: books lost under load, a flood, a hanging venue, a ban with Redis killed; a quarter of an hour.
 prove-gate: ; $(SETUP) test
 	@$(IN) tests.prove_gate
+
+# Two venue accounts under load: keys rotated, one revoked, and a search for secrets; about three minutes.
+prove-accounts: ; $(SETUP) test
+	@$(IN) tests.prove_accounts
 
 clean: ; rm -rf .venv .venv-peers node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

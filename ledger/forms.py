@@ -169,8 +169,8 @@ class AdjustmentForm(forms.Form):
     """An amount from one account of the books to another, with a category and a reason."""
 
     asset = forms.CharField(label=_("Asset"), max_length=32)
-    source = forms.ChoiceField(label=_("From account"), choices=services.SIDES.items, initial="SUSPENSE")
-    target = forms.ChoiceField(label=_("To account"), choices=services.SIDES.items)
+    source = forms.ChoiceField(label=_("From account"), choices=services.sides, initial="SUSPENSE")
+    target = forms.ChoiceField(label=_("To account"), choices=services.sides)
     amount = AmountField(label=_("Amount"))
     category = forms.ChoiceField(label=_("Category"), choices=services.CATEGORIES.items)
     customer = forms.EmailField(

@@ -60,7 +60,7 @@ def carry_out_approvals() -> None:
 
 @shared_task
 def reconcile() -> None:
-    services.reconcile()
+    services.reconcile_all()
 
 
 @shared_task

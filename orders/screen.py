@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from exchange.errors import OUTAGES
+from exchange.gate import choosing
 from exchange.gate import queries as gate
-from exchange.gate.installing import PRIMARY
 from ledger import queries as books
 from markets import queries as markets
 from markets import rules
@@ -103,7 +103,7 @@ def obstacle(user: Any, market: Market, stopped: dict[str, str]) -> str:
         return "halted"
     if len(stopped) == len(Side):
         return "stopped"
-    return "paused" if gate.is_placing_paused(PRIMARY) else ""
+    return "paused" if choosing.is_placing_paused() else ""
 
 
 def settings_of(market: Market, obstacle_word: str, rate: Rate) -> dict[str, Any]:

@@ -43,3 +43,8 @@ def count_volumes() -> None:
 @shared_task
 def compare_trades() -> None:
     services.compare_trades()
+
+
+@shared_task
+def watch_prefunding() -> None:
+    services.watch_prefunding()

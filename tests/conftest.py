@@ -15,7 +15,7 @@ from django.test.utils import override_settings
 from psycopg.pq import TransactionStatus
 from pytest_django.plugin import DjangoDbBlocker
 
-from exchange.gate import bans, breakers, budgets, keys, learned, limits, queue, store
+from exchange.gate import bans, breakers, budgets, choosing, keys, learned, limits, queue, store
 from exchange.gate import services as gate
 from exchange.local import suite
 from markets import interest
@@ -107,6 +107,7 @@ def empty_redis() -> Iterator[None]:
     forget_the_limits()
     keys.forget()
     choice.forget()
+    choosing.forget()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -169,6 +170,7 @@ def forget_the_venue() -> None:
         known.cache_clear()
     keys.forget()
     forget_the_limits()
+    choosing.forget()
     # A measurement of the time may still hang on the venue before.
     gate._renewal = None
     gate._clock_thread.cache_clear()

@@ -133,6 +133,8 @@ class House(Collector):
         yield from routes()
         yield from uncovered()
         yield from budgets(gate.budgets_now())
+        yield accounts()
+        yield from inventory()
 
 
 def routes() -> Iterator[Metric]:
@@ -240,6 +242,32 @@ def budgets(found: Sequence[gate.Budget]) -> Iterator[Metric]:
         waits.add_metric([one.key], one.waits)
         waited.add_metric([one.key], one.waited_ms / 1000)
     yield from (used, most, bans, calls, refused, waits, waited)
+
+
+def accounts() -> Metric:
+    name, words = "causeway_venue_account_open", "1 while staff let it take orders and its key is used"
+    found = GaugeMetricFamily(name, words, labels=["account"])
+    for account in gate.user_streams():
+        found.add_metric([account.name], int(account.is_enabled and account.is_trusted))
+    return found
+
+
+def inventory() -> Iterator[Metric]:
+    labels = ["account", "asset"]
+    free = GaugeMetricFamily("causeway_venue_free", "What is free in a venue account", labels=labels)
+    needed = GaugeMetricFamily("causeway_venue_needed", "What orders under way need there", labels=labels)
+    hours = GaugeMetricFamily(
+        "causeway_venue_runway_hours", "How long it lasts, where it leaves", labels=labels
+    )
+    low = GaugeMetricFamily("causeway_venue_low", "1 while it is below its bar", labels=labels)
+    for row in gate.runway_rows():
+        place = [row.venue_account.name, row.asset]
+        free.add_metric(place, row.free)  # type: ignore[arg-type]
+        needed.add_metric(place, row.needed)  # type: ignore[arg-type]
+        low.add_metric(place, int(row.is_low))
+        if row.hours is not None:
+            hours.add_metric(place, row.hours)  # type: ignore[arg-type]
+    yield from (free, needed, hours, low)
 
 
 def ages(now: dict[str, object]) -> Iterator[Metric]:

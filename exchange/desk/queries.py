@@ -26,7 +26,7 @@ from exchange.context import money_label
 from exchange.conversions import queries as conversions
 from exchange.conversions.models import Cover
 from exchange.gate import queries as gate
-from exchange.gate.models import Switch, VenueAccount
+from exchange.gate.models import Runway, Switch, VenueAccount
 from exchange.office import queries as office
 from ledger import queries as books
 from markets import queries as markets
@@ -92,7 +92,8 @@ def queues(staff: Person) -> list[Queue]:
 
 
 def stops(staff: Person) -> list[Row]:
-    """Kill switches that stand and breakers that are not closed, as far as this one may see them."""
+    """Kill switches that stand, breakers that are not closed, keys that are not used and what runs low, as far as this
+    one may see them."""
     found = []
     if staff.has_perm("gate.view_switch"):
         rows = gate.standing_switches()
@@ -104,6 +105,17 @@ def stops(staff: Person) -> list[Row]:
             for breaker, now in seen
             if now.state != "CLOSED"
         ]
+        found += [
+            Row(
+                f"{row} · {row.get_key_state_display()} · {row.key_reason}",
+                row.key_checked_at,
+                admin_page(VenueAccount, row),
+            )
+            for row in gate.accounts_out()
+        ]
+    if staff.has_perm("gate.view_runway"):
+        low = gate.runway_rows().filter(is_low=True)
+        found += [Row(f"{row} · {_('running low')}", row.told_at, admin_page(Runway, row)) for row in low]
     if staff.has_perm("conversions.view_cover"):
         found += [
             Row(f"{_('not covered')}: {row} · {row.trouble}", row.created_at, admin_page(Cover, row))

@@ -1,5 +1,6 @@
 """Staff see our accounts at the venue, say how deposits to them are told apart, and flip kill switches."""
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -7,10 +8,10 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from exchange.gate import accounts, queries, services
+from exchange.gate import accounts, queries, runways, services
 from exchange.gate.breakers import NOBODYS
 from exchange.gate.errors import AlreadyStopped
-from exchange.gate.models import Switch, VenueAccount
+from exchange.gate.models import Runway, Switch, VenueAccount
 from exchange.office import queries as office
 from exchange.office.decision import Decision, DecisionAdmin, ReasonForm
 from exchange.office.models import Approval
@@ -97,7 +98,53 @@ class VenueAccountAdmin(DecisionAdmin):
 
     def context_of(self, request: HttpRequest, row: VenueAccount) -> dict[str, object]:
         found = [one for one in queries.all_breakers() if one.account in (row.name, NOBODYS)]
-        return {"breakers": [(one, one.seen()) for one in found]}
+        lies = queries.inventory_of(row)
+        return {"breakers": [(one, one.seen()) for one in found], "inventory": lies}
+
+
+class BarForm(ReasonForm):
+    hours = forms.IntegerField(label=_("Hours it has to last"), min_value=0, max_value=100_000)
+    least = forms.DecimalField(
+        label=_("Least that has to be free"), min_value=0, max_digits=38, decimal_places=18, initial=0
+    )
+    field_order = ("hours", "least", "reason")
+
+
+def set_bar(runway_id: int, *, by: Any, reason: str, hours: int, least: Decimal) -> None:
+    runways.set_bar(runway_id, hours=hours, least=least, by=by, reason=reason)
+
+
+@admin.register(Runway)
+class RunwayAdmin(DecisionAdmin):
+    """What lies in each account, how long it lasts, and when staff want to be told."""
+
+    list_display = (
+        "venue_account",
+        "asset",
+        "free",
+        "needed",
+        "hourly",
+        "hours",
+        "is_low",
+        "bar",
+        "judged_at",
+    )
+    list_filter = ("is_low", "venue_account", "asset")
+    list_select_related = ("venue_account",)
+    search_fields = ("=asset",)
+    set_bar = Decision(
+        "bar", _("Set when staff are told"), decide=set_bar, permission="gate.change_runwaybar", form=BarForm
+    )
+
+    @admin.display(description=_("told below"))
+    def bar(self, row: Runway) -> str:
+        return queries.bar_of(row.asset)
+
+    def all_decisions(self) -> list[Decision]:
+        return [self.set_bar]
+
+    def decisions_for(self, row: Runway) -> list[Decision]:
+        return self.all_decisions()
 
 
 class SwitchForm(forms.ModelForm):

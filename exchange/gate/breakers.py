@@ -151,6 +151,12 @@ class Breaker:
         if seen.state == State.OPEN or (seen.state == State.HALF_OPEN and self._probing.locked()):
             raise Paused(seen.reason, max(seen.retry_after, 1))
 
+    @property
+    def is_passing(self) -> bool:
+        """As it was when it was last read: whoever is within a transaction asks nobody."""
+        opened = self._opened
+        return not self._held and (opened is None or opened.until <= time.time())
+
     def _read(self) -> None:
         if time.monotonic() - self._read_at < GLANCE:
             return

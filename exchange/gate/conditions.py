@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from exchange.gate import breakers, services
+from exchange.gate import breakers, keys, services
 from exchange.gate.breakers import Cause, Operation
 from exchange.gate.models import VenueAccount
 from exchange.gate.queries import user_streams
@@ -13,11 +13,10 @@ from exchange.gate.queries import user_streams
 
 def watch() -> None:
     """The breaker of new orders is held open while such a condition lasts, and no longer."""
-    if services.venue_key() is None:
-        return
-    for account in user_streams():
+    followed = [account for account in user_streams() if keys.key_of(account) is not None]
+    for account in followed:
         breaker = breakers.of(account.name, Operation.PLACE)
-        breaker.hold(Cause.STREAM, _silence(account, timezone.now()))
+        breaker.hold(Cause.STREAM, _silence(account, timezone.now()) if account.is_enabled else "")
         if (distance := _distance()) is not None:
             breaker.hold(Cause.CLOCK, distance)
 

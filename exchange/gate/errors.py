@@ -1,5 +1,7 @@
 """What the gate refuses."""
 
+from decimal import Decimal
+
 from django.utils.translation import gettext_lazy as _
 
 from exchange.errors import Conflict, DomainError, NotFound, Text, Unavailable
@@ -111,3 +113,15 @@ class OddProxy(DomainError):
 class OddName(DomainError):
     code = "odd_name"
     message = _("A name has up to 32 small letters, digits and dashes, and no other account has it.")
+
+
+class NoAccount(Unavailable):
+    """No venue account can take the order: the house's problem, and not the customer's."""
+
+    code = "cannot_be_executed"
+    message = _("This order cannot be executed at the moment; nothing was placed. Please try again later.")
+
+    def __init__(self, *, asset: str, amount: Decimal, is_short: bool) -> None:
+        """`is_short`: there are accounts that take orders, and none has enough."""
+        self.asset, self.amount, self.is_short = asset, amount, is_short
+        super().__init__()

@@ -112,6 +112,7 @@ def note_refused(account: VenueAccount, reason: str) -> str:
     return State.REFUSED
 
 
+@transaction.atomic
 def note_state(account: VenueAccount, state: str, reason: str = "") -> None:
     """Staff hear of a key that is not used from now on; of one that was changed meanwhile nothing was learned."""
     row = VenueAccount.objects.filter(pk=account.pk, keys_version=account.keys_version)

@@ -60,6 +60,9 @@ class VenueAccount(models.Model):
     key_state = models.CharField(max_length=9, choices=KeyState, default=KeyState.UNCHECKED)
     key_reason = models.CharField(max_length=200, blank=True, help_text=_("What speaks against its key."))
     key_checked_at = models.DateTimeField(null=True)
+    inventory_at = models.DateTimeField(
+        null=True, help_text=_("When the venue was last asked what lies there.")
+    )
     stream_state = models.CharField(max_length=10, choices=StreamState, default=StreamState.DOWN)
     stream_changed_at = models.DateTimeField(null=True)
     stream_seen_at = models.DateTimeField(
@@ -172,6 +175,80 @@ class SealedKey(models.Model):
 
     def __str__(self) -> str:
         return self.fingerprint
+
+
+class Inventory(models.Model):
+    """What of an asset lies in a venue account, as the venue told it last: by its events, and by a sweep that asks."""
+
+    venue_account = models.ForeignKey(VenueAccount, models.CASCADE, related_name="inventory")
+    asset = models.CharField(max_length=32)
+    free = models.DecimalField(max_digits=38, decimal_places=18)
+    locked = models.DecimalField(max_digits=38, decimal_places=18)
+    told_ms = models.BigIntegerField(help_text=_("The venue's time of it."))
+
+    class Meta:
+        verbose_name_plural = _("inventory")
+        ordering = ["asset", "venue_account"]
+        constraints = [
+            models.UniqueConstraint(fields=["venue_account", "asset"], name="one_inventory_of_an_asset"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.asset} in {self.venue_account}"
+
+
+class Runway(models.Model):
+    """How long what lies in a venue account lasts, as a sweep judged it last."""
+
+    venue_account = models.ForeignKey(VenueAccount, models.CASCADE, related_name="runways")
+    asset = models.CharField(max_length=32)
+    free = models.DecimalField(max_digits=38, decimal_places=18)
+    needed = models.DecimalField(
+        max_digits=38,
+        decimal_places=18,
+        help_text=_("By orders under way, and by those that wait for another."),
+    )
+    hourly = models.DecimalField(
+        max_digits=38,
+        decimal_places=18,
+        help_text=_("What left on balance in the last hour; below zero it came."),
+    )
+    hours = models.DecimalField(
+        max_digits=12,
+        decimal_places=1,
+        null=True,
+        help_text=_("Until it is used up at that rate; empty: never."),
+    )
+    is_low = models.BooleanField(default=False)
+    judged_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True, help_text=_("When staff were last told that it is low."))
+
+    class Meta:
+        verbose_name = _("inventory and runway")
+        verbose_name_plural = _("inventory and runway")
+        ordering = ["-is_low", "asset", "venue_account"]
+        constraints = [
+            models.UniqueConstraint(fields=["venue_account", "asset"], name="one_runway_of_an_asset"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.asset} in {self.venue_account}"
+
+
+class RunwayBar(models.Model):
+    """What staff want to be told of: an asset that lasts shorter, or of which less is free, in any account."""
+
+    asset = models.CharField(max_length=32, unique=True)
+    hours = models.PositiveIntegerField()
+    least = models.DecimalField(max_digits=38, decimal_places=18, default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(least__gte=0), name="runway_bar_is_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.asset}: {self.hours} h"
 
 
 class Switch(models.Model):

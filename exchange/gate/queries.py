@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, Exists, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from exchange.gate import bans, breakers, keys, limits
-from exchange.gate.breakers import Breaker, Operation, State
+from exchange.gate.breakers import Breaker, Operation
 from exchange.gate.errors import Stopped
 from exchange.gate.limits import Window
-from exchange.gate.models import Switch, VenueAccount
+from exchange.gate.models import Inventory, Runway, RunwayBar, Switch, VenueAccount
+from exchange.money import plain
 from exchange.prepared import Prepared
 
 
@@ -74,6 +75,48 @@ def primary_account() -> VenueAccount:
 _PRIMARY = Prepared(lambda: VenueAccount.objects.filter(is_primary=True))
 
 
+def accounts_with_key() -> list[VenueAccount]:
+    """The accounts that can be asked, the primary one first."""
+    rows = VenueAccount.objects.order_by("-is_primary", "id")
+    return [account for account in rows if keys.key_of(account) is not None]
+
+
+def accounts_out() -> QuerySet[VenueAccount]:
+    """Those whose key is not used although they are to take orders."""
+    bad = (VenueAccount.KeyState.UNFIT, VenueAccount.KeyState.REFUSED)
+    return VenueAccount.objects.filter(is_enabled=True, key_state__in=bad).order_by("id")
+
+
+def other_accounts() -> list[str]:
+    """The names of all but the primary account."""
+    return list(VenueAccount.objects.filter(is_primary=False).order_by("id").values_list("name", flat=True))
+
+
+def account_named(name: str) -> VenueAccount:
+    """The primary account without a name."""
+    return VenueAccount.objects.get(name=name) if name else primary_account()
+
+
+def inventory_of(account: VenueAccount) -> list[tuple[Inventory, Runway | None]]:
+    """What lies there, each asset with how long it lasts, if that was judged."""
+    judged = {row.asset: row for row in Runway.objects.filter(venue_account=account)}
+    rows = Inventory.objects.filter(Q(free__gt=0) | Q(locked__gt=0), venue_account=account).order_by("asset")
+    return [(row, judged.get(row.asset)) for row in rows]
+
+
+def runway_rows() -> QuerySet[Runway]:
+    """What lies in every account that takes orders, as it was judged last."""
+    return Runway.objects.select_related("venue_account")
+
+
+def bar_of(asset: str) -> str:
+    """When staff are told of the asset."""
+    bar = RunwayBar.objects.filter(asset=asset).first()
+    if bar is None:
+        return f"{settings.RUNWAY_HOURS} h"
+    return f"{bar.hours} h, {plain(bar.least)}" if bar.least else f"{bar.hours} h"
+
+
 def fingerprint(account: VenueAccount) -> str:
     """By which staff recognise the account's key; empty when it has none."""
     if (sealed := getattr(account, "sealed_key", None)) is not None:
@@ -108,11 +151,6 @@ def told_breakers() -> list[dict[str, str]]:
     ]
 
 
-def is_placing_paused(account: str) -> bool:
-    """True while new orders are refused at once; not while one of them may be the probe."""
-    return breakers.of(account, Operation.PLACE).seen().state == State.OPEN
-
-
 # ------------------------------------------------------------------ what staff have stopped
 def standing_switches() -> QuerySet[Switch]:
     """Switches that nobody has released, oldest first."""
@@ -127,21 +165,6 @@ def is_anything_stopped() -> Exists:
 
 # The same for a statement that is written by hand.
 IS_ANYTHING_STOPPED = "EXISTS (SELECT FROM gate_switch WHERE released_at IS NULL)"
-
-_FOR_ORDER: Prepared[Any] = Prepared(
-    lambda: VenueAccount.objects.filter(is_primary=True).annotate(is_anything_stopped=is_anything_stopped())
-)
-
-
-def account_for_order(*, market: str, side: str, customer: int, channel: str) -> VenueAccount:
-    """The venue account the order goes to; raises Stopped while a switch stands against it. One statement while none
-    stands."""
-    account: Any = _FOR_ORDER.get()
-    if account.is_anything_stopped:
-        stop = stop_against(market=market, side=side, customer=customer, channel=channel)
-        if stop is not None:
-            raise stop
-    return account
 
 
 def stop_against(*, market: str, side: str, customer: int, channel: str) -> Stopped | None:

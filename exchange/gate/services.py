@@ -31,9 +31,17 @@ from exchange.gate import bans, breakers, budgets, keys, limits, metering, queue
 from exchange.gate.bans import Banned
 from exchange.gate.breakers import Operation, Paused
 from exchange.gate.budgets import NOBODY, Full
-from exchange.gate.errors import ListenKeysGone, MightyRole, Stopped, WrongVenue
+from exchange.gate.choosing import (
+    account_for_order,
+    counts_needs,
+    is_placing_paused,
+    note_full,
+    require_open_way,
+    shortage_told,
+    tells_moves,
+)
+from exchange.gate.errors import ListenKeysGone, MightyRole, NoAccount, Stopped, WrongVenue
 from exchange.gate.installing import (
-    PRIMARY,
     ensure_primary_account,
     refuse_unfit_database,
     remember_venue,
@@ -44,7 +52,14 @@ from exchange.gate.keys import KeyNotUsed, key_of, venue_key
 from exchange.gate.learned import learn as learn_limits
 from exchange.gate.limits import blocked_for, clock, has_spare_weight, used_weight, weight_for_books
 from exchange.gate.models import VenueAccount
-from exchange.gate.queries import IS_ANYTHING_STOPPED, account_for_order, primary_account, stop_against
+from exchange.gate.queries import (
+    IS_ANYTHING_STOPPED,
+    account_named,
+    accounts_with_key,
+    other_accounts,
+    primary_account,
+    stop_against,
+)
 from exchange.gate.queue import Busy, Slot
 from exchange.gate.relays import addresses, answer_within_a_moment, cancels, candles, history
 from exchange.gate.switches import (
@@ -69,6 +84,7 @@ __all__ = [
     "Kind",
     "ListenKeysGone",
     "MightyRole",
+    "NoAccount",
     "Operation",
     "Paused",
     "Rest",
@@ -76,6 +92,8 @@ __all__ = [
     "Stopped",
     "WrongVenue",
     "account_for_order",
+    "account_named",
+    "accounts_with_key",
     "addresses",
     "alarm_about_stream",
     "answer_within_a_moment",
@@ -87,18 +105,22 @@ __all__ = [
     "carry_out_releases",
     "clock",
     "confirm_release",
+    "counts_needs",
     "ensure_primary_account",
     "flip_switch",
     "forget_listen_key",
     "has_listen_key",
     "has_spare_weight",
     "history",
+    "is_placing_paused",
     "key_of",
     "learn_limits",
     "measure_clock",
+    "note_full",
     "note_stream",
     "note_stream_alive",
     "open_listen_key",
+    "other_accounts",
     "primary_account",
     "refuse_unfit_database",
     "remember_venue",
@@ -109,8 +131,10 @@ __all__ = [
     "require_not_stopped",
     "require_open_way",
     "set_deposit_strategy",
+    "shortage_told",
     "stop_against",
     "take_slot",
+    "tells_moves",
     "used_weight",
     "venue_key",
     "wait_without_key",
@@ -148,6 +172,7 @@ ALARM_AGAIN = timedelta(hours=1)
 RELAY_WAIT = 0.5
 # Windows of a minute and less are over before asking about them would help.
 LONG_WINDOW, SCARCE_PERCENT = 3600, 80
+TOO_MANY_ORDERS = ("-1015", "the account has too many new orders")
 
 
 def call(
@@ -178,6 +203,15 @@ def call(
         if account is not None and error.code in KEY_REFUSED and kind in WITH_THE_TRADING_KEY:
             keys.note_refused(account, str(error))
         raise
+    except NotSent as error:
+        if account is not None and kind == Kind.PLACE and _has_no_room(error):
+            note_full(account, error.retry_after or 1)
+        raise
+
+
+def _has_no_room(error: NotSent) -> bool:
+    """The account has as many new orders as it may have for the moment."""
+    return error.reason.startswith(TOO_MANY_ORDERS)
 
 
 def _slot_for(account: str | None) -> Slot | None:
@@ -201,14 +235,9 @@ def _guarded(account: VenueAccount | None, kind: Kind) -> AbstractContextManager
     return breakers.of(account.name if account else breakers.NOBODYS, operation).guarded()
 
 
-def take_slot(customer_id: int, *, orders: int = 1, request: str = "", account: str = PRIMARY) -> Slot:
+def take_slot(customer_id: int, *, account: str, orders: int = 1, request: str = "") -> Slot:
     """Room for new orders in one request, before anything is held for them; raises Busy after a moment, and Banned."""
     return queue.take_slot(account, customer_id, orders=orders, request=request)
-
-
-def require_open_way() -> None:
-    """New orders may go to the venue as far as is known; raises Paused while their breaker is open."""
-    breakers.of(PRIMARY, Operation.PLACE).require_closed()
 
 
 def _rest_of(account: VenueAccount | None, kind: Kind) -> Rest:

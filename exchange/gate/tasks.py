@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from exchange.gate import conditions, rights, services
+from exchange.gate import conditions, inventory, rights, services
 
 
 @shared_task
@@ -28,3 +28,8 @@ def check_due_keys() -> None:
 @shared_task
 def renew_order_counts() -> None:
     services.renew_order_counts()
+
+
+@shared_task
+def read_inventories() -> None:
+    inventory.read_inventories()

@@ -15,6 +15,8 @@ BOOK_STALE_SECONDS = number("BOOK_STALE_SECONDS", 10, low=1, high=600)
 # How far beyond the market a limit may be, and how far apart the book and the last trades, until an order is refused.
 LIMIT_FAR_BPS = number("LIMIT_FAR_BPS", 1000, low=1, high=9000)
 PRICES_UNSURE_BPS = number("PRICES_UNSURE_BPS", 1000, low=1, high=100_000)
+# Staff hear of an asset that lasts shorter than so many hours in a venue account, unless they set a bar for it.
+RUNWAY_HOURS = number("RUNWAY_HOURS", 4, low=1, high=1000)
 # What the venue allows the house to have open in a market is shared: so much of it one customer may use.
 OPEN_ORDERS_SHARE_PERCENT = number("OPEN_ORDERS_SHARE_PERCENT", 25, low=1, high=100)
 # What one order may be worth in the reference asset: one figure a tier; tiers beyond the list have the last one.

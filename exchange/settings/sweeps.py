@@ -44,6 +44,7 @@ CELERY_BEAT_SCHEDULE = {
     "carry out releases": every("exchange.gate.tasks.carry_out_releases", SWEEP_SECONDS),
     "watch conditions": every("exchange.gate.tasks.watch_conditions", SWEEP_SECONDS),
     "check due keys": every("exchange.gate.tasks.check_due_keys", POLL_SECONDS),
+    "read inventories": every("exchange.gate.tasks.read_inventories", POLL_SECONDS),
     "poll deposits": every("ledger.tasks.poll_deposits", POLL_SECONDS),
     # One call of the history costs a tenth of the account's weight of a minute, whatever it shows.
     "poll withdrawals": every("ledger.tasks.poll_withdrawals", max(2 * POLL_SECONDS, 10)),
@@ -53,6 +54,7 @@ CELERY_BEAT_SCHEDULE = {
     "reconcile": every("ledger.tasks.reconcile", RECONCILE_SECONDS),
     "compare history": every("ledger.tasks.compare_history", RECONCILE_SECONDS),
     "compare trades": every("orders.tasks.compare_trades", RECONCILE_SECONDS),
+    "watch prefunding": every("orders.tasks.watch_prefunding", 6 * POLL_SECONDS),
     "count volumes": every("orders.tasks.count_volumes", 60 * POLL_SECONDS),
     "prune reconciliations": every("ledger.tasks.prune_reconciliations", 3600),
     "seal books": every("ledger.tasks.seal_books", SEAL_SECONDS),

@@ -111,17 +111,18 @@ class ReconciliationAdmin(ReadOnly):
         if request.method != "POST" or not request.user.has_perm("ledger.add_reconciliation"):
             raise PermissionDenied
         try:
-            run = services.reconcile_now(by=request.user)  # type: ignore[arg-type]
+            runs = services.reconcile_now(by=request.user)  # type: ignore[arg-type]
         except VenueError as error:
             sentence = _(
                 "The venue could not be asked: %(why)s. What it still answers will stand in this list."
             )
             messages.error(request, sentence % {"why": error})
             return redirect("admin:ledger_reconciliation_changelist")
-        if run is None:
+        if not runs:
             messages.error(request, _("No key for the venue is set."))
+        if len(runs) != 1:
             return redirect("admin:ledger_reconciliation_changelist")
-        return redirect("admin:ledger_reconciliation_change", run.pk)
+        return redirect("admin:ledger_reconciliation_change", runs[0].pk)
 
 
 @admin.register(HistoryCheck)

@@ -75,7 +75,7 @@ from ledger.queries.reconciling import (
     deposits_with,
     has_exception,
     is_asset,
-    latest_reconciliation,
+    latest_runs,
     open_exceptions,
     runs_to_judge_by,
     standing_differences,
@@ -96,7 +96,7 @@ from ledger.queries.seals import (
     seals_to_export,
     waiting_for_seal,
 )
-from ledger.queries.sheets import balance_sheet, income, treasury, trial_rows
+from ledger.queries.sheets import balance_sheet, income, treasury, trial_rows, venue_outflows
 from ledger.queries.withdrawals import (
     find_withdrawals,
     has_cancelable_withdrawals,
@@ -179,7 +179,7 @@ __all__ = [
     "is_reversed",
     "late_for_seal",
     "lately_ended_withdrawals",
-    "latest_reconciliation",
+    "latest_runs",
     "latest_seal",
     "latest_verification",
     "leaving",
@@ -223,6 +223,7 @@ __all__ = [
     "trial_rows",
     "unfinished_withdrawals",
     "unswept_deposits",
+    "venue_outflows",
     "venue_position",
     "waiting_for_seal",
     "waiting_withdrawals",

@@ -55,8 +55,11 @@ _STOPPING = Prepared(
 )
 
 
-def latest_reconciliation() -> Reconciliation | None:
-    return Reconciliation.objects.order_by("-id").first()
+def latest_runs() -> list[Reconciliation]:
+    """The latest run of each venue account that is in use."""
+    in_use = Q(venue_account__is_enabled=True) | Q(venue_account__is_primary=True)
+    found = Reconciliation.objects.filter(in_use).order_by("venue_account", "-id")
+    return list(found.distinct("venue_account"))
 
 
 def runs_to_judge_by(venue_account_id: int, now: datetime, patience: timedelta) -> list[int]:
@@ -150,14 +153,15 @@ class Agreement:
 
 
 def agreement() -> Agreement:
-    """When the books were last compared with the venue, and the assets in which a difference stands."""
-    run = latest_reconciliation()
-    if run is None:
+    """When the books were last compared with all our venue accounts, and the assets in which a difference stands."""
+    runs = latest_runs()
+    if not runs:
         return Agreement(None)
     standing = standing_differences().values_list("asset_id", flat=True)
-    late = timezone.now() - run.at > timedelta(seconds=LATE_RUNS * settings.RECONCILE_SECONDS)
-    compared = run.rows.order_by("asset_id").values_list("asset_id", flat=True).distinct()
-    return Agreement(run.at, late, list(compared), _sorted(standing), _sorted(stopped_assets()))
+    oldest = min(run.at for run in runs)
+    late = timezone.now() - oldest > timedelta(seconds=LATE_RUNS * settings.RECONCILE_SECONDS)
+    compared = ReconciledAsset.objects.filter(reconciliation__in=runs).values_list("asset_id", flat=True)
+    return Agreement(oldest, late, _sorted(compared), _sorted(standing), _sorted(stopped_assets()))
 
 
 def _sorted(assets: Iterable[str | None]) -> list[str]:

@@ -15,7 +15,7 @@ from exchange.database import same_moment
 from exchange.money import EXACT, divide
 from ledger.models import Account, Balance, Entry, ReconciledAsset
 from ledger.queries.house import house
-from ledger.queries.reconciling import latest_reconciliation
+from ledger.queries.reconciling import latest_runs
 from ledger.queries.worth import Prices
 
 ZERO, TENTH = Decimal(0), Decimal("0.1")
@@ -39,6 +39,13 @@ def movements(
     rows = _entries(since, until, after).filter(account__owner__isnull=True)
     sums = rows.values_list("asset_id", "account__type").annotate(total=Sum("amount"))
     return {(asset, kind): total for asset, kind, total in sums}
+
+
+def venue_outflows(*, since: datetime) -> dict[tuple[int, str], Decimal]:
+    """What left each venue account since then, by account and asset; below zero what came."""
+    rows = _entries(since, None, None).filter(account__type=Kind.VENUE)
+    sums = rows.values_list("account__venue_account", "asset_id").annotate(total=Sum("amount"))
+    return {(account, asset): total for account, asset, total in sums}
 
 
 def _entries(since: datetime | None, until: datetime | None, after: datetime | None) -> QuerySet[Entry]:
@@ -245,9 +252,11 @@ def treasury() -> Treasury:
     """What we own, owe, spend and earn, by asset; rates and income are of the last 24 hours."""
     now = timezone.now()
     with same_moment():
-        run = latest_reconciliation()
+        runs = latest_runs()
+        lies = ReconciledAsset.objects.filter(reconciliation__in=runs, place="VENUE").order_by()
         told = {
-            row.asset_id: row for row in ReconciledAsset.objects.filter(reconciliation=run, place="VENUE")
+            row["asset_id"]: (row["all_free"], row["all_locked"])
+            for row in lies.values("asset_id").annotate(all_free=Sum("free"), all_locked=Sum("locked"))
         }
         moved = movements(since=now - RATE_OF)
         rows = balance_sheet()
@@ -255,12 +264,14 @@ def treasury() -> Treasury:
     found = [
         _coverage(row, told.get(row.asset), moved.get((row.asset, Kind.VENUE), ZERO), prices) for row in rows
     ]
-    return Treasury(found, run.at if run else None, list(_income_rows(now - RATE_OF, now, moved)))
+    return Treasury(
+        found, min((run.at for run in runs), default=None), list(_income_rows(now - RATE_OF, now, moved))
+    )
 
 
-def _coverage(row: SheetRow, told: ReconciledAsset | None, net: Decimal, prices: Prices) -> Coverage:
+def _coverage(row: SheetRow, told: tuple[Decimal, Decimal] | None, net: Decimal, prices: Prices) -> Coverage:
     # A credit to the venue's account is what left it.
-    free, locked = (told.free, told.locked) if told else (None, None)
+    free, locked = told or (None, None)
     there = row.venue if free is None else free
     hours = divide(max(there, ZERO) * 24, net).quantize(TENTH) if net > 0 else None
     return Coverage(row, free, locked, net, hours, prices.of(row.asset))

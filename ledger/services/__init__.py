@@ -3,7 +3,7 @@
 from ledger.differences import Explanation
 from ledger.models import Hold, LedgerException, Place
 from ledger.services.addresses import remove_address, save_address, set_book_only
-from ledger.services.adjusting import CATEGORIES, SIDES, ask_adjustment
+from ledger.services.adjusting import CATEGORIES, SIDES, ask_adjustment, sides
 from ledger.services.approved import PREFIX, ask_decision, ask_posting, ask_reversal, carry_out_approvals
 from ledger.services.beneficiaries import Beneficiary, beneficiary_of, read_beneficiary
 from ledger.services.confirming import confirm_withdrawal, expire_withdrawals
@@ -42,7 +42,12 @@ from ledger.services.networks import synchronise_first_networks, synchronise_net
 from ledger.services.overdue import note_overdue_withdrawals
 from ledger.services.posting import Line, Posted, post
 from ledger.services.proofs import publish_due_proof, publish_proof
-from ledger.services.reconciling import prune_reconciliations, reconcile, reconcile_now
+from ledger.services.reconciling import (
+    prune_reconciliations,
+    reconcile,
+    reconcile_all,
+    reconcile_now,
+)
 from ledger.services.reporting import export_report
 from ledger.services.sealing import export_seals, mail_seal, note_verified, seal_books
 from ledger.services.sending import send_next_withdrawal
@@ -123,6 +128,7 @@ __all__ = [
     "read_beneficiary",
     "read_claim_proof",
     "reconcile",
+    "reconcile_all",
     "reconcile_now",
     "reduce_hold",
     "refuse_claim",
@@ -136,6 +142,7 @@ __all__ = [
     "seal_books",
     "send_next_withdrawal",
     "set_book_only",
+    "sides",
     "snapshot_house",
     "span_of",
     "synchronise_first_networks",

@@ -21,6 +21,7 @@ CATEGORIES: dict[str, Promise] = {
     "correction": _("correction of an error"),
     "goodwill": _("goodwill to a customer"),
     "funding": _("capital paid in"),
+    "move": _("moved between our accounts at the venue"),
     "drawing": _("capital taken out"),
     "airdrop": _("gift of the venue"),
     "conversion": _("dust converted at the venue"),
@@ -34,6 +35,14 @@ SIDES: dict[str, Promise | str] = {
     CUSTOMER: _("the customer, available"),
     **{kind.value: kind.label for kind in Account.Type if kind != Account.Type.USER},
 }
+
+
+def sides() -> list[tuple[str, Promise | str]]:
+    """The same with our other accounts at the venue."""
+    return [
+        *SIDES.items(),
+        *((f"{Account.Type.VENUE} {name}", f"VENUE {name}") for name in gate.other_accounts()),
+    ]
 
 
 def ask_adjustment(
@@ -78,5 +87,6 @@ def _line(side: str, asset: str, amount: Decimal, user_id: int | None) -> Line:
     if side == CUSTOMER:
         assert user_id is not None
         return available(user_id, asset, amount)
-    account = gate.primary_account().pk if side == Account.Type.VENUE else None
-    return system(Account.Type(side), asset, amount, account)
+    kind, _space, name = side.partition(" ")
+    account = gate.account_named(name).pk if kind == Account.Type.VENUE else None
+    return system(Account.Type(kind), asset, amount, account)

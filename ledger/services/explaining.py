@@ -89,8 +89,8 @@ def _withdrawn(account: VenueAccount, rows: list[Withdrawal]) -> dict[str, Withd
 @explains
 def deposits_under_way(account: VenueAccount, assets: Collection[str]) -> Iterator[Explanation]:
     """What the venue has credited and is not booked here yet."""
-    if not settings.BINANCE_SAPI_URL:
-        return
+    if not settings.BINANCE_SAPI_URL or not account.is_primary:
+        return  # what comes to another account is nobody's deposit: staff look into it
     for place, record in _credited(account):
         known = Deposit.objects.filter(venue_account=account, venue_id=record.id)
         booked = known.filter(Q(transfer__isnull=False) | Q(status=Deposit.Status.DUST))

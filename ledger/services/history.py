@@ -113,15 +113,18 @@ def compare_history(*, day: date | None = None) -> Comparison:
     )
 
 
-def compare_days(*, day: date | None, kind: str, parts_of: PartsOf, compare: Compare) -> Comparison:
+def compare_days(
+    *, day: date | None, kind: str, parts_of: PartsOf, compare: Compare, account: VenueAccount | None = None
+) -> Comparison:
     """Every part of the day is compared, or every part of the past days that was not yet.
 
-    `kind` is what the parts' names begin with; `compare` gives how many records differ, or None while that cannot be
-    told. A part that is left out is asked for again by the next sweep, or put before staff when none would ask again.
+    Of the account, or of the primary one, which alone has deposits and withdrawals. `kind` is what the parts' names
+    begin with; `compare` gives how many records differ, or None while that cannot be told. A part that is left out is
+    asked for again by the next sweep, or put before staff when none would ask again.
     """
-    if gate.venue_key() is None:
+    account = account or gate.primary_account()
+    if gate.key_of(account) is None:
         return Comparison(left_out=(_("no key for the venue is set"),))
-    account = gate.primary_account()
     days = [day] if day else _due_days(account, kind)
     missed: list[Missed] = []
     is_away, differing = False, 0

@@ -11,7 +11,7 @@ from markets.models import Asset
 
 def has_wallet() -> bool:
     """Testnet and demo have no wallet: nothing can be deposited or withdrawn there."""
-    return bool(settings.BINANCE_SAPI_URL and gate.venue_key())
+    return bool(settings.BINANCE_SAPI_URL and gate.key_of(gate.primary_account()))
 
 
 def synchronise_networks() -> int:

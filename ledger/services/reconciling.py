@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from exchange.binance.errors import VenueError
 from exchange.binance.models import VenueBalance
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
@@ -52,24 +53,44 @@ class Compared:
         return self.free + self.locked - self.ours - self.explained
 
 
-def reconcile(*, by: User | None = None, now: datetime | None = None) -> Reconciliation | None:
-    """The venue account is compared with the books and what came of it is on record; None without keys to ask with.
+def reconcile_all(*, by: User | None = None) -> list[Reconciliation]:
+    """The same of every venue account that has a key; one that does not answer keeps no other from it, and what the
+    first such answered is raised at the end."""
+    runs, errors = [], []
+    for account in gate.accounts_with_key():
+        try:
+            run = reconcile(account=account, by=by)
+        except VenueError as error:
+            log.warning("reconciliation.not_made", account=account.name, reason=str(error)[:120])
+            errors.append(error)
+        else:
+            runs += [run] if run else []
+    if errors:
+        raise errors[0]
+    return runs
+
+
+def reconcile(
+    *, account: VenueAccount | None = None, by: User | None = None, now: datetime | None = None
+) -> Reconciliation | None:
+    """The venue account, the primary one if none is named, is compared with the books and what came of it is on record;
+    None without keys to ask with.
 
     A difference that two runs found, some time apart, becomes an exception with an owner; above the limit it stops
     its asset until it is gone or closed. Raises what the venue answers wrongly.
     """
-    if gate.venue_key() is None:
+    account = account or gate.primary_account()
+    if gate.key_of(account) is None:
         return None
-    account = gate.primary_account()
     found = _compare(account)
     run = _keep(account, found, queries.Prices(), by, now or timezone.now())
     log.info("reconciliation.done", run=run.pk, assets=run.assets, differing=run.differing)
     return run
 
 
-def reconcile_now(*, by: User) -> Reconciliation | None:
+def reconcile_now(*, by: User) -> list[Reconciliation]:
     """The same because staff ask for it. Unknown when it takes longer than a moment: it goes on then."""
-    return gate.history().carry(partial(reconcile, by=by))
+    return gate.history().carry(partial(reconcile_all, by=by))
 
 
 def prune_reconciliations() -> int:
@@ -106,7 +127,9 @@ def _explained(spot: Spot, row: Compared, before: Decimal, offered: Sequence[Exp
 
 
 def _ours(account: VenueAccount) -> dict[Spot, Decimal]:
-    places = {Place.VENUE: queries.venue_position(account.pk), Place.CUSTODY: queries.custody_position()}
+    places = {Place.VENUE: queries.venue_position(account.pk)}
+    if account.is_primary:  # its sub-accounts are where deposits arrive
+        places[Place.CUSTODY] = queries.custody_position()
     return {(place, asset): held for place, rows in places.items() for asset, held in rows.items()}
 
 
@@ -114,7 +137,7 @@ def _theirs(account: VenueAccount) -> dict[Spot, tuple[Decimal, Decimal]]:
     rows = [
         (Place.VENUE, row) for row in gate.call(account, gate.Kind.QUERY, None, lambda rest: rest.account())
     ]
-    if settings.BINANCE_SAPI_URL:
+    if settings.BINANCE_SAPI_URL and account.is_primary:
         for sub_account in sub_accounts_in_use(account):
             rows += [(Place.CUSTODY, row) for row in _assets_of(account, sub_account.email)]
     found: dict[Spot, tuple[Decimal, Decimal]] = {}

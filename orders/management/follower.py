@@ -1,6 +1,7 @@
-"""One account's user data stream: every report of the venue is applied, and every gap is reconciled."""
+"""The user data streams of our accounts: every report of the venue is applied, and every gap is reconciled."""
 
 import threading
+import time
 from collections import deque
 from datetime import datetime
 from decimal import Decimal
@@ -11,19 +12,22 @@ from django.db import close_old_connections, connections
 from django.utils import timezone
 
 from exchange.binance.models import BalanceUpdate, Report
+from exchange.binance.positions import AccountPosition
 from exchange.binance.signing import Key
 from exchange.binance.streams import Door, ListenKeyDoor, SubscriptionDoor, UserStream
-from exchange.gate import keys
+from exchange.gate import inventory, keys
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from ledger import services as ledger
-from orders import services
+from orders import queries, services
 from orders.models import Status, Type
 
 log = structlog.get_logger()
 ALIVE_EVERY_SECONDS = 5
 # An answer that comes at all is there by then, nearly always.
 ANSWERED_SECONDS = Decimal("0.4")
+# Of many events one after another the inventory is written so often at most.
+POSITION_MS = 250
 
 
 def is_answered_too(report: Report) -> bool:
@@ -31,6 +35,10 @@ def is_answered_too(report: Report) -> bool:
     if not report.fills:
         return report.status == Status.OPEN
     return report.fills[0].is_maker is False and report.type in (Type.LIMIT, Type.MARKET)
+
+
+def _now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 class Follower:
@@ -42,6 +50,8 @@ class Follower:
         self.heard_at = self.gap_from = account.stream_seen_at
         self.noted_at = timezone.now()
         self.listen_key = ""
+        self.position: AccountPosition | None = None
+        self.position_ms = 0
         self.answered_too: deque[tuple[datetime, Report]] = deque()
         self.stream = UserStream(
             door=self.door(key),
@@ -49,6 +59,7 @@ class Follower:
             on_report=self.reported,
             on_balance=self.balance_changed,
             on_alive=self.alive,
+            on_position=self.position_told,
             on_down=self.down,
             on_refused=self.refused,
             doubt=self.doubt,
@@ -133,12 +144,29 @@ class Follower:
         except Exception:  # the sweep polls anyway
             log.exception("executions.deposit_hint_failed", asset=update.asset)
 
+    def position_told(self, position: AccountPosition) -> None:
+        """What lies there now is known a moment later; the sweep of inventories asks anyway."""
+        self.position = position.after(self.position)
+        if _now_ms() - self.position_ms >= POSITION_MS:
+            self.note_position()
+
+    def note_position(self) -> None:
+        if (position := self.position) is None:
+            return
+        self.position, self.position_ms = None, _now_ms()
+        try:
+            close_old_connections()
+            inventory.note_position(self.account, position)
+        except Exception:  # the sweep asks anyway
+            log.exception("executions.position_not_noted", account=self.account.name)
+
     def alive(self) -> None:
         self.heard_at = timezone.now()
 
     def doubt(self) -> str:
         """Now and then: the stream is said to be alive, and asked whether it is also good for something."""
         now = timezone.now()
+        self.note_position()
         while self.answered_too and (now - self.answered_too[0][0]).total_seconds() >= ANSWERED_SECONDS:
             heard_at, report = self.answered_too.popleft()
             self.apply(report, heard_at)
@@ -171,3 +199,43 @@ class Follower:
                 gate.alarm_about_stream(self.account, reason)
         except Exception:  # the database may be away too; the stream comes back first
             log.exception("executions.down_not_noted")
+
+
+class Followers:
+    """Everybody who is to be followed is, each in a thread of its own, after every look."""
+
+    def __init__(self) -> None:
+        self.by_account: dict[int, Follower] = {}
+
+    def look(self) -> None:
+        """An account that is new, or has another key or way, is followed anew; one with nothing to hear is let go."""
+        wanted = {account.pk: account for account in queries.accounts_to_follow()}
+        for number, follower in list(self.by_account.items()):
+            account = wanted.get(number)
+            is_as_wanted = account is not None and account.keys_version == follower.version
+            if not (is_as_wanted and follower.is_alive):
+                self._let_go(number, follower)
+        for number, account in wanted.items():
+            if number not in self.by_account:
+                self._follow(account)
+
+    def end(self) -> None:
+        for follower in self.by_account.values():
+            follower.stop()
+        for follower in self.by_account.values():
+            follower.wait(15)
+
+    def _follow(self, account: VenueAccount) -> None:
+        if (key := gate.key_of(account)) is None:
+            return
+        self.by_account[account.pk] = Follower(account, key)
+        self.by_account[account.pk].start()
+        log.info("executions.following", account=account.name)
+
+    def _let_go(self, number: int, follower: Follower) -> None:
+        """The next one of the account begins when this one has ended: what it heard it has applied."""
+        follower.stop()
+        if not follower.is_alive:
+            del self.by_account[number]
+            gate.note_stream(follower.account, VenueAccount.StreamState.DOWN, "it is not followed")
+            log.info("executions.let_go", account=follower.account.name)

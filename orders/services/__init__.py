@@ -20,6 +20,7 @@ from orders.services.foretelling import ListPreview, preview_list
 from orders.services.listing import place_order_list
 from orders.services.listtickets import ListTicket
 from orders.services.placing import place_order
+from orders.services.prefunding import watch_prefunding
 from orders.services.previewing import Preview, preview
 from orders.services.reconciling import reconcile, reconcile_each, reconcile_open, resolve_pending
 from orders.services.replacing import replace_order
@@ -69,5 +70,6 @@ __all__ = [
     "resolve_pending",
     "resume",
     "sure_book",
+    "watch_prefunding",
     "wish_cancels",
 ]

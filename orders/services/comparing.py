@@ -76,7 +76,12 @@ def compare_trades(*, day: date | None = None) -> ledger.Comparison:
 
     A trade that is missing here is booked and put on record; the rest waits for staff.
     """
-    return ledger.compare_days(day=day, kind=PART, parts_of=_parts_of, compare=_compare)
+    found = ledger.Comparison()
+    for account in gate.accounts_with_key() or [gate.primary_account()]:
+        found += ledger.compare_days(
+            day=day, kind=PART, parts_of=_parts_of, compare=_compare, account=account
+        )
+    return found
 
 
 def _parts_of(_account: VenueAccount, day: date) -> list[str]:

@@ -15,6 +15,7 @@ from exchange.binance.errors import VenueError
 from exchange.binance.models import Report
 from exchange.database import transaction_with_retry
 from exchange.errors import DomainError, Unavailable
+from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from exchange.money import floor_to_step, plain
 from ledger import services as ledger
@@ -86,7 +87,8 @@ def _follow(list_id: int) -> list[int]:
     """The venue orders to be sent, recorded with their hold."""
     failpoints.hit("list.following")
     require_venue()
-    sent = _begin_or_end(list_id)
+    with gate.shortage_told():
+        sent = _begin_or_end(list_id)
     failpoints.hit("list.begun")
     return sent
 

@@ -11,6 +11,7 @@ from accounts import services as accounts
 from accounts.models import User
 from exchange import failpoints
 from exchange.database import transaction_with_retry
+from exchange.gate.models import VenueAccount
 from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
@@ -21,7 +22,7 @@ from orders.services import events
 from orders.services.following import follow_soon
 from orders.services.limits import require_list_within_limits
 from orders.services.listtickets import LEGS, ListTicket, first_legs, plans_of
-from orders.services.placing import LOOK_SECONDS, relay_and_wait, require_venue, room_for
+from orders.services.placing import LOOK_SECONDS, account_for, relay_and_wait, require_venue, room_for
 from orders.services.recording import hold_for, new_order, new_venue_orders
 from orders.services.tickets import Plan
 
@@ -43,8 +44,11 @@ def place_order_list(*, user: User, ticket: ListTicket) -> OrderList:
     plans = plans_of(market, ticket)
     require_list_within_limits(user, market, ticket, plans)
     require_venue()
-    with room_for(user, ticket.nonce, len(first_legs(ticket.kind))) as slot:
-        order_list, sent = _record(user, market, ticket, plans)
+    legs = first_legs(ticket.kind)
+    dearest = max(legs, key=lambda leg: plans[leg].hold_amount)
+    account = account_for(user, ticket.legs[dearest], plans[dearest])
+    with room_for(user, ticket.nonce, account, len(legs)) as slot:
+        order_list, sent = _record(user, market, ticket, plans, account)
     if not sent:
         slot.leave()
         return _answered(order_list)
@@ -56,7 +60,7 @@ def place_order_list(*, user: User, ticket: ListTicket) -> OrderList:
 
 @transaction_with_retry
 def _record(
-    user: User, market: Market, ticket: ListTicket, plans: dict[Leg, Plan]
+    user: User, market: Market, ticket: ListTicket, plans: dict[Leg, Plan], account: VenueAccount
 ) -> tuple[OrderList, list[int]]:
     """Nonce, orders, what will be sent with its signed timestamp, and the hold: all or nothing."""
     try:
@@ -75,7 +79,7 @@ def _record(
         if first is None:
             raise NonceReused(field="client_order_id") from None
         return _same(first, ticket), []
-    sent = new_venue_orders([(orders[leg], plans[leg]) for leg in first_legs(ticket.kind)])
+    sent = new_venue_orders([(orders[leg], plans[leg]) for leg in first_legs(ticket.kind)], account)
     hold_for(order_list, orders, plans)
     for order in orders.values():
         events.tell(order, order.paid_asset_id)

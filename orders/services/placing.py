@@ -23,6 +23,7 @@ from exchange.binance.sending import PlacePair
 from exchange.database import transaction_with_retry
 from exchange.errors import DomainError
 from exchange.gate import services as gate
+from exchange.gate.models import VenueAccount
 from exchange.prepared import rows_of
 from ledger import services as ledger
 from markets import queries as markets
@@ -77,8 +78,9 @@ def _placed(user: User, ticket: Ticket) -> Order:
 
 def in_its_market(user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None) -> Order:
     """The order is recorded, held for, and relayed to its own market."""
-    with room_for(user, ticket.nonce) as slot:
-        venue_order = _record(user, market, ticket, plan, route)
+    account = account_for(user, ticket, plan)
+    with room_for(user, ticket.nonce, account) as slot:
+        venue_order = _record(user, market, ticket, plan, route, account)
     failpoints.hit("order.held")
     applied = relay_and_wait([venue_order.pk], lambda _numbers: _send_once([venue_order]), slot=slot)
     return applied or queries.order_now(venue_order.order_id)
@@ -96,11 +98,24 @@ def require_venue() -> None:
         raise VenueUnreachable() from error
 
 
-def room_for(user: User, nonce: str, orders: int = 1) -> gate.Slot:
-    """The venue takes so many more orders of the user now, in one request; raises Busy, or VenueUnreachable while it
+def account_for(user: User, ticket: Ticket, plan: Plan) -> VenueAccount:
+    """The venue account to which the order will go; raises Stopped, and NoAccount, of which staff hear."""
+    with gate.shortage_told():
+        return gate.account_for_order(
+            asset=plan.hold_asset,
+            amount=plan.hold_amount,
+            market=ticket.symbol,
+            side=ticket.side,
+            customer=user.pk,
+            channel=ticket.channel,
+        )
+
+
+def room_for(user: User, nonce: str, account: VenueAccount, orders: int = 1) -> gate.Slot:
+    """The account takes so many more orders of the user now, in one request; raises Busy, or VenueUnreachable while it
     wants to hear nothing for longer. Nothing is held without it."""
     try:
-        return gate.take_slot(user.pk, orders=orders, request=nonce)
+        return gate.take_slot(user.pk, account=account.name, orders=orders, request=nonce)
     except gate.Banned as error:
         if error.retry_after is not None and error.retry_after <= PASSING_SECONDS:
             raise Busy(error.retry_after) from error
@@ -110,14 +125,16 @@ def room_for(user: User, nonce: str, orders: int = 1) -> gate.Slot:
 
 
 @transaction_with_retry
-def _record(user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None) -> VenueOrder:
+def _record(
+    user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None, account: VenueAccount
+) -> VenueOrder:
     """Nonce, order, what will be sent with its signed timestamp, and the hold: all or nothing."""
     kind = route.taken.kind if route else ""
     order = new_order(user, market, ticket, plan, queries.rate_of(user, market), route=kind)
     if route is not None:
         routes.note_decision(order, route)
         plan = replace(plan, by_sor=kind == RouteKind.SOR)
-    venue_order = new_venue_order(order, plan)
+    venue_order = new_venue_order(order, plan, account)
     ledger.hold(
         user_id=user.pk,
         asset=plan.hold_asset,

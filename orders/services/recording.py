@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 
 from django.conf import settings
 from django.utils import timezone
@@ -9,10 +10,11 @@ from django.utils import timezone
 from accounts.models import User
 from exchange.binance.sending import CancelReplace, PlaceOrder, PlacePair, fingerprint
 from exchange.gate import services as gate
+from exchange.gate.models import VenueAccount
 from exchange.prepared import insert
 from ledger import services as ledger
 from markets.models import Market
-from orders import rules
+from orders import queries, rules
 from orders.models import Leg, Order, OrderList, Status, VenueOrder
 from orders.services.listtickets import held_for_pair
 from orders.services.tickets import Plan, Ticket
@@ -49,15 +51,15 @@ def new_order(
     return order
 
 
-def new_venue_orders(planned: Sequence[tuple[Order, Plan]]) -> list[VenueOrder]:
+def new_venue_orders(
+    planned: Sequence[tuple[Order, Plan]], at: VenueAccount | None = None
+) -> list[VenueOrder]:
     """What will be sent for the orders, with the time at which it is signed: nobody sends it later. Two are sent as
-    one request. Raises Stopped while staff have stopped such orders."""
-    # The two of a pair are alike in all that a switch of staff may name.
-    account = gate.account_for_order(**planned[0][0].named)
+    one request. `at`: the venue account, when it is not to be chosen. Raises Stopped while staff have stopped such
+    orders, and NoAccount when none can take them."""
     found = [
         VenueOrder(
             order=order,
-            venue_account=account,
             type=plan.type,
             time_in_force=plan.time_in_force,
             price=plan.price,
@@ -71,20 +73,45 @@ def new_venue_orders(planned: Sequence[tuple[Order, Plan]]) -> list[VenueOrder]:
         )
         for order, plan in planned
     ]
+    _go_to(found, at)
     return _recorded(found)
 
 
-def new_venue_order(order: Order, plan: Plan) -> VenueOrder:
+def new_venue_order(order: Order, plan: Plan, at: VenueAccount | None = None) -> VenueOrder:
     """The same for an order that is sent alone."""
-    return new_venue_orders([(order, plan)])[0]
+    return new_venue_orders([(order, plan)], at)[0]
 
 
 def again(unsent: Sequence[VenueOrder]) -> list[VenueOrder]:
-    """The same to be sent under another name and time, in place of what never left and never will; raises Stopped."""
-    gate.require_not_stopped(**unsent[0].order.named)
+    """The same to be sent under another name and time, in place of what never left and never will; raises Stopped and
+    NoAccount."""
     for venue_order in unsent:
         venue_order.pk, venue_order.status = None, Status.PENDING
+    _go_to(unsent)
     return _recorded(unsent)
+
+
+def _go_to(venue_orders: Sequence[VenueOrder], at: VenueAccount | None = None) -> None:
+    """The account to which they go is on them."""
+    # The two of a pair are alike in all that a switch of staff may name, and need the dearer one's funds, once.
+    named = venue_orders[0].order.named
+    if at is None:
+        asset, amount = max((found.needs for found in venue_orders), key=lambda need: need[1])
+        at = gate.account_for_order(asset=asset, amount=amount, **named)
+    else:
+        gate.require_not_stopped(**named)
+    for venue_order in venue_orders:
+        venue_order.venue_account = at
+
+
+@gate.counts_needs
+def needs_under_way(asset: str) -> dict[int, Decimal]:
+    return queries.needs_under_way(asset)
+
+
+@gate.tells_moves
+def moved_lately(asset: str) -> set[int]:
+    return queries.moved_lately(asset)
 
 
 def _recorded(venue_orders: Sequence[VenueOrder]) -> list[VenueOrder]:

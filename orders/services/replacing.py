@@ -77,7 +77,8 @@ def replace_order(
     plan = plan_of(market, ticket)
     require_value(user, market, ticket, plan)
     require_venue()
-    with room_for(user, nonce) as slot:
+    account = replaced.venue_orders.select_related("venue_account").latest("id").venue_account
+    with room_for(user, nonce, account) as slot:
         order, venue_order = _record(user, replaced, market, ticket, plan)
     if venue_order is None:
         slot.leave()
@@ -138,7 +139,7 @@ def _record(
     amount, cause = (plan.hold_amount, ledger.Cause.ORDER) if extra is None else (extra, ledger.Cause.CHANGE)
     if amount:
         ledger.hold(user_id=user.pk, asset=plan.hold_asset, amount=amount, cause=cause, cause_id=order.pk)
-    venue_order = new_venue_order(order, plan)
+    venue_order = new_venue_order(order, plan, sent.venue_account)  # one request does both
     events.tell(order, plan.hold_asset)
     return order, venue_order
 

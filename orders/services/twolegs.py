@@ -21,6 +21,7 @@ from exchange.binance.errors import VenueError
 from exchange.database import transaction_with_retry
 from exchange.errors import DomainError, Unavailable
 from exchange.gate import services as gate
+from exchange.gate.models import VenueAccount
 from exchange.money import EXACT, divide, floor_to_step, multiply, round_down
 from ledger import services as ledger
 from markets import queries as markets
@@ -31,7 +32,15 @@ from orders.errors import Busy, PartUnsent, UnknownPair
 from orders.models import Order, RouteKind, Side, Status, Type, VenueOrder
 from orders.services import bridges, events, routes, telling
 from orders.services.ending import finish
-from orders.services.placing import in_its_market, relay, relay_and_wait, relay_soon, require_venue, room_for
+from orders.services.placing import (
+    account_for,
+    in_its_market,
+    relay,
+    relay_and_wait,
+    relay_soon,
+    require_venue,
+    room_for,
+)
 from orders.services.recording import again, new_order, new_venue_order
 from orders.services.tickets import Plan, Ticket, plan_of
 
@@ -51,8 +60,9 @@ def place(user: User, market: Market, ticket: Ticket, plan: Plan, route: routing
         part = _first(ticket, first, given)
         ledger.require_asset_open(bridge.base_id, bridge.quote_id, first.received_asset)
         planned = plan_of(bridge, part)
-        with room_for(user, ticket.nonce) as slot:
-            order, sent = _record(user, market, ticket, route, bridge, part, planned)
+        account = account_for(user, part, planned)
+        with room_for(user, ticket.nonce, account) as slot:
+            order, sent = _record(user, market, ticket, route, bridge, part, planned, account)
     except Busy:
         raise
     except DomainError as refusal:
@@ -83,12 +93,13 @@ def _record(
     bridge: Market,
     part: Ticket,
     plan: Plan,
+    account: VenueAccount,
 ) -> tuple[Order, VenueOrder]:
     """The whole, which holds nothing itself, and its first part with what will be sent and the hold."""
     order = new_order(user, market, ticket, None, route.asked.rate, route=RouteKind.TWO_LEGS)
     routes.note_decision(order, route)
     first = _new_part(order, bridge, part, plan, number=1)
-    sent = new_venue_order(first, plan)
+    sent = new_venue_order(first, plan, account)
     _hold(first, plan)
     events.tell(order, plan.hold_asset)
     return order, sent

@@ -11,6 +11,8 @@ import pytest
 from exchange.local import suite
 from exchange.local.check import ADDRESSES, PRODUCTION
 from exchange.local.places import CHECKOUT
+from tests.exchange.paper.people import TRADE, serving, small
+from tests.markets.processes import addresses
 
 MANAGE = {name: ["manage.py", name] for name in ("markets", "executions", "payouts")}
 CELERY = {name: ["-m", "celery", "-A", "exchange", name] for name in ("worker", "beat")}
@@ -73,3 +75,12 @@ def test_a_process_without_its_key_says_so_once_and_waits(
         process.terminate()
     assert process.wait(10) < 0
     assert said.read_text().count("causeway: ") == 1
+
+
+def test_executions_do_not_begin_with_a_key_that_may_withdraw(committed_db: str, tmp_path: Path) -> None:
+    venue = small()
+    venue.keys[TRADE["key"]].can_withdraw = True
+    with serving(venue) as url:
+        keys = {"BINANCE_API_KEY": TRADE["key"], "BINANCE_API_SECRET": TRADE["secret"]}
+        said = refusal(tmp_path, "executions", **addresses(url), **keys)
+    assert "causeway: the key of primary is not used: it may withdraw." in said

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
+from exchange.gate.errors import NoAccount
 from exchange.office.models import Notice
 from orders import services
 from orders.errors import REASONS, told
@@ -189,7 +190,6 @@ def place(user: User, nonce: str = "n1") -> Order:
     [
         error(-2010, "Account has insufficient balance for requested action."),
         error(-1013, "Filter failure: MAX_NUM_ORDERS"),
-        error(-2015, "Invalid API-key, IP, or permissions for action.", 401),
         error(-1102, "Mandatory parameter 'price' was not sent, was empty/null, or malformed."),
     ],
 )
@@ -205,6 +205,19 @@ def test_what_is_the_houses_problem_staff_hear_of_once_in_the_venues_words_and_c
     assert not any(words in order.reason for order in orders)
     assert no_hold_is_left()
     assert balance(alice, "USDT") == (100000, 0)
+
+
+def test_of_a_refused_key_staff_hear_once_and_the_next_order_is_not_even_recorded(
+    alice: User, venue: Venue
+) -> None:
+    make_user("carol", is_staff=True)
+    venue.on("POST", "/api/v3/order", error(-2015, "Invalid API-key, IP, or permissions for action.", 401))
+    order = place(alice, "a")
+    with pytest.raises(NoAccount) as refusal:
+        place(alice, "b")
+    assert (order.status, order.reason_code, refusal.value.status) == ("REJECTED", "unavailable", 503)
+    assert "Invalid API-key" in Notice.objects.get().body and Order.objects.count() == 1
+    assert "balance" not in str(refusal.value) and no_hold_is_left()
 
 
 @pytest.mark.parametrize("status", [429, 418])

@@ -237,7 +237,7 @@ def test_a_closed_order_and_a_strangers_order_cannot_be_canceled(order: Order) -
 @pytest.fixture
 def committed_alice(committed_db: str, venue: Venue, settings: Settings) -> User:
     """As many relays at once as there are orders: a busy gate would give money back for others to use."""
-    settings.GATE_MAX_RELAYS = 64
+    settings.GATE_MAX_RELAYS = 200
     make_market()
     venue_account()
     publish_book()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 import structlog
 
 from exchange.binance.models import BalanceUpdate, Report
+from exchange.binance.positions import AccountPosition
 from exchange.binance.streams.doors import Door, Message
 from exchange.binance.streams.line import Down, KeyRefused, Line, connected
 from exchange.binance.streams.pace import Pace
@@ -38,6 +39,7 @@ class UserStream:
         on_report: Callable[[Report], None],
         on_balance: Callable[[BalanceUpdate], None],
         on_alive: Callable[[], None],
+        on_position: Callable[[AccountPosition], None] = lambda position: None,
         on_down: Callable[[str, bool], None] = lambda reason, is_alarm: None,
         on_refused: Callable[[str], None] = lambda reason: None,
         doubt: Callable[[], str] = lambda: "",
@@ -47,7 +49,7 @@ class UserStream:
         self._door, self._pace, self._proxy = door, pace or Pace(), proxy
         self._on_subscribed, self._on_report, self._on_balance = on_subscribed, on_report, on_balance
         self._on_alive, self._on_down, self._doubt = on_alive, on_down, doubt
-        self._on_refused = on_refused
+        self._on_refused, self._on_position = on_refused, on_position
         self._stopped = threading.Event()
         self._wait = self._pace.first_wait
         self._attempt_at = self._look_at = 0.0
@@ -159,3 +161,5 @@ class UserStream:
             self._on_report(Report.from_event(event))
         elif kind == "balanceUpdate":
             self._on_balance(BalanceUpdate.from_event(event))
+        elif kind == "outboundAccountPosition":
+            self._on_position(AccountPosition.from_event(event))

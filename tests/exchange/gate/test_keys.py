@@ -223,7 +223,7 @@ def test_only_a_key_that_may_trade_and_no_more_is_fit(
 
 
 def test_no_order_is_sent_with_a_key_that_is_not_fit_and_staff_hear_of_it_once(
-    venue: Venue, second: VenueAccount
+    venue: Venue, second: VenueAccount, client: Client
 ) -> None:
     carol = User.objects.create_superuser("carol@example.com", "a long password")
     venue.on("GET", "/sapi/v1/account/apiRestrictions", rights_body(enableWithdrawals=True))
@@ -232,6 +232,9 @@ def test_no_order_is_sent_with_a_key_that_is_not_fit_and_staff_hear_of_it_once(
     with pytest.raises(NotSent, match="not used"):
         place(now(second))
     assert "second: it may withdraw" in Notice.objects.get(user=carol, kind="gate.key second").body
+    client.force_login(carol)
+    assert "second · not fit · it may withdraw" in client.get("/admin/").text
+    assert 'causeway_venue_account_open{account="second"} 0.0' in client.get("/metrics").text
     assert key_used(venue, now(second)) == API_KEY  # questions and cancels go on
 
 

@@ -37,17 +37,19 @@ class Command(BaseCommand):
             raise CommandError(f"the venue could not be asked: {error}", returncode=2) from error
 
     def _positions(self) -> None:
-        run = ledger.reconcile()
-        if run is None:
+        runs = ledger.reconcile_all()
+        if not runs:
             raise CommandError("no key for the venue is set", returncode=2)
-        for row in run.rows.all():
-            if row.difference or row.explained:
-                self.stdout.write(
-                    f"{row.place} {row.asset_id}: books {plain(row.ours)}, venue {plain(row.theirs)}, "
-                    f"under way {plain(row.explained)}, difference {plain(row.difference)}"
-                )
-        if not run.is_ok:
-            raise CommandError(f"{run.differing} assets differ", returncode=1)
+        for run in runs:
+            of = f"{run.venue_account}: " if len(runs) > 1 else ""
+            for row in run.rows.all():
+                if row.difference or row.explained:
+                    self.stdout.write(
+                        f"{of}{row.place} {row.asset_id}: books {plain(row.ours)}, venue {plain(row.theirs)}, "
+                        f"under way {plain(row.explained)}, difference {plain(row.difference)}"
+                    )
+        if differing := sum(run.differing for run in runs):
+            raise CommandError(f"{differing} assets differ", returncode=1)
         self.stdout.write("the books and the venue agree")
 
     def _history(self, day: date | None) -> None:
