@@ -126,7 +126,13 @@ def browser_beside_django(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def venue() -> Iterator[Venue]:
+def most_orders() -> int | None:
+    """How many the venue takes in ten seconds; None: as documented."""
+    return None
+
+
+@pytest.fixture
+def venue(most_orders: int | None) -> Iterator[Venue]:
     """The venue at its wire; requests nobody prepared an answer for fail like a broken line."""
     keys = {
         "BINANCE_API_KEY": "key",
@@ -136,7 +142,7 @@ def venue() -> Iterator[Venue]:
     }
     with override_settings(**keys), responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         forget_the_venue()
-        begin_with_nothing_used()
+        begin_with_nothing_used(most_orders)
         yield Venue(mock)
     forget_the_venue()
 
