@@ -18,6 +18,7 @@ from exchange.gate import bans, breakers, budgets, learned, limits, queue, store
 from exchange.gate import services as gate
 from exchange.local import suite
 from markets import interest
+from orders.services import house
 from tests.venue import REST, Venue
 
 
@@ -101,6 +102,7 @@ def empty_redis() -> Iterator[None]:
             client.delete(key)
     interest.forget()
     breakers.forget()
+    house.forget()
     forget_the_limits()
 
 

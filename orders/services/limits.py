@@ -1,7 +1,7 @@
 """What one customer may have: a share of the open orders of the house, and no order larger than their tier allows."""
 
 from collections.abc import Sequence
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 
 from django.conf import settings
 
@@ -15,37 +15,46 @@ from markets.models import Market
 from orders.errors import OrderTooLarge, PricesDelayed, TooManyOpen
 from orders.models import Order, Type
 from orders.rules import OPENING
+from orders.services import house
 from orders.services.sanity import last_price
 from orders.services.tickets import Plan, Ticket
 
-# The venue counts each kind for the whole account (binance.md 9).
-STOPS = (Type.STOP_LOSS, Type.STOP_LOSS_LIMIT, Type.TAKE_PROFIT, Type.TAKE_PROFIT_LIMIT)
-COUNTED = (
-    ("MAX_NUM_ORDERS", "maxNumOrders", "every"),
-    ("MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders", "stops"),
-    ("MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders", "icebergs"),
-)
-
 
 def require_within_limits(user: User, market: Market, ticket: Ticket, plan: Plan) -> None:
-    """Raises TooManyOpen and OrderTooLarge; orders that come at the same moment may be one too many."""
+    """Raises TooManyOpen, TooMuchOfAnAsset and OrderTooLarge, and Busy where all customers together have what the
+    venue allows; orders that come at the same moment may be one too many."""
     require_value(user, market, ticket, plan)
+    house.require_position(user, market, side=ticket.side, quantity=plan.quantity)
     if plan.time_in_force in ("IOC", "FOK") or plan.type == Type.MARKET:
         return  # it never rests
-    kinds = {"every"} | ({"stops"} if ticket.type in STOPS else set())
+    kinds = {"every"} | ({"stops"} if ticket.type in house.STOPS else set())
     kinds |= {"icebergs"} if ticket.iceberg_quantity is not None else set()
-    counts = _open_orders(user, market)
-    for name, key, kind in COUNTED:
-        most = _share(market.filters, name, key)
-        if kind in kinds and most and counts[kind] >= most:
-            raise TooManyOpen(kind=kind, most=most)
+    for place, rules, prefix in house.places(market):
+        _require_share(user, place, rules, prefix, kinds)
+    house.require_room(market, kinds)
 
 
-def _open_orders(user: User, market: Market) -> dict[str, int]:
-    found = _OPEN.all(user=user.pk, market=market.pk)
+def _require_share(
+    user: User, place: str, rules: Sequence[filters.Filter], prefix: str, kinds: set[str]
+) -> None:
+    wanted = [
+        (kind, house.whole_share_of(most))
+        for name, key, kind in house.COUNTED
+        if kind in kinds and (most := house.most_of(rules, prefix + name, key))
+    ]
+    if not wanted:
+        return
+    counts = _open_orders(user, place)
+    for kind, most in wanted:
+        if counts[kind] >= most:
+            raise TooManyOpen(kind=kind, most=most, is_everywhere=not place)
+
+
+def _open_orders(user: User, place: str) -> dict[str, int]:
+    found = _OPEN.all(user=user.pk, market=place) if place else _OPEN_EVERYWHERE.all(user=user.pk)
     return {
         "every": len(found),
-        "stops": sum(type in STOPS for type, _shown in found),
+        "stops": sum(type in house.STOPS for type, _shown in found),
         "icebergs": sum(shown is not None for _type, shown in found),
     }
 
@@ -55,13 +64,11 @@ _OPEN = Prepared(
         "type", "iceberg_quantity"
     )
 )
-
-
-def _share(rules: Sequence[filters.Filter], name: str, key: str) -> int:
-    """How many of those that the venue allows the house one customer may have, at least one; zero: no rule."""
-    whole = next((filters.number(item, key) for item in rules if item.get("filterType") == name), Decimal(0))
-    share = whole * settings.OPEN_ORDERS_SHARE_PERCENT / 100
-    return int(share.to_integral_value(ROUND_CEILING))
+_OPEN_EVERYWHERE = Prepared(
+    lambda: Order.objects.filter(user=Given("user"), status__in=OPENING).values_list(
+        "type", "iceberg_quantity"
+    )
+)
 
 
 def require_value(user: User, market: Market, ticket: Ticket, plan: Plan) -> None:

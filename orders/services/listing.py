@@ -19,6 +19,7 @@ from orders.errors import NonceReused
 from orders.models import Leg, Order, OrderList, Status
 from orders.services import events
 from orders.services.following import follow_soon
+from orders.services.house import require_room_for_list
 from orders.services.limits import require_within_limits
 from orders.services.listtickets import LEGS, ListTicket, first_legs, plans_of, said_of
 from orders.services.placing import LOOK_SECONDS, relay_and_wait, require_venue, room_for
@@ -44,6 +45,8 @@ def place_order_list(*, user: User, ticket: ListTicket) -> OrderList:
     for leg, plan in plans.items():
         with said_of(leg):
             require_within_limits(user, market, ticket.legs[leg], plan)
+    if ticket.kind != OrderList.Kind.OTO:
+        require_room_for_list(user, market)
     require_venue()
     with room_for(user, ticket.nonce, len(first_legs(ticket.kind))) as slot:
         order_list, sent = _record(user, market, ticket, plans)
