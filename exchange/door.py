@@ -16,7 +16,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-WAIT_SECONDS = 1.0
+WAIT_SECONDS = 1
 MOST_WAITING = 8
 CREDENTIALS = (b"authorization", b"x-session-token", b"cookie")
 

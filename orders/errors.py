@@ -86,18 +86,12 @@ class TooManyLists(Conflict):
     code = "too_many_lists"
     message = _("You may have %(most)s pairs of orders that cancel each other open here; cancel one first.")
 
-    def __init__(self, *, most: int) -> None:
-        super().__init__(most=most)
-
 
 class TooMuchOfAnAsset(Conflict):
     code = "too_much_of_an_asset"
     message = _(
         "You may have %(most)s %(asset)s with what your open orders are buying; buy less, or cancel one first."
     )
-
-    def __init__(self, *, most: Decimal, asset: str) -> None:
-        super().__init__(field="quantity", most=plain(most), asset=asset)
 
 
 class OrderTooLarge(DomainError):

@@ -14,6 +14,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 
 from accounts.models import User
 from exchange.gate import services as gate
+from exchange.money import plain
 from ledger import queries as books
 from markets import queries as markets
 from markets import rules as filters
@@ -32,8 +33,8 @@ COUNTED = (
 PAIRED = (Leg.ABOVE, Leg.BELOW)
 EVERYWHERE = ""
 # Seconds for which a count serves while there is room for so many more than were counted.
-GLANCE, ROOM = 1.0, 50
-POSITION_GLANCE, FILTERS_GLANCE = 5.0, 10.0
+GLANCE, ROOM = 1, 50
+POSITION_GLANCE, FILTERS_GLANCE = 5, 10
 ZERO = Decimal(0)
 
 
@@ -97,7 +98,7 @@ def require_position(user: User, market: Market, *, side: str, quantity: Decimal
         return
     own, share = _owned(user, market) + _buying(market, user), share_of(most)
     if own + quantity > share:
-        raise TooMuchOfAnAsset(most=share, asset=market.base_id)
+        raise TooMuchOfAnAsset(field="quantity", most=plain(share), asset=market.base_id)
     account = gate.primary_account()
     if _position(account.pk).get(market.base_id, ZERO) + _buying(market) + quantity > most:
         raise Busy()
@@ -135,7 +136,7 @@ def _owned(user: User, market: Market) -> Decimal:
 
 
 def _house(place: str, wanted: dict[str, int]) -> House:
-    at, house = _seen.get(place, (0.0, NOT_COUNTED))
+    at, house = _seen.get(place, (0, NOT_COUNTED))
     is_roomy = all(getattr(house, kind) + ROOM <= most for kind, most in wanted.items())
     if is_roomy and house is not NOT_COUNTED and time.monotonic() - at < GLANCE:
         return house
@@ -173,7 +174,7 @@ def _buying(market: Market, user: User | None = None) -> Decimal:
 
 
 def _position(venue_account_id: int) -> dict[str, Decimal]:
-    at, found = _positions.get(venue_account_id, (0.0, {}))
+    at, found = _positions.get(venue_account_id, (0, {}))
     if not at or time.monotonic() - at >= POSITION_GLANCE:
         found = books.venue_position(venue_account_id)
         _positions[venue_account_id] = (time.monotonic(), found)
