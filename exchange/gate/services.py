@@ -35,6 +35,7 @@ from exchange.gate.installing import (
 )
 from exchange.gate.learned import learn as learn_limits
 from exchange.gate.limits import blocked_for, clock, has_spare_weight, used_weight, weight_for_books
+from exchange.gate.metering import count_socket, note_limit
 from exchange.gate.models import VenueAccount
 from exchange.gate.queries import account_for_order, primary_account
 from exchange.gate.queue import Busy, Slot
@@ -77,6 +78,7 @@ __all__ = [
     "carry_out_releases",
     "clock",
     "confirm_release",
+    "count_socket",
     "ensure_primary_account",
     "flip_switch",
     "forget_listen_key",
@@ -85,6 +87,7 @@ __all__ = [
     "history",
     "learn_limits",
     "measure_clock",
+    "note_limit",
     "note_stream",
     "note_stream_alive",
     "open_listen_key",

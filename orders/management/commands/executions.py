@@ -2,6 +2,7 @@
 
 from collections import deque
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -62,6 +63,8 @@ class Command(BaseCommand):
             key=key,
             clock=gate.clock(),
             recv_window_ms=settings.RECV_WINDOW_MS,
+            before=partial(gate.count_socket, self.account),
+            on_limit=partial(gate.note_limit, self.account),
         )
 
     def new_listen_key(self) -> str:
