@@ -20,6 +20,7 @@ from exchange.gate import services as gate
 from exchange.local import suite
 from markets import interest
 from orders.routing import choice
+from orders.services import house
 from tests.venue import REST, Venue
 
 
@@ -104,6 +105,7 @@ def empty_redis() -> Iterator[None]:
             client.delete(key)
     interest.forget()
     breakers.forget()
+    house.forget()
     forget_the_limits()
     keys.forget()
     choice.forget()
