@@ -230,7 +230,8 @@ def strike_second_legs(user: User, other: User, each: int, seed: int) -> Real:
     contest = Contest(user, other, seed)
     with platform(user, other, World(3)) as at:
         for fault in FAULTS:
-            at.found.faults[fault] = ended = {}
+            ended: dict[str, int] = {}
+            at.found.faults[fault] = ended
             for _try in range(each * TRIES):
                 if sum(ended.values()) == each:
                     break
