@@ -39,6 +39,7 @@ from orders.services.limits import require_within_limits
 from orders.services.recording import new_order, new_venue_order, request_of
 from orders.services.reports import apply_answer, apply_report
 from orders.services.tickets import Plan, Ticket, plan_of
+from orders.services.unrouting import without_routing
 
 log = structlog.get_logger()
 # Gives the order as what the venue answered left it, when its sender knows that.
@@ -268,6 +269,9 @@ def _refused(sent: Sequence[VenueOrder], error: Rejected | NotSent) -> None:
     if isinstance(error, NotSent) or error.code == BAD_TIMESTAMP:
         _give_up(sent, reason)
     elif is_certain(reason):
+        if sent[0].by_sor and (plain := without_routing(sent[0].pk)):
+            relay(plain)
+            return
         reject([venue_order.pk for venue_order in sent], reason)
 
 
