@@ -4,7 +4,7 @@ SETUP = @$(or $(PYTHON),$(error Causeway needs Python 3.11, 3.12 or 3.13)) excha
 IN = .venv/bin/python -m
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test test-browser check bench bench-ledger bench-fanout soak soak-ledger prove prove-market prove-streams bench-books bench-wide bench-orders clean
+.PHONY: run test test-browser check bench bench-ledger bench-fanout soak soak-ledger prove prove-market prove-streams prove-convert bench-books bench-wide bench-orders clean
 
 run: ; $(SETUP) run
 	@$(IN) exchange.local run
@@ -58,5 +58,9 @@ prove-market: ; $(SETUP) test
 # Three simulated hours of listen keys at sixty times the speed, then 61 minutes without a worker: about five minutes.
 prove-streams: ; $(SETUP) test
 	@$(IN) tests.prove_streams
+
+# Conversions while every fault strikes what covers them: about three minutes; SECONDS_=120, SEED=6.
+prove-convert: ; $(SETUP) test
+	@$(IN) tests.prove_convert
 
 clean: ; rm -rf .venv .venv-peers node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
