@@ -4,7 +4,7 @@ SETUP = @$(or $(PYTHON),$(error Causeway needs Python 3.11, 3.12 or 3.13)) excha
 IN = .venv/bin/python -m
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test test-browser check bench bench-ledger bench-fanout soak soak-ledger prove prove-market prove-streams prove-convert bench-books bench-wide bench-orders clean
+.PHONY: run test test-browser check bench bench-ledger bench-fanout soak soak-ledger prove prove-market prove-streams prove-gate prove-convert bench-books bench-wide bench-orders clean
 
 run: ; $(SETUP) run
 	@$(IN) exchange.local run
@@ -58,6 +58,10 @@ prove-market: ; $(SETUP) test
 # Three simulated hours of listen keys at sixty times the speed, then 61 minutes without a worker: about five minutes.
 prove-streams: ; $(SETUP) test
 	@$(IN) tests.prove_streams
+
+# The gate at full length: books lost under load, a flood, a hanging venue, a ban with Redis killed; a quarter of an hour.
+prove-gate: ; $(SETUP) test
+	@$(IN) tests.prove_gate
 
 # Conversions while every fault strikes what covers them: about three minutes; SECONDS_=120, SEED=6.
 prove-convert: ; $(SETUP) test

@@ -52,7 +52,7 @@ def handle_error(error: Exception, context: dict[str, Any]) -> Response | None:
         body = {"code": error.code, "message": str(error), "field": error.field}
         if nearest := getattr(error, "nearest", None):
             body["nearest"] = nearest
-        return Response(body, status=error.status)
+        return Response(body, status=error.status, headers=_waits(getattr(error, "retry_after", None)))
     if isinstance(error, exceptions.APIException):
         set_rollback()
         return Response(_body_of(error), status=error.status_code, headers=_headers_of(error))
@@ -81,9 +81,11 @@ def _headers_of(error: exceptions.APIException) -> dict[str, str]:
     headers = {}
     if auth_header := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = auth_header
-    if wait := getattr(error, "wait", None):
-        headers["Retry-After"] = str(int(wait) + 1)
-    return headers
+    return headers | _waits(getattr(error, "wait", None))
+
+
+def _waits(seconds: float | None) -> dict[str, str]:
+    return {"Retry-After": str(int(seconds) + 1)} if seconds else {}
 
 
 class StrictJSONParser(BaseParser):

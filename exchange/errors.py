@@ -62,9 +62,12 @@ class TooLarge(DomainError):
 
 
 class Unavailable(DomainError):
+    """`retry_after`: seconds after which it may be worth another try, where that is known."""
+
     code = "unavailable"
     status = 503
     message = _("This is not available at the moment. Please try again shortly.")
+    retry_after: float | None = None
 
 
 class BadNumber(DomainError):

@@ -5,12 +5,9 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 
 from exchange.schema import OPEN, NoSuchAddress
 
-API = [
-    include(f"{app}.api_urls") for app in ("accounts", "markets", "ledger", "orders", "safety", "conversions")
-]
-PAGES = [
-    include(f"{app}.urls") for app in ("markets", "accounts", "ledger", "orders", "safety", "conversions")
-]
+ABOVE_ORDERS = ("exchange.safety", "exchange.conversions")
+API = [include(f"{app}.api_urls") for app in ("accounts", "markets", "ledger", "orders", *ABOVE_ORDERS)]
+PAGES = [include(f"{app}.urls") for app in ("markets", "accounts", "ledger", "orders", *ABOVE_ORDERS)]
 
 handler400 = "exchange.pages.not_understood"
 handler500 = "exchange.pages.went_wrong"

@@ -34,6 +34,8 @@ def cause_of(reference: str, user_id: int) -> Cause | None:
         return Cause(_("deposit %(id)s") % words, reverse("deposit_detail", args=[number]))
     if what == "WITHDRAWAL":
         return Cause(_("withdrawal %(id)s") % words, reverse("withdrawal", args=[number]))
+    if what == "BRIDGE":
+        return Cause(_("the second of an order's two trades"))
     return Cause(_("decided by two of our staff, request %(id)s") % words) if what == "APPROVAL" else None
 
 

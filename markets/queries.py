@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 from redis.exceptions import RedisError
 
@@ -101,6 +101,12 @@ def smallest_step(asset: str) -> Decimal:
 def has_market(*, base: str, quote: str) -> bool:
     """True when the one is traded in the other."""
     return Market.objects.filter(base_id=base, quote_id=quote).exists()
+
+
+def market_between(one: str, other: str) -> Market | None:
+    """The listed market in which one of the two assets is traded for the other."""
+    pair = Q(base=one, quote=other) | Q(base=other, quote=one)
+    return listed().filter(pair).first()
 
 
 # ------------------------------------------------------------------ books

@@ -280,6 +280,11 @@ def step_size(filters: Sequence[Filter]) -> Decimal:
     return _value(filters, "LOT_SIZE", "stepSize")
 
 
+def least_quantity(filters: Sequence[Filter]) -> Decimal:
+    """The smallest quantity of an order; zero when there is no rule."""
+    return _value(filters, "LOT_SIZE", "minQty")
+
+
 def min_notional(filters: Sequence[Filter]) -> Decimal:
     """The smallest value of an order, in quote; zero when there is no rule."""
     return max(_value(filters, "NOTIONAL", "minNotional"), _value(filters, "MIN_NOTIONAL", "minNotional"))

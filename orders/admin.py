@@ -1,18 +1,32 @@
 """Staff read orders and what became of them, and can have the venue asked again."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from exchange.binance.errors import VenueError
 from exchange.gate import services as gate
 from exchange.office.decision import ReadOnly
-from orders import logbook, services
-from orders.models import FeeRule, Fill, Inquiry, Order, OrderEvent, OrderList, VenueOrder
+from orders import logbook, routing, services
+from orders.models import (
+    FeeRule,
+    Fill,
+    Inquiry,
+    Order,
+    OrderEvent,
+    OrderList,
+    RouteDecision,
+    RouteRule,
+    VenueOrder,
+)
+
+PERIODS = ((_("Today and yesterday"), 1), (_("The last week"), 7), (_("The last 30 days"), 30))
 
 
 @admin.register(FeeRule)
@@ -55,6 +69,62 @@ class FeeRuleAdmin(ReadOnly):
     def end(self, request: HttpRequest, chosen: QuerySet[FeeRule]) -> None:
         for rule in chosen:
             services.end_fee_rule(rule_id=rule.pk, by=request.user)
+
+
+@admin.register(RouteRule)
+class RouteRuleAdmin(ReadOnly):
+    """Rules begin and end; what a rule says never changes."""
+
+    list_display = (
+        "name", "market_id", "group", "tier", "strategy", "allows_crossing", "bridges", "begun_by", "created_at",
+        "ended_at",
+    )  # fmt: skip
+    list_filter = (("ended_at", admin.EmptyFieldListFilter), "strategy")
+    list_select_related = ("group", "begun_by")
+    fields = ("name", "market", "group", "tier", "strategy", "allows_crossing", "bridges")
+    actions = ["end"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("orders.add_routerule")
+
+    def save_model(self, request: HttpRequest, obj: RouteRule, form: Any, change: bool) -> None:
+        obj.pk = services.begin_route_rule(
+            name=obj.name,
+            symbol=obj.market_id,
+            group_id=obj.group_id,
+            tier=obj.tier,
+            strategy=obj.strategy,
+            allows_crossing=obj.allows_crossing,
+            bridges=list(obj.bridges),
+            by=request.user,
+        ).pk
+
+    @admin.action(description=_("End the chosen rules"), permissions=["add"])
+    def end(self, request: HttpRequest, chosen: QuerySet[RouteRule]) -> None:
+        for rule in chosen:
+            services.end_route_rule(rule_id=rule.pk, by=request.user)
+
+
+@admin.register(RouteDecision)
+class RouteDecisionAdmin(ReadOnly):
+    """What was compared for each order, and above it what all of it was worth."""
+
+    list_display = (
+        "order_id", "at", "strategy", "kind", "direct_rate", "chosen_rate", "paid", "paid_asset", "received",
+        "received_asset", "saved",
+    )  # fmt: skip
+    list_filter = ("kind", "strategy")
+    search_fields = ("=order__id",)
+    date_hierarchy = "at"
+    raw_id_fields = ("order",)
+    change_list_template = "admin/orders/routedecision/change_list.html"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        now = timezone.now()
+        periods = [(name, routing.savings(now - timedelta(days=days))) for name, days in PERIODS]
+        return super().changelist_view(request, {**(extra_context or {}), "periods": periods})
 
 
 @admin.register(Order)

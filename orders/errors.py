@@ -68,6 +68,7 @@ class TooManyOpen(Conflict):
         "every": _("You may have %(most)s open orders in this market; cancel one first."),
         "stops": _("You may have %(most)s open stops in this market; cancel one first."),
         "icebergs": _("You may have %(most)s orders that hide a part in this market; cancel one first."),
+        "lists": _("You may have %(most)s open pairs in this market; cancel one first."),
     }
 
     def __init__(self, *, kind: str, most: int) -> None:
@@ -119,6 +120,23 @@ class UnknownOrderList(NotFound):
 class NonceReused(Conflict):
     code = "nonce_reused"
     message = _("This order id was already used for a different order.")
+
+
+class UnknownPair(DomainError):
+    code = "unknown_pair"
+    message = _("There is no market between these two.")
+
+
+class NobodyThere(DomainError):
+    code = "nobody_there"
+    message = _("Nobody is there to trade with any more.")
+
+
+class PartUnsent(DomainError):
+    """Of the second of an order's two trades."""
+
+    code = "second_part_unsent"
+    message = _("It could not be sent to the market in time.")
 
 
 class UnknownOrder(NotFound):
@@ -200,6 +218,17 @@ class VenuePaused(Unavailable):
     )
 
 
+class Busy(Unavailable):
+    """There was no room at the venue for a moment: nothing is recorded, and nothing held."""
+
+    code = "busy"
+    message = _("The exchange is busy right now; nothing was placed. Please try again.")
+
+    def __init__(self, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__()
+
+
 @dataclass(frozen=True)
 class Told:
     """A stable code and a sentence; `is_ours`: a problem of the house, for staff to hear of."""
@@ -209,7 +238,7 @@ class Told:
     is_ours: bool = False
 
 
-BUSY = Told("busy", _("The exchange is busy right now; nothing was placed. Please try again."))
+BUSY = Told("busy", Busy.message)
 UNAVAILABLE = Told(
     "unavailable", _("Trading is temporarily unavailable; nothing was placed. Please try again later."), True
 )

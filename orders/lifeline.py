@@ -14,9 +14,9 @@ from ledger import queries as books
 from ledger import services as ledger
 from markets.rules import tick_size
 from markets.templatetags.figures import amount, at_step, bps
-from orders import queries
+from orders import queries, ways
 from orders.errors import Told, told
-from orders.models import Inquiry, Order, OrderEvent, Side, Source, Status, VenueOrder
+from orders.models import Inquiry, Order, OrderEvent, RouteKind, Side, Source, Status, VenueOrder
 from orders.services import cause_of_hold
 
 KINDS = (
@@ -46,6 +46,8 @@ def steps(order: Order) -> list[Step]:
     for sent in queries.venue_orders_of(order):
         own = [event for event in events if event.venue_order_id == sent.pk]
         told_of += [*_sent(order, sent, own), *_heard(order, sent, own), *_checks(sent)]
+    if order.route:
+        told_of += [Step(kind, text, at) for kind, text, at in ways.steps(order)]
     told_of += _fills(order, events)
     end = _end(order)
     if end.at is not None:
@@ -286,6 +288,8 @@ def _end(order: Order) -> Step:
     successor = order.replacements.exclude(status=Status.REJECTED).last()
     if order.status == Status.CANCELED and successor is not None:
         text = _("Canceled; order %(id)s has its place") % {"id": successor.pk}
+    elif order.route == RouteKind.TWO_LEGS and order.reason:
+        text = _("Ended. %(reason)s") % {"reason": order.reason}
     elif order.reason_code == "OCO_TRIGGER":
         text = _("Ended, because the other order of its list began to trade")
     elif order.status == Status.CANCELED and not order.venue_orders.exists():
@@ -304,6 +308,8 @@ def _end(order: Order) -> Step:
 def _waits(order: Order) -> str:
     if order.status == Status.WAITING:
         return _("Waiting until the first order of its list is filled")
+    if order.route == RouteKind.TWO_LEGS:
+        return ways.waits(order)
     if order.status != Status.PENDING:
         wish = order.cancel_requested_at
         return _("Waiting for the venue to cancel it") if wish else _("In the book, waiting")

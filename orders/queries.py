@@ -21,16 +21,20 @@ from orders.errors import UnknownOrder, UnknownOrderList
 from orders.models import (
     FINAL,
     PAIR,
+    Crossing,
     FeeRule,
     Fill,
     Leg,
     Order,
     OrderEvent,
     OrderList,
+    RouteKind,
+    RouteRule,
     Side,
     Source,
     Status,
     TradedVolume,
+    Type,
     VenueOrder,
 )
 
@@ -39,12 +43,13 @@ if TYPE_CHECKING:
 
 
 def orders_of(user: "User") -> QuerySet[Order]:
-    """The customer's orders, newest first."""
-    return (
-        Order.objects.filter(user=user)
-        .select_related("market", "market__base", "market__quote")
-        .order_by("-id")
-    )
+    """The customer's orders, newest first; parts of one are read with it."""
+    return _with_parts(user).filter(route_of__isnull=True)
+
+
+def _with_parts(user: "User") -> QuerySet[Order]:
+    found = Order.objects.filter(user=user).select_related("market", "market__base", "market__quote")
+    return found.order_by("-id")
 
 
 def open_orders(user: "User") -> QuerySet[Order]:
@@ -60,10 +65,59 @@ def unwished_orders(user_id: int) -> QuerySet[Order]:
 
 def order_of(user: "User", order_id: int) -> Order:
     """Raises UnknownOrder, for somebody else's too."""
-    found = orders_of(user).filter(pk=order_id).first()
+    found = _with_parts(user).filter(pk=order_id).first()
     if found is None:
         raise UnknownOrder()
     return found
+
+
+def parts_of(order: Order) -> list[Order]:
+    """The orders it is executed in, the first one first."""
+    if order.route != RouteKind.TWO_LEGS:
+        return []
+    return list(order.parts.select_related("market", "market__base", "market__quote").order_by("part"))
+
+
+def route_rules() -> QuerySet[RouteRule]:
+    """The rules of routes that count now."""
+    return RouteRule.objects.filter(ended_at__isnull=True).order_by("id")
+
+
+def routes_to_follow() -> QuerySet[Order]:
+    """Orders in two trades of which the first has ended."""
+    ended = Order.objects.filter(route_of=OuterRef("pk"), part=1, finished_at__isnull=False)
+    found = Order.objects.filter(Exists(ended), route=RouteKind.TWO_LEGS, status__in=rules.OPENING)
+    return found.order_by("updated_at")
+
+
+def resting_against(user: "User", market: Market, side: str, limit: Decimal) -> QuerySet[Order]:
+    """Orders of others that rest at the venue at the limit or better for who takes, and can be taken back from there;
+    best first, of the same price the first that came."""
+    against = Side.SELL if side == Side.BUY else Side.BUY
+    is_in_reach = Q(price__lte=limit) if side == Side.BUY else Q(price__gte=limit)
+    found = Order.objects.filter(
+        is_in_reach,
+        market=market,
+        side=against,
+        type__in=[Type.LIMIT, Type.LIMIT_MAKER],
+        status__in=[Status.OPEN, Status.PARTIALLY_FILLED],
+        order_list__isnull=True,
+        iceberg_quantity__isnull=True,
+        cancel_requested_at__isnull=True,
+        user__is_active=True,
+        user__is_frozen=False,
+    )
+    changing = Order.objects.filter(replaces=OuterRef("pk")).exclude(status__in=FINAL)
+    found = found.exclude(user=user).exclude(crossing=Crossing.UNDER_WAY).exclude(Exists(changing))
+    best = F("price").asc() if side == Side.BUY else F("price").desc()
+    return found.order_by(best, "id")
+
+
+def crosses_to_follow() -> QuerySet[Order]:
+    """Takers of crossed trades that have not ended, and orders of which something is to go to the venue again."""
+    found = Order.objects.filter(status__in=rules.OPENING).exclude(crossing=Crossing.NEVER)
+    unsent = VenueOrder.objects.filter(order=OuterRef("pk"), sent_at__isnull=True, status=Status.PENDING)
+    return found.filter(Q(crossing=Crossing.UNDER_WAY) | Exists(unsent)).order_by("updated_at")
 
 
 def order_under(user: "User", nonce: str) -> Order | None:
@@ -368,8 +422,17 @@ def holding_changes() -> Iterator[tuple[int, int, str]]:
 _PAID_ASSET = Case(When(side=Side.BUY, then=F("market__quote_id")), default=F("market__base_id"))
 
 
+def holding_bridges() -> Iterator[tuple[int, int, str]]:
+    """The same of every fill of a first part for which the second has not begun, by the fill's number."""
+    second = Order.objects.filter(route_of=OuterRef("order__route_of"), part=2)
+    found = Fill.objects.filter(order__part=1, order__route_of__finished_at__isnull=True)
+    asset = Case(When(order__side=Side.BUY, then=F("market__base_id")), default=F("market__quote_id"))
+    return found.exclude(Exists(second)).order_by("id").values_list("id", "order__user_id", asset).iterator()
+
+
 def _holding() -> QuerySet[Order]:
-    return Order.objects.filter(finished_at__isnull=True).exclude(status__in=(*FINAL, Status.WAITING))
+    found = Order.objects.filter(finished_at__isnull=True).exclude(status__in=(*FINAL, Status.WAITING))
+    return found.exclude(route=RouteKind.TWO_LEGS)  # its parts hold
 
 
 def find(text: str, number: int | None = None) -> QuerySet[Order]:

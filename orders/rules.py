@@ -9,7 +9,8 @@ from decimal import Decimal
 from exchange.money import ceil_to_step, floor_to_step, multiply, round_down, round_up
 
 # What counts against what one customer may have open; in one order, for the statement that names them is kept.
-TAKING_ROOM = ("WAITING", "PENDING", "OPEN", "PARTIALLY_FILLED")
+OPENING = ("PENDING", "OPEN", "PARTIALLY_FILLED")
+TAKING_ROOM = ("WAITING", *OPENING)
 CLOSED = frozenset({"FILLED", "CANCELED", "REJECTED", "EXPIRED"})
 _RANK = {
     "WAITING": -1,
@@ -76,6 +77,16 @@ def protection_price(side: str, best: Decimal, bps: int, tick: Decimal) -> Decim
     if side == "BUY":
         return floor_to_step(best * (BPS + bps) / BPS, tick)
     return ceil_to_step(best * (BPS - bps) / BPS, tick)
+
+
+def nearer(side: str, one: Decimal, other: Decimal) -> Decimal:
+    """The price of the two that is better for who takes."""
+    return min(one, other) if side == "BUY" else max(one, other)
+
+
+def is_no_worse(side: str, price: Decimal, other: Decimal) -> bool:
+    """True when who takes at the price is not worse off than at the other."""
+    return price <= other if side == "BUY" else price >= other
 
 
 def hold_of(

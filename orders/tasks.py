@@ -21,6 +21,21 @@ def reconcile_open_orders() -> None:
 
 
 @shared_task
+def follow_crosses() -> None:
+    services.follow_crosses()
+
+
+@shared_task
+def follow_routes() -> None:
+    services.follow_routes()
+
+
+@shared_task
+def realise_routes() -> None:
+    services.realise_routes()
+
+
+@shared_task
 def count_volumes() -> None:
     services.count_volumes()
 

@@ -15,4 +15,5 @@ urlpatterns = [
     path("orders/lists/<int:list_id>/", views.order_list_detail, name="order_list"),
     path("fills/", views.fill_list, name="fills"),
     path("fees/", views.fees, name="fees"),
+    path("terms/", views.terms, name="terms"),
 ]

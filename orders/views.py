@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.mixins import LoginRequiredMixin
@@ -25,7 +26,7 @@ from markets import rules
 from markets.models import Market
 from orders import legs, lifeline, queries, schedule, screen, services
 from orders.forms import ChangeForm, OrderFilter, TicketForm
-from orders.models import FINAL, Order, OrderList, Status
+from orders.models import FINAL, Order, OrderList, Status, Strategy
 
 PAGE_SIZE = 25
 
@@ -146,6 +147,7 @@ def order_detail(request: CustomerRequest, order_id: int) -> HttpResponse:
     context = {
         "order": order,
         "siblings": queries.siblings(order),
+        "parts": queries.parts_of(order),
         "page": Paginator(order.fills.order_by("-id"), PAGE_SIZE).get_page(request.GET.get("page")),
         "lifeline": lifeline.steps(order),
         "average": lifeline.average_price(order, places),
@@ -254,3 +256,18 @@ def fill_list(request: CustomerRequest) -> HttpResponse:
 def fees(request: HttpRequest) -> HttpResponse:
     user = request.user if request.user.is_authenticated else None
     return render(request, "orders/fees.html", schedule.page(user))
+
+
+@require_GET
+def terms(request: HttpRequest) -> HttpResponse:
+    """How orders are executed, and where customers' orders may meet each other."""
+    found = list(queries.route_rules())
+    crossed = [rule.market_id for rule in found if rule.allows_crossing]
+    context = {
+        "is_anywhere": bool(crossed),
+        "is_everywhere": None in crossed,
+        "markets": sorted({symbol for symbol in crossed if symbol}),
+        "is_compared": any(rule.strategy == Strategy.SMART for rule in found),
+        "protection_bps": settings.MARKET_PROTECTION_BPS,
+    }
+    return render(request, "orders/terms.html", context)

@@ -9,15 +9,17 @@ import pytest
 import redis
 import responses
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection, connections
 from django.test.utils import override_settings
 from psycopg.pq import TransactionStatus
 from pytest_django.plugin import DjangoDbBlocker
 
-from exchange.gate import bans, breakers, budgets, keys, learned, limits, store
+from exchange.gate import bans, breakers, budgets, keys, learned, limits, queue, store
 from exchange.gate import services as gate
 from exchange.local import suite
 from markets import interest
+from orders.routing import choice
 from tests.venue import REST, Venue
 
 
@@ -104,6 +106,7 @@ def empty_redis() -> Iterator[None]:
     breakers.forget()
     forget_the_limits()
     keys.forget()
+    choice.forget()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -173,18 +176,25 @@ def forget_the_venue() -> None:
 
 
 def forget_the_limits() -> None:
-    """This process knows of no ban, and of no limits but the documented ones."""
+    """This process knows of no ban and of no limits but the documented ones, and nobody has a seat."""
     bans.forget()
     budgets.forget()
+    for seats in (queue.placing, queue.canceling):
+        seats.cache_clear()
     learned.forget()
     store.forget()
 
 
-def begin_with_nothing_used() -> None:
-    """Redis knows the gate as after a calm minute, so that nobody has to ask PostgreSQL, which not every test has."""
+def begin_with_nothing_used(most_orders: int | None = None) -> None:
+    """Redis knows the gate as after a calm minute, so that nobody has to ask PostgreSQL, which not every test has. The
+    venue takes so many orders in ten seconds, or what is documented."""
     keys = [store.key(key) for key in (bans.egress_key(bans.DEFAULT_EGRESS), bans.account_key("primary"))]
     told = [
         ",".join(f"{seconds}:{most}" for seconds, most in learned.known(name)) for name in learned.DOCUMENTED
     ]
+    if most_orders is not None:
+        told[-1] = f"10:{most_orders}"
+        cache.redis().delete(*keys)  # type: ignore[attr-defined]
     store.run("begin", keys, "calm", "", 0, *told, 0, 0)
-    bans._seen.update((b"calm", b"", store.connections()))
+    number = store.connection_number()
+    bans._seen.update((b"calm", b"", *range(number, number + 1000)))  # those of other threads too

@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 CODE = [
     path
-    for folder in ("exchange", "accounts", "ledger", "markets", "orders", "safety", "conversions")
+    for folder in ("exchange", "accounts", "ledger", "markets", "orders")
     for path in sorted((ROOT / folder).rglob("*.py"))
     if "migrations" not in path.parts
 ]

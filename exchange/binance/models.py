@@ -254,9 +254,10 @@ class TradeFill:
 
     @classmethod
     def from_my_trades(cls, row: Wire) -> "TradeFill":
+        """Also a row of myAllocations, which is no trade of its own but a part of what smart order routing traded."""
         return cls(
-            trade_id=int(row["id"]),
-            allocation_id=None,
+            trade_id=int(row.get("id", -1)),
+            allocation_id=_allocation(row.get("allocationId")),
             price=dec(row["price"]),
             quantity=dec(row["qty"]),
             quote_quantity=dec(row["quoteQty"]),

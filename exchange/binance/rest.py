@@ -116,8 +116,7 @@ class Rest:
     # ------------------------------------------------------------------ orders
     def place(self, order: PlaceOrder) -> Report:
         """Sent once, with the timestamp it carries; weight 1, one order of the account's limit."""
-        url = self._base + "/api/v3/order"
-        return Report.from_answer(self._send("POST", url, order.parameters, cost=PLACE))
+        return Report.from_answer(self._send("POST", self._base + order.path, order.parameters, cost=PLACE))
 
     def cancel_replace(self, change: CancelReplace) -> Halves:
         """A new order takes the place of another, or nothing of it is placed; weight 1.
@@ -191,6 +190,21 @@ class Rest:
             pairs.append(("fromId", str(from_id)))
         weight = 20 if venue_order_id is None else 5
         rows = self._read(self._base + "/api/v3/myTrades", pairs, weight=weight)
+        return [MyTrade.from_wire(row) for row in rows]
+
+    def my_allocations(
+        self,
+        symbol: str,
+        *,
+        venue_order_id: int | None = None,
+        start_ms: int | None = None,
+        end_ms: int | None = None,
+    ) -> list[MyTrade]:
+        """What smart order routing allotted to us, oldest first: of one order, or of at most 24 hours. Weight 20."""
+        pairs = [("symbol", symbol), ("limit", "1000"), *_times(start_ms, end_ms)]
+        if venue_order_id is not None:
+            pairs.append(("orderId", str(venue_order_id)))
+        rows = self._read(self._base + "/api/v3/myAllocations", pairs, weight=20)
         return [MyTrade.from_wire(row) for row in rows]
 
     def account(self) -> list[VenueBalance]:

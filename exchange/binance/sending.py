@@ -28,6 +28,12 @@ class PlaceOrder:
     stop_price: Decimal | None = None
     trailing_delta: int | None = None
     iceberg_quantity: Decimal | None = None
+    by_sor: bool = False
+
+    @property
+    def path(self) -> str:
+        """Where it is sent: with smart order routing the venue may fill it from other books of its base too."""
+        return "/api/v3/sor/order" if self.by_sor else "/api/v3/order"
 
     @property
     def parameters(self) -> Pairs:

@@ -1,7 +1,8 @@
 """What machines ask: alive, ready, in what state, in figures."""
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 
 import redis
 from django.conf import settings
@@ -22,11 +23,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from redis.exceptions import RedisError
 
-from conversions import queries as conversions
+from exchange.conversions import queries as conversions
 from exchange.desk import queries
 from exchange.gate import queries as gate
 from ledger import queries as books
-from orders import refusals
+from orders import refusals, routing
 
 REDIS_SECONDS = 2
 BREAKER_STATES = ("CLOSED", "HALF_OPEN", "OPEN")
@@ -129,7 +130,25 @@ class House(Collector):
         yield from seals(now["seals"])
         yield switches(gate.switch_counts())
         yield breakers(now["breakers"])
+        yield from routes()
         yield from uncovered()
+        yield from budgets(gate.budgets_now())
+
+
+def routes() -> Iterator[Metric]:
+    """By kind of route and asset received what a day of it was worth."""
+    names = ["kind", "asset"]
+    orders = GaugeMetricFamily("causeway_route_orders", "Orders of a day that were compared", labels=names)
+    saved = GaugeMetricFamily(
+        "causeway_route_saved_bps",
+        "Received beyond the market itself, in basis points of a day",
+        labels=names,
+    )
+    for found in routing.savings(timezone.now() - timedelta(days=1)):
+        orders.add_metric([found.kind, found.asset], found.orders)
+        if found.saved_bps is not None:
+            saved.add_metric([found.kind, found.asset], found.saved_bps)  # type: ignore[arg-type]
+    yield from (orders, saved)
 
 
 def uncovered() -> Iterator[Metric]:
@@ -192,6 +211,35 @@ def breakers(told: object) -> Metric:
     for one in told:
         found.add_metric([one["account"], one["operation"]], BREAKER_STATES.index(one["state"]))
     return found
+
+
+def budgets(found: Sequence[gate.Budget]) -> Iterator[Metric]:
+    """What is used of the venue's limits and how much there is, by address and account; who was refused, and why."""
+    labels = ["of", "limit", "seconds"]
+    used = GaugeMetricFamily("causeway_gate_limit_used", "Used in the present window", labels=labels)
+    most = GaugeMetricFamily("causeway_gate_limit_most", "What the venue allows in it", labels=labels)
+    bans = GaugeMetricFamily("causeway_gate_banned", "1 while the venue wants to hear nothing", labels=["of"])
+    calls = CounterMetricFamily("causeway_gate_calls", "Requests to the venue", labels=["of", "kind"])
+    refused = CounterMetricFamily(
+        "causeway_gate_refused", "Refused by the gate", labels=["of", "kind", "why"]
+    )
+    waits = CounterMetricFamily("causeway_gate_waits", "New orders that waited for room", labels=["of"])
+    waited = CounterMetricFamily(
+        "causeway_gate_waited_seconds", "How long they waited together", labels=["of"]
+    )
+    for one in found:
+        bans.add_metric([one.key], int(one.banned_until is not None))
+        for window in one.windows:
+            place = [one.key, window.name, str(window.seconds)]
+            used.add_metric(place, window.used)
+            most.add_metric(place, window.most)
+        for kind, count in one.calls.items():
+            calls.add_metric([one.key, kind], count)
+        for (kind, why), count in one.refused.items():
+            refused.add_metric([one.key, kind, why], count)
+        waits.add_metric([one.key], one.waits)
+        waited.add_metric([one.key], one.waited_ms / 1000)
+    yield from (used, most, bans, calls, refused, waits, waited)
 
 
 def ages(now: dict[str, object]) -> Iterator[Metric]:

@@ -22,9 +22,9 @@ from redis.exceptions import RedisError
 
 from accounts import queries as accounts
 from accounts.models import User
-from conversions import queries as conversions
-from conversions.models import Cover
 from exchange.context import money_label
+from exchange.conversions import queries as conversions
+from exchange.conversions.models import Cover
 from exchange.gate import queries as gate
 from exchange.gate.models import Switch, VenueAccount
 from exchange.office import queries as office

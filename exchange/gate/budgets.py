@@ -74,51 +74,66 @@ def reserve(
 ) -> Reservation:
     """Room for such a call is taken; raises Banned and Full. Without `requests` only room for orders is taken."""
     taken = Reservation(egress, account if cost.orders else None, cost, str(customer or NOBODY))
-    keys = taken.keys
-    bans.require_none(*keys)
+    bans.require_none(*taken.keys)
     try:
-        found = _asked(taken, kind, requests)
+        found = _asked(taken, "reserve", *_wanted(cost, kind, taken.customer, requests))
     except store.Away:
-        bans.read_now(AWAY_GLANCE)
-        bans.require_none(*keys)
-        _alone.take(taken, kind, requests)
+        _alone_if_not_banned(taken, kind, requests)
         return taken
-    if found[0] == b"banned":
-        bans.remember(keys[-1], found[1] / 1000)
-        raise bans.Banned(found[1] / 1000)
     if found[0] == b"full":
         raise Full(found[1].decode(), found[2] / 1000)
-    _word, epoch, epoch_of_account, here, now = found
-    taken = replace(taken, here=here, now=now)
+    return _unless_banned(replace(taken, here=found[3], now=found[4]), found)
+
+
+def confirm(taken: Reservation) -> Reservation:
+    """What was reserved a moment ago may be sent now; raises Banned."""
+    bans.require_none(*taken.keys)
     try:
-        bans.read_again(store.connections(), epoch, epoch_of_account)
-        bans.require_none(*keys)
+        found = _asked(taken, "confirm", "")
+    except store.Away:
+        bans.read_now(AWAY_GLANCE)
+        bans.require_none(*taken.keys)
+        return taken
+    bans.read_again(store.connection_number(), *found[1:3])
+    bans.require_none(*taken.keys)
+    return replace(taken, here=found[3]) if taken.here else taken
+
+
+def _wanted(cost: Cost, kind: str, customer: str, requests: int) -> tuple[object, ...]:
+    share = shares().get(kind, settings.GATE_MOST_PERCENT)
+    return (cost.weight, share, cost.orders, settings.GATE_ORDERS_PERCENT, customer, kind, requests)
+
+
+def _asked(taken: Reservation, script: str, *words: object) -> list[Any]:
+    """What the script gives, after what was lost has begun anew; raises Banned."""
+    venue_ms = clock().now_ms() if clock().is_known else ""
+    keys = [store.key(key) for key in taken.keys]
+    found: list[Any] = store.run(script, keys, venue_ms, *words)
+    if found[0] == b"lost":
+        _begin(taken.keys, venue_ms)
+        found = store.run(script, keys, venue_ms, *words)
+    if found[0] == b"banned":
+        bans.remember(taken.keys[-1], found[1] / 1000)
+        raise bans.Banned(found[1] / 1000)
+    return found
+
+
+def _unless_banned(taken: Reservation, found: list[Any]) -> Reservation:
+    """PostgreSQL has the last word where Redis may have forgotten."""
+    try:
+        bans.read_again(store.connection_number(), *found[1:3])
+        bans.require_none(*taken.keys)
     except NotSent:
         give_back(taken)
-        _tell_again(keys)
+        _tell_again(taken.keys)
         raise
     return taken
 
 
-def _asked(taken: Reservation, kind: str, requests: int) -> list[Any]:
-    venue_ms = clock().now_ms() if clock().is_known else ""
-    cost, share = taken.cost, shares().get(kind, settings.GATE_MOST_PERCENT)
-    keys = [store.key(key) for key in taken.keys]
-    words = (
-        venue_ms,
-        cost.weight,
-        share,
-        cost.orders,
-        settings.GATE_ORDERS_PERCENT,
-        taken.customer,
-        kind,
-        requests,
-    )
-    found: list[Any] = store.run("reserve", keys, *words)
-    if found[0] == b"lost":
-        _begin(taken.keys, venue_ms)
-        found = store.run("reserve", keys, *words)
-    return found
+def _alone_if_not_banned(taken: Reservation, kind: str, requests: int) -> None:
+    bans.read_now(AWAY_GLANCE)
+    bans.require_none(*taken.keys)
+    _alone.take(taken, kind, requests)
 
 
 def _begin(keys: list[str], venue_ms: int | str) -> None:

@@ -14,12 +14,13 @@ MINUTE = 60
 
 @dataclass(frozen=True)
 class Window:
-    """One of the venue's windows as it stands now; `left` is in seconds."""
+    """One of the venue's windows as it stands now, what is under way included; `left` is in seconds."""
 
     name: str
     seconds: int
     most: int
     used: int
+    under_way: int
     left: float
 
 
@@ -73,11 +74,11 @@ def windows(found: dict[str, str], name: str) -> list[Window]:
             for field in ("number", "base", "new", "old")
         }
         number = int(now // (seconds * 1000))
+        base, under_way = 0, part["new"] if part["number"] == number - 1 else 0
         if part["number"] >= number:
-            used = part["base"] + part["new"] + part["old"]
-        else:
-            used = part["new"] if part["number"] == number - 1 else 0
-        told.append(Window(name, seconds, most, used, (number + 1) * seconds - now / 1000))
+            base, under_way = part["base"], part["new"] + part["old"]
+        left = (number + 1) * seconds - now / 1000
+        told.append(Window(name, seconds, most, base + under_way, under_way, left))
     return told
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from exchange.binance.usage import Cost, Usage
 from exchange.gate import bans, budgets
 from exchange.gate.budgets import Reservation
+from exchange.gate.queue import Slot
 
 
 @dataclass
@@ -18,7 +19,7 @@ class Calling:
     egress: str
     account: str | None
     customer: int | None
-    slot: Reservation | None = None
+    slot: Slot | None = None
 
 
 class _Thread(threading.local):
@@ -44,6 +45,10 @@ class GateMeter:
     def begin(self, cost: Cost) -> Reservation:
         calling = _thread.calling
         assert calling is not None, "every call goes through the gate"
+        if calling.slot is not None and cost.orders and not calling.slot.is_sent:
+            taken = budgets.confirm(calling.slot.reservation)
+            calling.slot.is_sent = True
+            return taken
         return budgets.reserve(
             calling.egress, calling.account, cost, kind=calling.kind, customer=calling.customer
         )

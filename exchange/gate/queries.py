@@ -1,5 +1,7 @@
 """What the gate knows, for eyes."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Exists, Q, QuerySet
@@ -8,6 +10,7 @@ from django.utils.translation import gettext as _
 from exchange.gate import bans, breakers, keys, limits
 from exchange.gate.breakers import Breaker, Operation, State
 from exchange.gate.errors import Stopped
+from exchange.gate.limits import Window
 from exchange.gate.models import Switch, VenueAccount
 from exchange.prepared import Prepared
 
@@ -21,6 +24,46 @@ def status() -> dict[str, object]:
         "answered_at_ms": None if seen is None else int(seen),
         "clock_offset_ms": limits.clock().offset_ms,
     }
+
+
+# ------------------------------------------------------------------ what the limits leave
+@dataclass(frozen=True)
+class Budget:
+    """What is used of one address or account, whether the venue bans it, and what its calls came to since the last
+    time Redis forgot: by kind how many were made and refused, and how many waited for so many milliseconds."""
+
+    key: str
+    windows: list[Window]
+    banned_until: datetime | None
+    calls: dict[str, int]
+    refused: dict[tuple[str, str], int]
+    waits: int
+    waited_ms: int
+
+
+def budgets_now() -> list[Budget]:
+    """Of every address by which we call the venue, and of every account there."""
+    accounts = [bans.account_key(account.name) for account in user_streams()]
+    standing = bans.standing()
+    return [_budget(key, standing.get(key)) for key in (bans.egress_key(bans.DEFAULT_EGRESS), *accounts)]
+
+
+def _budget(key: str, banned_until: datetime | None) -> Budget:
+    found = limits.state(key)
+    figures = {tuple(field.split(".")): int(value) for field, value in found.items() if _is_figure(field)}
+    return Budget(
+        key,
+        [window for name in ("weight", "raw", "orders") for window in limits.windows(found, name)],
+        banned_until,
+        {parts[1]: count for parts, count in figures.items() if parts[0] == "calls"},
+        {(parts[1], parts[2]): count for parts, count in figures.items() if parts[0] == "refused"},
+        figures.get(("waits", "count"), 0),
+        figures.get(("waits", "ms"), 0),
+    )
+
+
+def _is_figure(field: str) -> bool:
+    return field.partition(".")[0] in ("calls", "refused", "waits")
 
 
 def primary_account() -> VenueAccount:

@@ -1,8 +1,9 @@
 """A few threads carry what requests want of the venue, so that no request waits for it longer than a moment."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache as once
 from typing import TypeVar
 
@@ -72,6 +73,17 @@ class Relays:
             close_old_connections()
             self._leaves(alone)
             self._free.release()
+
+
+@contextmanager
+def waiting() -> Iterator[None]:
+    """This request waits before it asks anything of the venue; raises NotSent when too many wait already."""
+    if not _seats.acquire(blocking=False):
+        raise NotSent("busy", 1)
+    try:
+        yield
+    finally:
+        _seats.release()
 
 
 def answer_within_a_moment(future: Future[Answer]) -> Answer:

@@ -1,9 +1,10 @@
 """The one road to the venue: every call counts against the limits, and a ban stops every process."""
 
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache as once
@@ -26,10 +27,10 @@ from exchange.binance.errors import (
     VenueError,
 )
 from exchange.binance.rest import Rest
-from exchange.gate import bans, breakers, keys, metering
+from exchange.gate import bans, breakers, budgets, keys, limits, metering, queue
 from exchange.gate.bans import Banned
 from exchange.gate.breakers import Operation, Paused
-from exchange.gate.budgets import Full
+from exchange.gate.budgets import NOBODY, Full
 from exchange.gate.errors import ListenKeysGone, MightyRole, Stopped, WrongVenue
 from exchange.gate.installing import (
     PRIMARY,
@@ -44,6 +45,7 @@ from exchange.gate.learned import learn as learn_limits
 from exchange.gate.limits import blocked_for, clock, has_spare_weight, used_weight, weight_for_books
 from exchange.gate.models import VenueAccount
 from exchange.gate.queries import IS_ANYTHING_STOPPED, account_for_order, primary_account, stop_against
+from exchange.gate.queue import Busy, Slot
 from exchange.gate.relays import addresses, answer_within_a_moment, cancels, candles, history
 from exchange.gate.switches import (
     ask_release,
@@ -61,6 +63,7 @@ Answer = TypeVar("Answer")
 __all__ = [
     "IS_ANYTHING_STOPPED",
     "Banned",
+    "Busy",
     "Full",
     "KeyNotUsed",
     "Kind",
@@ -69,6 +72,7 @@ __all__ = [
     "Operation",
     "Paused",
     "Rest",
+    "Slot",
     "Stopped",
     "WrongVenue",
     "account_for_order",
@@ -100,11 +104,13 @@ __all__ = [
     "remember_venue",
     "renew_clock",
     "renew_listen_keys",
+    "renew_order_counts",
     "require_not_cancel_only",
     "require_not_stopped",
     "require_open_way",
     "set_deposit_strategy",
     "stop_against",
+    "take_slot",
     "used_weight",
     "venue_key",
     "wait_without_key",
@@ -139,7 +145,9 @@ WITH_THE_TRADING_KEY = (Kind.PLACE, Kind.CANCEL, Kind.QUERY, Kind.HISTORY)
 
 ALARM = gettext_lazy("Reports of our orders do not come as they should")
 ALARM_AGAIN = timedelta(hours=1)
-_relays = threading.BoundedSemaphore(settings.GATE_MAX_RELAYS)
+RELAY_WAIT = 0.5
+# Windows of a minute and less are over before asking about them would help.
+LONG_WINDOW, SCARCE_PERCENT = 3600, 80
 
 
 def call(
@@ -159,8 +167,10 @@ def call(
     if kind not in (Kind.MARKET_DATA, Kind.CLOCK, Kind.PLACE, Kind.WITHDRAW):
         measure_clock()
     try:
-        calling = metering.Calling(kind, egress, account.name if account else None, customer_id)
-        with _guarded(account, kind), _a_relay(kind), metering.called(calling):
+        name = account.name if account else None
+        slot = _slot_for(name) if kind == Kind.PLACE else None
+        calling = metering.Calling(kind, egress, name, customer_id, slot)
+        with _guarded(account, kind), _a_relay(kind, customer_id, slot), metering.called(calling):
             return fn(rest)
     except Rejected as error:
         if error.code == BAD_TIMESTAMP:
@@ -170,18 +180,18 @@ def call(
         raise
 
 
-@contextmanager
-def _a_relay(kind: Kind) -> Iterator[None]:
-    """One of so many that may be under way at once; NotSent when none is free for a moment."""
-    if kind not in (Kind.PLACE, Kind.CANCEL):
-        yield
-        return
-    if not _relays.acquire(timeout=0.5):
-        raise NotSent("busy")
-    try:
-        yield
-    finally:
-        _relays.release()
+def _slot_for(account: str | None) -> Slot | None:
+    """The slot this thread has for an order of the account; one for another account does not help."""
+    slot = queue.slot_of_this_thread()
+    return slot if slot is not None and slot.reservation.account == account else None
+
+
+def _a_relay(kind: Kind, customer_id: int | None, slot: Slot | None) -> AbstractContextManager[None]:
+    """One of so many that may be under way at once; Busy when none is free for a moment."""
+    if kind not in (Kind.PLACE, Kind.CANCEL) or slot is not None:
+        return nullcontext()
+    seats = queue.placing() if kind == Kind.PLACE else queue.canceling()
+    return seats.taken(str(customer_id or NOBODY), RELAY_WAIT)
 
 
 def _guarded(account: VenueAccount | None, kind: Kind) -> AbstractContextManager[None]:
@@ -189,6 +199,11 @@ def _guarded(account: VenueAccount | None, kind: Kind) -> AbstractContextManager
     if operation is None:
         return nullcontext()
     return breakers.of(account.name if account else breakers.NOBODYS, operation).guarded()
+
+
+def take_slot(customer_id: int, *, orders: int = 1, request: str = "", account: str = PRIMARY) -> Slot:
+    """Room for new orders in one request, before anything is held for them; raises Busy after a moment, and Banned."""
+    return queue.take_slot(account, customer_id, orders=orders, request=request)
 
 
 def require_open_way() -> None:
@@ -260,6 +275,29 @@ def _clock_thread() -> ThreadPoolExecutor:
 
 def _measure() -> None:
     call(None, Kind.CLOCK, None, lambda rest: clock().measure(rest.time))
+
+
+# ------------------------------------------------------------------ how much is left
+def renew_order_counts() -> int:
+    """Of accounts whose limit of a long window is nearly used up the venue is asked: fills give room back, and nobody
+    hears of it while no order can be sent. Gives how many were asked for."""
+    asked = 0
+    for account in VenueAccount.objects.order_by("id"):
+        if not any(map(_is_scarce, limits.windows(limits.state(bans.account_key(account.name)), "orders"))):
+            continue
+        asked_at = time.time()
+        try:
+            counts = call(account, Kind.QUERY, None, lambda rest: rest.order_counts())
+        except VenueError as error:
+            log.warning("gate.counts_not_renewed", account=account.name, reason=str(error)[:120])
+        else:
+            budgets.tell_counts(bans.egress_of(account), account.name, counts, asked_at=asked_at)
+            asked += 1
+    return asked
+
+
+def _is_scarce(window: limits.Window) -> bool:
+    return window.seconds >= LONG_WINDOW and 100 * window.used >= SCARCE_PERCENT * window.most
 
 
 # ------------------------------------------------------------------ how the account is heard

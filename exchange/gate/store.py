@@ -1,6 +1,10 @@
 """What all processes know together, in Redis: one script a question, and no question asked twice."""
 
+import itertools
+import os
+import threading
 import time
+from contextlib import suppress
 from functools import cache as once
 from hashlib import sha1
 from pathlib import Path
@@ -10,7 +14,9 @@ import structlog
 from django.conf import settings
 from redis import Redis
 from redis.backoff import NoBackoff
+from redis.connection import ConnectionInterface
 from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import TimeoutError as NoAnswer
 from redis.retry import Retry
 
 log = structlog.get_logger()
@@ -19,16 +25,26 @@ FOLDER = Path(__file__).parent / "lua"
 PATIENCE_SECONDS = 0.5
 REST_SECONDS = 0.5
 _rests_until = 0.0
-_connections = 0
+_numbers = itertools.count(1)
+
+
+class _Thread(threading.local):
+    """A thread's own connection: what an order asks is sent by hand, at a third of the cost of the client's ways."""
+
+    connection: ConnectionInterface | None = None
+    process = number = 0
+
+
+_thread = _Thread()
 
 
 class Away(Exception):
     """Redis cannot be asked."""
 
 
-def connections() -> int:
-    """How many connections this process has made: what Redis remembered may be another's after each."""
-    return _connections
+def connection_number() -> int:
+    """Of this thread's connection: what Redis says by a new one may be less than it knew before."""
+    return _thread.number
 
 
 def key(name: str) -> str:
@@ -36,44 +52,83 @@ def key(name: str) -> str:
 
 
 def run(script: str, keys: list[str], *arguments: object) -> Any:
-    """What the script of this name gives; raises Away."""
+    """What the script of this name gives; raises Away. Words of arguments hold no bar: they are sent as one."""
     text, digest = _script(script)
+    words = (str(len(keys)), *keys, "|".join(map(str, arguments)))
     try:
-        return _asked("EVALSHA", digest, len(keys), *keys, *arguments)
+        return _asked("EVALSHA", digest, *words)
     except NoScriptError:
-        return _asked("EVAL", text, len(keys), *keys, *arguments)
+        return _asked("EVAL", text, *words)
 
 
 def read(name: str) -> dict[str, str]:
     """Every field of the key; raises Away."""
-    found = _asked("HGETALL", key(name))
-    return {field.decode(): value.decode() for field, value in found.items()}
+    found = [word.decode() for word in _asked("HGETALL", key(name))]
+    return dict(zip(found[::2], found[1::2], strict=True))
 
 
 def write(name: str, fields: dict[str, object]) -> None:
     """Raises Away."""
-    _asked("HSET", key(name), *(word for pair in fields.items() for word in pair))
+    _asked("HSET", key(name), *(str(word) for pair in fields.items() for word in pair))
+
+
+def count(name: str, **amounts: int) -> None:
+    """Adds to figures of the key that are for eyes; a dot of a field is written as two underscores."""
+    words = (word for field, amount in amounts.items() for word in (field.replace("__", "."), amount))
+    with suppress(Away):
+        run("count", [key(name)], *words)
 
 
 def forget() -> None:
-    """This process has no connection, and nothing was in vain."""
+    """This thread has no connection, and nothing was in vain."""
     global _rests_until
     _rests_until = 0.0
     _client.cache_clear()
+    _let_go()
 
 
-def _asked(*command: Any) -> Any:
+def _asked(*words: str) -> Any:
+    """Once more when the line is broken, for a server that was restarted; not when it is slow."""
     global _rests_until
     if time.monotonic() < _rests_until:
         raise Away
-    try:
-        return _client().execute_command(*command)  # type: ignore[no-untyped-call]
-    except NoScriptError:
-        raise
-    except (OSError, RedisError) as error:
-        _rests_until = time.monotonic() + REST_SECONDS
-        log.warning("gate.redis_away", error=type(error).__name__)
-        raise Away from error
+    packed = _packed(words)
+    for is_last in (False, True):
+        try:
+            return _answer(packed)
+        except NoScriptError:
+            raise
+        except (OSError, RedisError) as error:
+            _let_go()
+            if is_last or isinstance(error, NoAnswer):
+                _rests_until = time.monotonic() + REST_SECONDS
+                log.warning("gate.redis_away", error=type(error).__name__)
+                raise Away from error
+    raise AssertionError("it was answered or not")
+
+
+def _answer(packed: bytes) -> Any:
+    connection = _thread.connection
+    if connection is None or _thread.process != os.getpid():
+        connection = _client().connection_pool.make_connection()
+        connection.connect()  # type: ignore[no-untyped-call]
+        _thread.connection, _thread.process, _thread.number = connection, os.getpid(), next(_numbers)
+    connection.send_packed_command([packed], check_health=False)  # type: ignore[no-untyped-call]
+    return connection.read_response()  # type: ignore[no-untyped-call]
+
+
+def _let_go() -> None:
+    connection, _thread.connection = _thread.connection, None
+    if connection is not None and _thread.process == os.getpid():
+        connection.disconnect()  # type: ignore[no-untyped-call]
+
+
+def _packed(words: tuple[str, ...]) -> bytes:
+    parts = [b"*%d\r\n" % len(words)]
+    for word in words:
+        text = word.encode()
+        parts.append(b"$%d\r\n%s\r\n" % (len(text), text))
+    return b"".join(parts)
 
 
 @once
@@ -89,12 +144,5 @@ def _client() -> Redis:
         socket_timeout=PATIENCE_SECONDS,
         socket_connect_timeout=PATIENCE_SECONDS,
         retry=Retry(NoBackoff(), 0),
-        redis_connect_func=_connected,
     )
     return client
-
-
-def _connected(connection: Any) -> None:
-    global _connections
-    _connections += 1
-    connection.on_connect()

@@ -23,3 +23,8 @@ def renew_listen_keys() -> None:
 @shared_task
 def check_due_keys() -> None:
     rights.check_due_keys()
+
+
+@shared_task
+def renew_order_counts() -> None:
+    services.renew_order_counts()

@@ -194,8 +194,10 @@ class Limits:
         """-1015 when the account would have too many unfilled orders in the ten seconds or the day."""
         recent, today = self.order_counts(account_id)
         if today + orders > self.orders_day:
+            self._note_unwelcome(f"account {account_id}", "orders")
             raise _too_many_orders(self.orders_day, "1 DAY", 86_400 - int(time.time() % 86_400))
         if recent + orders > self.orders_10s:
+            self._note_unwelcome(f"account {account_id}", "orders")
             raise _too_many_orders(self.orders_10s, "10 SECOND", 10 - int(time.time() % 10))
 
     def count_order(self, account_id: int) -> None:

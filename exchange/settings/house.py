@@ -27,6 +27,14 @@ FACTS_SECONDS = number("FACTS_SECONDS", 1, low=0, high=60)
 ORDER_SEND_BY_MS = number("ORDER_SEND_BY_MS", 4000, low=100, high=60000)
 ORDER_RESOLVE_MARGIN_MS = number("ORDER_RESOLVE_MARGIN_MS", 15000, low=100, high=600000)
 SWEEP_SECONDS = number("SWEEP_SECONDS", 2, low=1, high=60)
+# A process keeps the rules of routes so long; a book older than this is no ground for a choice of ways; two trades over
+# another asset must be better by so much; and what they have got so far is the customer's when the second cannot begin.
+ROUTE_RULES_SECONDS = number("ROUTE_RULES_SECONDS", 5, low=1, high=300)
+ROUTE_BOOK_AGE_MS = number("ROUTE_BOOK_AGE_MS", 2500, low=100, high=60_000)
+ROUTE_TWO_LEGS_MIN_BPS = number("ROUTE_TWO_LEGS_MIN_BPS", 3, low=0, high=1000)
+# With how many resting orders of other customers one order may trade, where staff allow it.
+CROSS_MAKERS = number("CROSS_MAKERS", 3, low=1, high=20)
+ROUTE_SECOND_LEG_SECONDS = number("ROUTE_SECOND_LEG_SECONDS", 60, low=1, high=3600)
 # Listed at the first start, in this order, when the venue has more markets than a page can show.
 FIRST_MARKETS = names("FIRST_MARKETS") or [
     "BTCUSDT", "ETHUSDT", "BNBUSDT", "SOLUSDT", "XRPUSDT", "DOGEUSDT", "ADAUSDT", "TRXUSDT", "LINKUSDT", "LTCUSDT",

@@ -36,8 +36,8 @@ INSTALLED_APPS = [
     "accounts",
     "ledger",
     "orders",
-    "safety",
-    "conversions",
+    "exchange.safety",
+    "exchange.conversions",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

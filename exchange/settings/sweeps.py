@@ -32,11 +32,14 @@ CELERY_BEAT_SCHEDULE = {
     "send notices": every("exchange.office.tasks.send_notices", SWEEP_SECONDS),
     "resolve pending orders": every("orders.tasks.resolve_pending_orders", SWEEP_SECONDS),
     "follow lists": every("orders.tasks.follow_lists", SWEEP_SECONDS),
+    "follow crosses": every("orders.tasks.follow_crosses", SWEEP_SECONDS),
+    "follow routes": every("orders.tasks.follow_routes", SWEEP_SECONDS),
+    "realise routes": every("orders.tasks.realise_routes", SWEEP_SECONDS),
     "reconcile open orders": every("orders.tasks.reconcile_open_orders", 3 * POLL_SECONDS),
-    "fire countdowns": every("safety.tasks.fire_countdowns", 1),
-    "finish panics": every("safety.tasks.finish_panics", SWEEP_SECONDS),
-    "cover positions": every("conversions.tasks.cover_positions", SWEEP_SECONDS),
-    "prune quotes": every("conversions.tasks.prune_quotes", 3600),
+    "fire countdowns": every("exchange.safety.tasks.fire_countdowns", 1),
+    "finish panics": every("exchange.safety.tasks.finish_panics", SWEEP_SECONDS),
+    "cover positions": every("exchange.conversions.tasks.cover_positions", SWEEP_SECONDS),
+    "prune quotes": every("exchange.conversions.tasks.prune_quotes", 3600),
     "carry out approvals": every("ledger.tasks.carry_out_approvals", SWEEP_SECONDS),
     "carry out releases": every("exchange.gate.tasks.carry_out_releases", SWEEP_SECONDS),
     "watch conditions": every("exchange.gate.tasks.watch_conditions", SWEEP_SECONDS),
@@ -62,6 +65,7 @@ CELERY_BEAT_SCHEDULE = {
     "synchronise catalogue": every("markets.tasks.synchronise_catalogue", 30 * POLL_SECONDS),
     "keep hours": every("markets.tasks.keep_hours", POLL_SECONDS),
     # Ten looks for each renewal: one that was missed, or that failed, is made up for long before the key ends.
+    "renew order counts": every("exchange.gate.tasks.renew_order_counts", 60),
     "renew listen keys": every(
         "exchange.gate.tasks.renew_listen_keys", max(LISTEN_KEY_RENEW_SECONDS // 10, 1)
     ),

@@ -89,7 +89,7 @@ GATE_HISTORY_PERCENT = number("GATE_HISTORY_PERCENT", 50, low=1, high=100)
 # Of an account's limits of new orders.
 GATE_ORDERS_PERCENT = number("GATE_ORDERS_PERCENT", 95, low=1, high=100)
 # What counts as used of each limit when Redis has forgotten, and what each process may use alone while it is away.
-GATE_CAUTIOUS_PERCENT = number("GATE_CAUTIOUS_PERCENT", 50, low=0, high=100)
+GATE_CAUTIOUS_PERCENT = number("GATE_CAUTIOUS_PERCENT", 40, low=0, high=100)
 GATE_ALONE_PERCENT = number("GATE_ALONE_PERCENT", 10, low=1, high=100)
 # A new order waits so long for its turn; then it is refused, and nothing is held.
 GATE_WAIT_MS = number("GATE_WAIT_MS", 1000, low=0, high=10_000)

@@ -155,6 +155,7 @@ class Hold(models.Model):
         ORDER = "ORDER", _("order")
         LIST = "LIST", _("order list")
         CHANGE = "CHANGE", _("change of an order")
+        BRIDGE = "BRIDGE", _("second of two trades")
         WITHDRAWAL = "WITHDRAWAL", _("withdrawal")
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="holds", db_constraint=False)

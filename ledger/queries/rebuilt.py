@@ -63,7 +63,7 @@ CREATE TEMPORARY TABLE rebuilt_hold ON COMMIT DROP AS
 SELECT account_id, cause, cause_id, sum(amount) FILTER (WHERE amount > 0) AS amount, sum(amount) AS remaining
   FROM (
     SELECT e.account_id, e.amount, split_part(t.reference, ':', 1) AS cause,
-           CASE WHEN t.reference ~ '^(ORDER|LIST|CHANGE|WITHDRAWAL):[0-9]{1,18}$'
+           CASE WHEN t.reference ~ '^(ORDER|LIST|CHANGE|BRIDGE|WITHDRAWAL):[0-9]{1,18}$'
                 THEN split_part(t.reference, ':', 2)::bigint
                 ELSE h.cause_id END AS cause_id
       FROM ledger_entry e

@@ -24,6 +24,7 @@ from orders.models import (
     FeeRule,
     Fill,
     Order,
+    RouteKind,
     Side,
     Status,
     TimeInForce,
@@ -89,12 +90,18 @@ class OrderOut(serializers.ModelSerializer[Order]):
     is_changeable = serializers.BooleanField(
         help_text="Its price or amount can be changed now.", read_only=True
     )
+    route_of = serializers.IntegerField(
+        source="route_of_id", help_text="The order it is one of two trades of."
+    )
+    route = serializers.ChoiceField(
+        choices=RouteKind.choices, source="way", read_only=True, help_text="How it is executed."
+    )
 
     class Meta:
         model = Order
         fields = [
             "id", "client_order_id", "order_list", "leg", "replaces", "symbol", "side", "type", "time_in_force",
-            "status", "reason_code", "reason",
+            "status", "reason_code", "reason", "route", "route_of",
             "price", "quantity", "original_quantity", "quote_quantity", "stop_price", "trailing_delta",
             "iceberg_quantity", "cumulative_quantity", "cumulative_quote", "fee_bps", "maker_fee_bps",
             "is_changeable", "cancel_requested_at", "created_at", "updated_at", "finished_at",
@@ -110,12 +117,18 @@ class FillOut(serializers.ModelSerializer[Fill]):
     quote_quantity = MoneyField()
     fee = MoneyField()
     fee_asset = serializers.CharField(source="fee_asset_id")
+    route = serializers.ChoiceField(choices=RouteKind.choices, read_only=True, help_text="How it came about.")
+    price_improvement = MoneyField(
+        source="improvement",
+        allow_null=True,
+        help_text="In quote, against the venue's best price at that moment; of trades with another customer of ours.",
+    )
 
     class Meta:
         model = Fill
         fields = [
             "id", "order", "symbol", "side", "price", "quantity", "quote_quantity", "fee", "fee_asset",
-            "fee_bps", "is_maker", "at",
+            "fee_bps", "is_maker", "route", "price_improvement", "at",
         ]  # fmt: skip
 
 

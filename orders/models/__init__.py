@@ -1,28 +1,33 @@
 """What customers want, what was sent for it, what came of it, and all that was heard on the way."""
 
+from orders.models.crosses import Cross
 from orders.models.events import Inquiry, OrderEvent, Source
+from orders.models.fees import FeeRule, TradedVolume
+from orders.models.fields import amount_field
 from orders.models.orders import (
     FINAL,
     PAIR,
     Channel,
-    FeeRule,
+    Crossing,
     Fill,
     Leg,
     Order,
     OrderList,
+    RouteKind,
     Side,
     Status,
     TimeInForce,
-    TradedVolume,
     Type,
     VenueOrder,
-    amount_field,
 )
+from orders.models.routes import RouteDecision, RouteRule, Strategy
 
 __all__ = [
     "FINAL",
     "PAIR",
     "Channel",
+    "Cross",
+    "Crossing",
     "FeeRule",
     "Fill",
     "Inquiry",
@@ -30,9 +35,13 @@ __all__ = [
     "Order",
     "OrderEvent",
     "OrderList",
+    "RouteDecision",
+    "RouteKind",
+    "RouteRule",
     "Side",
     "Source",
     "Status",
+    "Strategy",
     "TimeInForce",
     "TradedVolume",
     "Type",

@@ -4,7 +4,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from orders.models.orders import Order, VenueOrder, amount_field
+from orders.models.fields import amount_field
+from orders.models.orders import Order, VenueOrder
 
 
 class Source(models.TextChoices):

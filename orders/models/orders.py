@@ -5,18 +5,13 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.postgres.indexes import BrinIndex
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from exchange.money import plain
-from markets.models import MOST_FEE_BPS
+from orders.models.fields import amount_field
 from orders.rules import AMEND, CANCEL_REPLACE, TAKING_ROOM, trade_name
-
-
-def amount_field(**options: object) -> models.DecimalField:
-    return models.DecimalField(max_digits=38, decimal_places=18, **options)  # type: ignore[arg-type]
 
 
 class Side(models.TextChoices):
@@ -48,6 +43,21 @@ class Channel(models.TextChoices):
     HOUSE = "HOUSE", _("the house itself")
 
 
+class RouteKind(models.TextChoices):
+    """How an order is executed; empty where its market has no other way than the venue's book of it."""
+
+    DIRECT = "DIRECT", _("the market itself")
+    SOR = "SOR", _("routed by the venue")
+    TWO_LEGS = "TWO_LEGS", _("two trades over another asset")
+    CROSS = "CROSS", _("with another customer of ours")
+
+
+class Crossing(models.IntegerChoices):
+    NEVER = 0, _("never")
+    UNDER_WAY = 1, _("under way")
+    OVER = 2, _("over")
+
+
 class Status(models.TextChoices):
     WAITING = "WAITING", _("waiting for the first order")
     PENDING = "PENDING", _("being placed")
@@ -60,51 +70,6 @@ class Status(models.TextChoices):
 
 
 FINAL = (Status.FILLED, Status.CANCELED, Status.REJECTED, Status.EXPIRED)
-
-
-class FeeRule(models.Model):
-    """A line of the fee schedule; never changed, but ended and followed by another."""
-
-    name = models.CharField(max_length=80, help_text=_("As customers read it."))
-    market = models.ForeignKey(
-        "markets.Market", models.PROTECT, null=True, blank=True, related_name="+", help_text=_("Empty: all.")
-    )
-    tier = models.PositiveSmallIntegerField(default=0, help_text=_("For customers of this tier or a higher."))
-    min_volume = amount_field(
-        default=0,
-        validators=[MinValueValidator(0)],
-        help_text=_("Traded within 30 days at least, in the asset of reference."),
-    )
-    maker_bps = models.PositiveSmallIntegerField(
-        validators=[MaxValueValidator(MOST_FEE_BPS)],
-        help_text=_("Basis points of what the customer receives."),
-    )
-    taker_bps = models.PositiveSmallIntegerField(validators=[MaxValueValidator(MOST_FEE_BPS)])
-    created_at = models.DateTimeField(auto_now_add=True)
-    ended_at = models.DateTimeField(null=True, editable=False)
-
-    class Meta:
-        ordering = ["market_id", "min_volume", "id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(maker_bps__lte=MOST_FEE_BPS, taker_bps__lte=MOST_FEE_BPS, min_volume__gte=0),
-                name="fee_rule_within_bounds",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class TradedVolume(models.Model):
-    """What a customer has traded within 30 days, in the asset of reference, as it was counted last."""
-
-    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", primary_key=True)
-    volume = amount_field()
-    counted_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"{self.user_id}: {plain(self.volume)}"
 
 
 class OrderList(models.Model):
@@ -163,7 +128,7 @@ class Order(models.Model):
     )
     channel = models.CharField(max_length=5, choices=Channel, default=Channel.SITE)
     request_hash = models.CharField(max_length=64)
-    # An order is found by its list by the constraint below.
+    # An order is found by its list, and by what it is a part of, by the constraints below.
     order_list = models.ForeignKey(
         OrderList, models.PROTECT, null=True, related_name="orders", db_index=False
     )
@@ -174,6 +139,21 @@ class Order(models.Model):
     )  # fmt: skip
     extra_hold = amount_field(
         null=True, help_text=_("Held besides, while the hold of the order it replaces is to become its own.")
+    )
+    route = models.CharField(
+        max_length=8, choices=RouteKind, blank=True, default="", help_text=_("Empty: nothing was compared.")
+    )
+    route_of = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        related_name="parts",
+        db_index=False,
+        help_text=_("Of which order it is a part."),
+    )
+    part = models.PositiveSmallIntegerField(null=True, help_text=_("The first or the second of its parts."))
+    crossing = models.PositiveSmallIntegerField(
+        default=Crossing.NEVER, choices=Crossing, help_text=_("With an order of another customer of ours.")
     )
     market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+", db_index=False)
     side = models.CharField(max_length=4, choices=Side)
@@ -192,7 +172,9 @@ class Order(models.Model):
     protection_price = amount_field(null=True)
     fee_bps = models.PositiveSmallIntegerField(help_text=_("What a taker pays."))
     maker_fee_bps = models.PositiveSmallIntegerField()
-    fee_rule = models.ForeignKey(FeeRule, models.PROTECT, null=True, related_name="+", db_index=False)
+    fee_rule = models.ForeignKey(
+        "orders.FeeRule", models.PROTECT, null=True, related_name="+", db_index=False
+    )
     status = models.CharField(max_length=16, choices=Status, default=Status.PENDING)
     reason_code = models.CharField(max_length=40, blank=True)
     reason = models.CharField(max_length=300, blank=True)
@@ -237,6 +219,14 @@ class Order(models.Model):
                 | Q(extra_hold__gte=0, replaces__isnull=False, finished_at__isnull=True),
                 name="takes_a_hold_over_from_another",
             ),
+            models.UniqueConstraint(
+                fields=["route_of", "part"], condition=Q(route_of__isnull=False), name="one_order_a_part"
+            ),
+            models.CheckConstraint(
+                condition=Q(route_of__isnull=True, part__isnull=True)
+                | Q(route_of__isnull=False, part__in=[1, 2]),
+                name="part_is_of_an_order",
+            ),
         ]
         indexes = [
             models.Index(fields=["user", "-id"]),
@@ -270,7 +260,12 @@ class Order(models.Model):
 
     @property
     def is_later(self) -> bool:
-        """It waits, or has waited, for the first order of its list."""
+        """Nobody waits for it to be sent: it comes after the first of its list, is the second part of another, or what
+        was not traded with another customer."""
+        if self.crossing != Crossing.NEVER:
+            return True
+        if self.route_of_id is not None:
+            return self.part == 2
         if self.order_list is None or self.leg == Leg.WORKING:
             return False
         return self.order_list.kind != OrderList.Kind.OCO
@@ -280,7 +275,7 @@ class Order(models.Model):
         """It stands at the venue alone, nobody has canceled it, and its market lets orders be changed."""
         if self.status not in (Status.OPEN, Status.PARTIALLY_FILLED) or self.cancel_requested_at:
             return False
-        if self.order_list_id is not None:
+        if self.order_list_id is not None or self.crossing == Crossing.UNDER_WAY:
             return False
         return self.quantity is not None and not {AMEND, CANCEL_REPLACE}.isdisjoint(self.market.abilities)
 
@@ -304,6 +299,15 @@ class Order(models.Model):
     def paid_asset_id(self) -> str:
         return self.market.quote_id if self.side == Side.BUY else self.market.base_id
 
+    @property
+    def way(self) -> str:
+        """How it is executed."""
+        return self.route or RouteKind.DIRECT
+
+    @property
+    def received_asset_id(self) -> str:
+        return self.market.base_id if self.side == Side.BUY else self.market.quote_id
+
 
 class VenueOrder(models.Model):
     """What was sent to the venue; the row, written with the hold, is the record of intent. There is no outbox."""
@@ -320,6 +324,7 @@ class VenueOrder(models.Model):
     stop_price = amount_field(null=True)
     trailing_delta = models.PositiveIntegerField(null=True)
     iceberg_quantity = amount_field(null=True)
+    by_sor = models.BooleanField(default=False, help_text=_("The venue may fill it from other books too."))
     timestamp_ms = models.BigIntegerField(help_text=_("Signed with exactly this; nobody sends late."))
     recv_window_ms = models.PositiveIntegerField()
     send_by = models.DateTimeField()
@@ -354,10 +359,20 @@ class VenueOrder(models.Model):
 
 
 class Fill(models.Model):
-    venue_order = models.ForeignKey(VenueOrder, models.PROTECT, related_name="fills")
+    venue_order = models.ForeignKey(VenueOrder, models.PROTECT, null=True, related_name="fills")
     order = models.ForeignKey(Order, models.PROTECT, related_name="fills")
     # The constraints below find trades by these.
-    venue_account = models.ForeignKey("gate.VenueAccount", models.PROTECT, related_name="+", db_index=False)
+    venue_account = models.ForeignKey(
+        "gate.VenueAccount", models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    cross = models.ForeignKey(
+        "orders.Cross",
+        models.PROTECT,
+        null=True,
+        related_name="fills",
+        db_index=False,
+        help_text=_("With another customer, not at the venue."),
+    )
     market = models.ForeignKey("markets.Market", models.PROTECT, related_name="+", db_index=False)
     trade_id = models.BigIntegerField(null=True)
     allocation_id = models.BigIntegerField(null=True)
@@ -369,6 +384,10 @@ class Fill(models.Model):
     commission = amount_field(default=0)
     commission_asset = models.CharField(max_length=32, blank=True)
     is_maker = models.BooleanField(null=True)
+    improvement = amount_field(
+        null=True,
+        help_text=_("In quote: better for the customer than the venue's best price at that moment."),
+    )
     transfer_id = models.BigIntegerField(help_text=_("The ledger's transfer."))
     at = models.DateTimeField()
 
@@ -386,8 +405,13 @@ class Fill(models.Model):
                 name="one_fill_an_allocation",
             ),
             models.CheckConstraint(
-                condition=Q(trade_id__isnull=False) | Q(allocation_id__isnull=False),
-                name="fill_has_a_venue_key",
+                condition=Q(cross__isnull=True, venue_order__isnull=False, venue_account__isnull=False)
+                & (Q(trade_id__isnull=False) | Q(allocation_id__isnull=False))
+                | Q(cross__isnull=False, trade_id__isnull=True, allocation_id__isnull=True),
+                name="fill_is_of_the_venue_or_a_cross",
+            ),
+            models.UniqueConstraint(
+                fields=["cross", "order"], condition=Q(cross__isnull=False), name="one_fill_a_side_of_a_cross"
             ),
         ]
         indexes = [BrinIndex(fields=["at"], name="fill_by_time", pages_per_range=32)]
@@ -397,7 +421,18 @@ class Fill(models.Model):
 
     @property
     def trade_name(self) -> str:
+        if self.cross_id is not None:
+            return f"x{self.cross_id}"
         return trade_name(self.trade_id, self.allocation_id)
+
+    @property
+    def route(self) -> RouteKind:
+        """How it came about."""
+        if self.cross_id is not None:
+            return RouteKind.CROSS
+        if self.allocation_id is not None:
+            return RouteKind.SOR
+        return RouteKind.DIRECT if self.order.route_of_id is None else RouteKind.TWO_LEGS
 
     @property
     def fee_bps(self) -> int:

@@ -12,6 +12,7 @@ from orders.services.canceling import (
 from orders.services.changing import change_order
 from orders.services.comparing import compare_trades
 from orders.services.covering import place_house_order, sure_book
+from orders.services.crossing import follow_crosses
 from orders.services.ending import cause_of_hold
 from orders.services.fees import begin_fee_rule, count_volumes, end_fee_rule
 from orders.services.following import apply_report, follow_lists
@@ -24,7 +25,9 @@ from orders.services.reconciling import reconcile, reconcile_each, reconcile_ope
 from orders.services.replacing import replace_order
 from orders.services.reports import apply_trades
 from orders.services.resuming import resume
+from orders.services.routes import begin_route_rule, end_route_rule, realise_routes
 from orders.services.tickets import Plan, Ticket
+from orders.services.twolegs import follow_routes
 from orders.services.watching import Watch
 
 __all__ = [
@@ -39,6 +42,7 @@ __all__ = [
     "apply_report",
     "apply_trades",
     "begin_fee_rule",
+    "begin_route_rule",
     "cancel_order",
     "cancel_order_list",
     "cancel_orders",
@@ -48,12 +52,16 @@ __all__ = [
     "compare_trades",
     "count_volumes",
     "end_fee_rule",
+    "end_route_rule",
+    "follow_crosses",
     "follow_lists",
+    "follow_routes",
     "place_house_order",
     "place_order",
     "place_order_list",
     "preview",
     "preview_list",
+    "realise_routes",
     "reconcile",
     "reconcile_each",
     "reconcile_open",

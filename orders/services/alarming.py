@@ -37,8 +37,8 @@ def _told(error: Rejected | NotSent) -> tuple[Told, bool]:
         return found, found.is_ours and error.code not in KEY_REFUSED  # of a key the gate tells staff itself
     if isinstance(error, gate.KeyNotUsed):
         return UNAVAILABLE, False
-    # Of a breaker that opens staff hear once.
-    is_full = error.reason == refusals.OUR_QUEUE or isinstance(error, gate.Paused)
+    # Of a breaker that opens staff hear once, and of a ban when the venue says so.
+    is_full = error.reason == refusals.OUR_QUEUE or isinstance(error, gate.Paused | gate.Full)
     is_passing = error.retry_after is not None and error.retry_after <= PASSING_SECONDS
     return BUSY if is_full or is_passing else UNAVAILABLE, not is_full
 

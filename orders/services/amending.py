@@ -28,7 +28,7 @@ from orders.errors import (
     OrderIsClosed,
     TryChangeAgain,
 )
-from orders.models import FINAL, Order, Source, Status, VenueOrder
+from orders.models import FINAL, Crossing, Order, Source, Status, VenueOrder
 from orders.services import recorder
 from orders.services.alarming import is_certain, reason_of
 from orders.services.reconciling import reconcile
@@ -70,6 +70,7 @@ def _require_open(order: Order) -> None:
     if order.is_final:
         raise OrderIsClosed()
     is_changing = order.replacements.exclude(status__in=FINAL).exists()
+    is_changing |= order.crossing == Crossing.UNDER_WAY
     if order.status == Status.PENDING or order.cancel_requested_at or is_changing:
         raise ChangeUnderWay()
 
@@ -109,13 +110,18 @@ def _require_less(order: Order, quantity: Decimal) -> None:
 
 
 def _amend(order: Order, sent: VenueOrder, quantity: Decimal) -> None:
-    recorder.note_amend(sent, quantity)
+    # What has traded with another customer is not in what stands at the venue.
+    assert sent.quantity is not None and order.quantity is not None, (
+        "what is given by total cannot be amended"
+    )
+    smaller = sent.quantity - (order.quantity - quantity)
+    recorder.note_amend(sent, smaller)
     try:
         report = gate.call(
             sent.venue_account,
             gate.Kind.CANCEL,
             order.user_id,
-            lambda rest: rest.amend(order.market_id, sent.client_order_id, quantity),
+            lambda rest: rest.amend(order.market_id, sent.client_order_id, smaller),
         )
     except VenueError as error:
         recorder.note_error([sent], error, source=Source.AMEND)

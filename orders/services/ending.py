@@ -16,7 +16,7 @@ from ledger import services as ledger
 from ledger.errors import InsufficientFunds
 from orders import rules
 from orders.errors import Told
-from orders.models import FINAL, PAIR, Leg, Order, OrderList, Status, VenueOrder
+from orders.models import FINAL, PAIR, Leg, Order, OrderList, RouteKind, Status, VenueOrder
 from orders.services import events
 
 log = structlog.get_logger()
@@ -32,7 +32,11 @@ def reject(venue_order_ids: Sequence[int], reason: Told) -> None:
         if venue_order.status == Status.PENDING:
             venue_order.status, venue_order.answered_at = Status.REJECTED, timezone.now()
             venue_order.save(update_fields=["status", "answered_at"])
-            finish(order, Status.REJECTED, reason.code, str(reason.sentence))
+            # What is left of an order that has traded ends, and was no refusal of all of it.
+            status = Status.EXPIRED if order.cumulative_quantity else Status.REJECTED
+            finish(order, status, reason.code, str(reason.sentence))
+            if order.crossing and order.route != RouteKind.CROSS:
+                _tell_it_is_not_back(order)
 
 
 def finish(
@@ -49,11 +53,22 @@ def finish(
         ledger.release(cause=cause, cause_id=number)
     if is_covered_by_another:
         ledger.release(cause=ledger.Cause.CHANGE, cause_id=order.pk)
-    if status == Status.REJECTED and order.is_later and order.leg != Leg.BELOW:
+    if status == Status.REJECTED and order.order_list_id and order.is_later and order.leg != Leg.BELOW:
         _tell_who_does_not_look(order)
     events.tell(order, order.paid_asset_id)
     if status == Status.CANCELED and not order.cumulative_quantity:
         _hand_over(order)
+
+
+def _tell_it_is_not_back(order: Order) -> None:
+    """What rested was taken back to trade with another customer, and could not go to the venue again."""
+    office.notify(
+        order.user,
+        "order.not_back",
+        _("The rest of your order has ended"),
+        _("What was left of your order %(order)s in %(market)s could not go back to the market: %(reason)s"),
+        {"order": order.pk, "market": order.market_id, "reason": order.reason},
+    )
 
 
 def _tell_who_does_not_look(order: Order) -> None:
@@ -98,6 +113,8 @@ class Belongs(NamedTuple):
     list_id: int | None
     replaced_id: int | None
     extra_hold: Decimal | None
+    whole_id: int | None  # the order of which it is one of two trades
+    by_sor: bool
 
 
 def locked(venue_order_id: int, belongs: Belongs | None = None) -> tuple[Order, VenueOrder]:
@@ -106,17 +123,22 @@ def locked(venue_order_id: int, belongs: Belongs | None = None) -> tuple[Order, 
     Before them the list they belong to, or the order whose hold it takes over.
     """
     assert transaction.get_connection().in_atomic_block, "locks need a transaction"
-    order_id, list_id, replaced_id, extra_hold = belongs or _BELONGS.get(pk=venue_order_id)
-    if list_id is not None:
-        OrderList.objects.select_for_update().get(pk=list_id)
-    if extra_hold is not None and replaced_id is not None:
-        Order.objects.select_for_update(of=("self",)).get(pk=replaced_id)
-    return _LOCKED_ORDER.get(pk=order_id), _LOCKED_VENUE_ORDER.get(pk=venue_order_id)
+    belongs = belongs or Belongs(*_BELONGS.get(pk=venue_order_id))
+    if belongs.list_id is not None:
+        OrderList.objects.select_for_update().get(pk=belongs.list_id)
+    if belongs.extra_hold is not None and belongs.replaced_id is not None:
+        Order.objects.select_for_update(of=("self",)).get(pk=belongs.replaced_id)
+    return _LOCKED_ORDER.get(pk=belongs.order_id), _LOCKED_VENUE_ORDER.get(pk=venue_order_id)
 
 
 _BELONGS = Prepared(
     lambda: VenueOrder.objects.filter(pk=Given("pk")).values_list(
-        "order_id", "order__order_list_id", "order__replaces_id", "order__extra_hold"
+        "order_id",
+        "order__order_list_id",
+        "order__replaces_id",
+        "order__extra_hold",
+        "order__route_of_id",
+        "by_sor",
     )
 )
 _LOCKED_ORDER = Prepared(

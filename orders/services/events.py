@@ -31,6 +31,7 @@ def tell_fill(fill: Fill) -> None:
             "quantity": plain(fill.quantity),
             "fee": plain(fill.fee),
             "fee_asset": fill.fee_asset_id,
+            "route": fill.route,
             "at": fill.at.isoformat(),
         },
     )
@@ -46,6 +47,7 @@ def described(order: Order) -> dict[str, object]:
         "side": order.side,
         "order_type": order.type,
         "status": order.status,
+        "route": order.way,
         "price": _text(order.price),
         "quantity": _text(order.quantity),
         "quote_quantity": _text(order.quote_quantity),

@@ -28,6 +28,7 @@ from orders.services.listtickets import plan_pair
 from orders.services.placing import relay, relay_soon, require_venue
 from orders.services.recording import again, hold_for, new_venue_orders
 from orders.services.tickets import Plan, Ticket, plan_of
+from orders.services.twolegs import follow_route_soon
 
 log = structlog.get_logger()
 BATCH = 50
@@ -41,8 +42,12 @@ def apply_report(
     belongs = reports.apply_and_tell(
         venue_account=venue_account, report=report, source=source, heard_at=heard_at
     )
-    if belongs is not None and belongs.list_id is not None and rules.is_closed(report.status):
+    if belongs is None or not rules.is_closed(report.status):
+        return
+    if belongs.list_id is not None:
         follow_soon(belongs.list_id)
+    if belongs.whole_id is not None:
+        follow_route_soon(belongs.whole_id)
 
 
 def follow_soon(list_id: int) -> None:

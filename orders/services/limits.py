@@ -25,13 +25,14 @@ COUNTED = (
     ("MAX_NUM_ORDERS", "maxNumOrders", "every"),
     ("MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders", "stops"),
     ("MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders", "icebergs"),
+    ("MAX_NUM_ORDER_LISTS", "maxNumOrderLists", "lists"),
 )
 
 
 def require_within_limits(user: User, market: Market, ticket: Ticket, plan: Plan) -> None:
     """Raises TooManyOpen and OrderTooLarge; orders that come at the same moment may be one too many."""
     require_value(user, market, ticket, plan)
-    _require_room(user, market, [ticket] if _rests(ticket) else [])
+    _require_room(user, market, [("", ticket)] if _rests(ticket) else [])
 
 
 def require_list_within_limits(
@@ -41,7 +42,9 @@ def require_list_within_limits(
     for leg, one in ticket.legs.items():
         with said_of(leg):
             require_value(user, market, one, plans.get(leg))
-    _require_room(user, market, [one for leg, one in ticket.legs.items() if leg not in plans or _rests(one)])
+    _require_room(
+        user, market, [item for item in ticket.legs.items() if item[0] not in plans or _rests(item[1])]
+    )
 
 
 def _rests(ticket: Ticket) -> bool:
@@ -51,30 +54,32 @@ def _rests(ticket: Ticket) -> bool:
     )
 
 
-def _require_room(user: User, market: Market, asked: Sequence[Ticket]) -> None:
+def _require_room(user: User, market: Market, asked: Sequence[tuple[str, Ticket]]) -> None:
     if not asked:
         return
     open_now = _count(_OPEN.all(user=user.pk, market=market.pk))
-    more = _count((ticket.type, ticket.iceberg_quantity) for ticket in asked)
+    more = _count((ticket.type, ticket.iceberg_quantity, leg) for leg, ticket in asked)
     for name, key, kind in COUNTED:
         most = _share(market.filters, name, key)
         if most and more[kind] and open_now[kind] + more[kind] > most:
             raise TooManyOpen(kind=kind, most=most)
 
 
-def _count(orders: Iterable[tuple[str, Decimal | None]]) -> dict[str, int]:
+def _count(orders: Iterable[tuple[str, Decimal | None, str]]) -> dict[str, int]:
+    """By kind; the venue knows only of lists of two that end each other, and of each pair one is the upper one."""
     found = list(orders)
     return {
         "every": len(found),
-        "stops": sum(type in STOPS for type, _shown in found),
-        "icebergs": sum(shown is not None for _type, shown in found),
+        "stops": sum(type in STOPS for type, _shown, _leg in found),
+        "icebergs": sum(shown is not None for _type, shown, _leg in found),
+        "lists": sum(leg == Leg.ABOVE for _type, _shown, leg in found),
     }
 
 
 _OPEN = Prepared(
     lambda: Order.objects.filter(
         user=Given("user"), market=Given("market"), status__in=TAKING_ROOM
-    ).values_list("type", "iceberg_quantity")
+    ).values_list("type", "iceberg_quantity", "leg")
 )
 
 

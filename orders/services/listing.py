@@ -21,7 +21,7 @@ from orders.services import events
 from orders.services.following import follow_soon
 from orders.services.limits import require_list_within_limits
 from orders.services.listtickets import LEGS, ListTicket, first_legs, plans_of
-from orders.services.placing import LOOK_SECONDS, relay_and_wait, require_venue
+from orders.services.placing import LOOK_SECONDS, relay_and_wait, require_venue, room_for
 from orders.services.recording import hold_for, new_order, new_venue_orders
 from orders.services.tickets import Plan
 
@@ -33,7 +33,7 @@ def place_order_list(*, user: User, ticket: ListTicket) -> OrderList:
     """The list is recorded, what it can cost is held, and what begins at once is relayed.
 
     A repeat of the nonce gives the first list, whatever became of it; another body under it NonceReused. Raises
-    what tickets, accounts and the ledger refuse, and VenueUnreachable; nothing is held then.
+    what tickets, accounts and the ledger refuse, VenueUnreachable and Busy; nothing is held then.
     """
     if first := OrderList.objects.filter(user=user, nonce=ticket.nonce).first():
         return _answered(_same(first, ticket))
@@ -43,11 +43,13 @@ def place_order_list(*, user: User, ticket: ListTicket) -> OrderList:
     plans = plans_of(market, ticket)
     require_list_within_limits(user, market, ticket, plans)
     require_venue()
-    order_list, sent = _record(user, market, ticket, plans)
+    with room_for(user, ticket.nonce, len(first_legs(ticket.kind))) as slot:
+        order_list, sent = _record(user, market, ticket, plans)
     if not sent:
+        slot.leave()
         return _answered(order_list)
     failpoints.hit("order.held")
-    relay_and_wait(sent)
+    relay_and_wait(sent, slot=slot)
     follow_soon(order_list.pk)
     return queries.order_list_of(user, order_list.pk)
 

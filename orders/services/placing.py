@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from functools import cache
 from typing import NamedTuple
@@ -26,10 +28,11 @@ from ledger import services as ledger
 from markets import queries as markets
 from markets.models import Market
 from orders import queries
-from orders.errors import TOO_LATE, NonceReused, Told, VenuePaused, VenueUnreachable
-from orders.models import Order, Source, Status, VenueOrder
-from orders.services import events, recorder
-from orders.services.alarming import is_certain, reason_of
+from orders.errors import TOO_LATE, Busy, NonceReused, Told, VenuePaused, VenueUnreachable
+from orders.models import Order, RouteKind, Source, Status, VenueOrder
+from orders.routing import Route
+from orders.services import events, recorder, routes
+from orders.services.alarming import PASSING_SECONDS, is_certain, reason_of
 from orders.services.ending import reject
 from orders.services.limits import require_within_limits
 from orders.services.recording import new_order, new_venue_order, request_of
@@ -47,30 +50,38 @@ def place_order(*, user: User, ticket: Ticket) -> Order:
     """The order is recorded, its funds are held, and it is relayed; PENDING when the venue takes longer to answer.
 
     A repeat of the nonce gives the first order, whatever became of it; another body under it NonceReused. Raises
-    what tickets, accounts and the ledger refuse, VenuePaused and VenueUnreachable; nothing is held then.
+    what tickets, accounts and the ledger refuse, VenuePaused, VenueUnreachable and Busy; nothing is held then.
     """
     try:
-        venue_order = _take(user, ticket)
+        return _placed(user, ticket)
     except (DomainError, IntegrityError):
         # Whatever would be said of it now, a repeat is answered as the first one was.
         first = queries.order_under(user, ticket.nonce)
         if first is None:
             raise
         return answered(same(first, ticket))
-    failpoints.hit("order.held")
-    applied = relay_and_wait([venue_order.pk], lambda _numbers: _send_once([venue_order]))
-    return applied or queries.order_now(venue_order.order_id)
 
 
-def _take(user: User, ticket: Ticket) -> VenueOrder:
-    """What will be sent for the ticket, recorded with its hold, or a refusal."""
+def _placed(user: User, ticket: Ticket) -> Order:
     accounts.require_can_trade(user)
     market = markets.market(ticket.symbol)
     ledger.require_asset_open(market.base_id, market.quote_id)
     plan = plan_of(market, ticket)
     require_within_limits(user, market, ticket, plan)
     require_venue()
-    return _record(user, market, ticket, plan)
+    route = routes.chosen(user, market, ticket, plan)
+    if route is not None and (take := routes.TAKEN_BY.get(route.taken.kind)):
+        return take(user, market, ticket, plan, route)
+    return in_its_market(user, market, ticket, plan, route)
+
+
+def in_its_market(user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None) -> Order:
+    """The order is recorded, held for, and relayed to its own market."""
+    with room_for(user, ticket.nonce) as slot:
+        venue_order = _record(user, market, ticket, plan, route)
+    failpoints.hit("order.held")
+    applied = relay_and_wait([venue_order.pk], lambda _numbers: _send_once([venue_order]), slot=slot)
+    return applied or queries.order_now(venue_order.order_id)
 
 
 def require_venue() -> None:
@@ -85,10 +96,27 @@ def require_venue() -> None:
         raise VenueUnreachable() from error
 
 
+def room_for(user: User, nonce: str, orders: int = 1) -> gate.Slot:
+    """The venue takes so many more orders of the user now, in one request; raises Busy, or VenueUnreachable while it
+    wants to hear nothing for longer. Nothing is held without it."""
+    try:
+        return gate.take_slot(user.pk, orders=orders, request=nonce)
+    except gate.Banned as error:
+        if error.retry_after is not None and error.retry_after <= PASSING_SECONDS:
+            raise Busy(error.retry_after) from error
+        raise VenueUnreachable() from error
+    except NotSent as error:
+        raise Busy(error.retry_after) from error
+
+
 @transaction_with_retry
-def _record(user: User, market: Market, ticket: Ticket, plan: Plan) -> VenueOrder:
+def _record(user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None) -> VenueOrder:
     """Nonce, order, what will be sent with its signed timestamp, and the hold: all or nothing."""
-    order = new_order(user, market, ticket, plan, queries.rate_of(user, market))
+    kind = route.taken.kind if route else ""
+    order = new_order(user, market, ticket, plan, queries.rate_of(user, market), route=kind)
+    if route is not None:
+        routes.note_decision(order, route)
+        plan = replace(plan, by_sor=kind == RouteKind.SOR)
     venue_order = new_venue_order(order, plan)
     ledger.hold(
         user_id=user.pk,
@@ -124,13 +152,17 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=settings.RELAY_THREADS, thread_name_prefix="relay")
 
 
-def relay_and_wait(venue_order_ids: Sequence[int], send: Send | None = None) -> Order | None:
-    """The answer is awaited for a moment; a slower one is applied all the same, after the request has been answered."""
+def relay_and_wait(
+    venue_order_ids: Sequence[int], send: Send | None = None, *, slot: gate.Slot | None = None
+) -> Order | None:
+    """The answer is awaited for a moment; a slower one is applied all the same, after the request has been answered.
+    What goes on without a slot finds room when it is sent, or is sent later."""
     send = send or relay
     if settings.RELAY_THREADS == 0:
-        return send(venue_order_ids)
+        with slot.used() if slot else nullcontext():
+            return send(venue_order_ids)
     try:
-        return gate.answer_within_a_moment(_threads().submit(_in_thread, send, venue_order_ids))
+        return gate.answer_within_a_moment(_threads().submit(_in_thread, send, venue_order_ids, slot))
     except Unknown as error:
         log.info("order.slow", venue_orders=venue_order_ids, reason=error.reason)
         return None
@@ -144,10 +176,11 @@ def relay_soon(venue_order_ids: Sequence[int]) -> None:
         _threads().submit(_in_thread, relay, venue_order_ids)
 
 
-def _in_thread(send: Send, venue_order_ids: Sequence[int]) -> Order | None:
+def _in_thread(send: Send, venue_order_ids: Sequence[int], slot: gate.Slot | None = None) -> Order | None:
     close_old_connections()
     try:
-        return send(venue_order_ids)
+        with slot.used() if slot else nullcontext():
+            return send(venue_order_ids)
     except Exception:  # the rows stay PENDING and the sweep asks the venue
         log.exception("order.relay_failed", venue_orders=venue_order_ids)
         return None

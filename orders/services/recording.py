@@ -66,6 +66,7 @@ def new_venue_orders(planned: Sequence[tuple[Order, Plan]]) -> list[VenueOrder]:
             stop_price=order.stop_price,
             trailing_delta=order.trailing_delta,
             iceberg_quantity=order.iceberg_quantity,
+            by_sor=plan.by_sor,
             decision=plan.decision,
         )
         for order, plan in planned
@@ -134,6 +135,7 @@ def _leg(venue_order: VenueOrder) -> PlaceOrder:
         stop_price=venue_order.stop_price,
         trailing_delta=venue_order.trailing_delta,
         iceberg_quantity=venue_order.iceberg_quantity,
+        by_sor=venue_order.by_sor,
     )
 
 

@@ -35,13 +35,13 @@ from orders.errors import (
     OrderMoved,
     Told,
 )
-from orders.models import FINAL, Channel, Order, Source, Status, Type, VenueOrder
+from orders.models import FINAL, Channel, Crossing, Order, Source, Status, Type, VenueOrder
 from orders.rules import CANCEL_REPLACE
 from orders.services import events, recorder
 from orders.services.alarming import is_certain, reason_of
 from orders.services.ending import reject
 from orders.services.limits import require_value
-from orders.services.placing import answered, relay_and_wait, require_venue, same
+from orders.services.placing import answered, relay_and_wait, require_venue, room_for, same
 from orders.services.reconciling import reconcile
 from orders.services.recording import change_of, new_order, new_venue_order
 from orders.services.reports import apply_report
@@ -77,11 +77,13 @@ def replace_order(
     plan = plan_of(market, ticket)
     require_value(user, market, ticket, plan)
     require_venue()
-    order, venue_order = _record(user, replaced, market, ticket, plan)
+    with room_for(user, nonce) as slot:
+        order, venue_order = _record(user, replaced, market, ticket, plan)
     if venue_order is None:
+        slot.leave()
         return answered(order)
     failpoints.hit("order.held")
-    relay_and_wait([venue_order.pk], send_change)
+    relay_and_wait([venue_order.pk], send_change, slot=slot)
     order.refresh_from_db()
     return order
 
@@ -155,6 +157,7 @@ def _require_open(replaced: Order, sent: VenueOrder, seen: Order, new: Order) ->
     if replaced.is_final or sent.status in FINAL:
         raise OrderIsClosed()
     is_changing = replaced.replacements.exclude(status__in=FINAL).exclude(pk=new.pk).exists()
+    is_changing |= replaced.crossing == Crossing.UNDER_WAY
     if replaced.status == Status.PENDING or replaced.cancel_requested_at or is_changing:
         raise ChangeUnderWay()
     if replaced.cumulative_quantity != seen.cumulative_quantity or replaced.quantity != seen.quantity:

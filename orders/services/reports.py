@@ -24,8 +24,8 @@ from markets import services as market_services
 from markets.models import Market
 from orders import rules
 from orders.errors import REASONS
-from orders.models import Fill, Order, Source, Status, VenueOrder
-from orders.services import events, recorder
+from orders.models import Crossing, Fill, Order, Source, Status, VenueOrder
+from orders.services import bridges, crosses, events, recorder
 from orders.services.ending import MOVED, Belongs, ends_hold, finish, locked, take_over
 from orders.services.shrinking import is_smaller, shrink
 
@@ -68,7 +68,9 @@ def apply_answer(sent: VenueOrder, report: Report) -> Order | None:
     if (report.client_order_id, report.symbol) != (sent.client_order_id, order.market_id):
         apply_report(venue_account=sent.venue_account, report=report, source=Source.ANSWER)
         return None
-    belongs = Belongs(order.pk, order.order_list_id, order.replaces_id, order.extra_hold)
+    belongs = Belongs(
+        order.pk, order.order_list_id, order.replaces_id, order.extra_hold, order.route_of_id, sent.by_sor
+    )
     if report.fills:
         failpoints.hit("order.settling")
     applied = _apply(sent.pk, belongs, report, _exact(report, order.market.quote.scale), Source.ANSWER)
@@ -100,15 +102,16 @@ _KNOWN = Prepared(
         client_order_id=Given("client_order_id"), order__market=Given("symbol")
     ).values_list(
         "pk", "order_id", "order__order_list_id", "order__replaces_id", "order__extra_hold",
-        "order__market__quote__scale", "venue_account_id", "status", "venue_order_id", "quantity",
-        "cumulative_quantity", "cumulative_quote", "order__cumulative_quantity", "order__finished_at",
+        "order__route_of_id", "by_sor", "order__market__quote__scale", "venue_account_id", "status",
+        "venue_order_id", "quantity", "cumulative_quantity", "cumulative_quote", "order__cumulative_quantity",
+        "order__finished_at",
     )
 )  # fmt: skip
 
 
 def _known(report: Report) -> _Known | None:
     row = _KNOWN.first(client_order_id=report.client_order_id, symbol=report.symbol)
-    return None if row is None else _Known(row[0], Belongs(*row[1:5]), *row[5:])
+    return None if row is None else _Known(row[0], Belongs(*row[1:7]), *row[7:])
 
 
 def _is_old_news(known: _Known, report: Report) -> bool:
@@ -162,15 +165,16 @@ def _apply(
     before = recorder.state_of(order, venue_order)
     if order.extra_hold is not None and report.status != Status.REJECTED:
         take_over(order)
-    if is_smaller(venue_order, report) and order.finished_at is None:
+    is_shrinking = is_smaller(venue_order, report) and order.finished_at is None
+    if is_shrinking and not crosses.note_smaller(order, venue_order, report.quantity):
         shrink(order, venue_order, report.quantity)
     new = _new_ones(venue_order.venue_account_id, order.market_id, fills)
     is_released = False
     for fill in new:
         # With the trade that fills the order goes back what the hold did not need, unless it still covers another.
-        reached = order.cumulative_quantity + fill.quantity
+        reached = crosses.booked_of(order, venue_order) + fill.quantity
         is_whole = report.status == "FILLED" and reached >= report.cumulative_quantity > 0
-        is_last = is_whole and ends_hold(order)
+        is_last = is_whole and order.crossing != Crossing.UNDER_WAY and ends_hold(order)
         _book(order, venue_order, fill, is_last=is_last)
         is_released |= is_last
     _move(venue_order, report)
@@ -196,14 +200,17 @@ def _settle(
     order: Order, venue_order: VenueOrder, report: Report, *, changed: bool, is_released: bool
 ) -> bool:
     """The order is as far as its booked trades are; it ends when the venue order has ended and nothing is missing."""
-    missing = order.cumulative_quantity < venue_order.cumulative_quantity
+    missing = crosses.booked_of(order, venue_order) < venue_order.cumulative_quantity
     touched = (order.market.base_id, order.market.quote_id) if changed else ()
-    if order.finished_at is not None:
+    if order.finished_at is not None or crosses.is_superseded(order, venue_order):
         if changed:
             update(order, *MOVED)
             events.tell(order, *touched)
         return missing
-    if rules.is_closed(venue_order.status) and not missing:
+    is_closed = rules.is_closed(venue_order.status) and not missing
+    if is_closed and order.crossing == Crossing.UNDER_WAY:
+        crosses.note_closed(order, venue_order)
+    elif is_closed:
         reason = report.reason if rules.is_closed(report.status) else ""
         finish(order, venue_order.status, reason, str(REASONS.get(reason, "")), is_released=is_released)
         events.tell_balances(order, *touched)
@@ -298,6 +305,8 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
         at=moment_of(fill.time_ms),
     )
     insert(row)
+    if order.part == 1:
+        bridges.keep_for_second(order, row)
     order.cumulative_quantity += fill.quantity
     order.cumulative_quote += fill.quote_quantity
     events.tell_fill(row)
@@ -338,6 +347,13 @@ def _fetch_missing(
             None,
             lambda rest: rest.my_trades(report.symbol, venue_order_id=number),
         )
+        if belongs.by_sor:
+            trades += gate.call(
+                venue_account,
+                gate.Kind.QUERY,
+                None,
+                lambda rest: rest.my_allocations(report.symbol, venue_order_id=number),
+            )
     except VenueError as error:
         log.warning("order.trades_missing", order=venue_order_id, reason=str(error)[:120])
         return

@@ -17,6 +17,7 @@ def is_smaller(venue_order: VenueOrder, report: Report) -> bool:
 def shrink(order: Order, venue_order: VenueOrder, quantity: Decimal) -> None:
     """The order has this quantity, and what it held for more is available again. The caller holds the lock of both."""
     assert venue_order.quantity is not None and order.quantity is not None, "a total is never amended"
+    whole = order.quantity - (venue_order.quantity - quantity)  # part of it may have traded elsewhere
     excess = _held(order, venue_order, venue_order.quantity) - _held(order, venue_order, quantity)
     ledger.reduce_hold(
         user_id=order.user_id,
@@ -24,10 +25,10 @@ def shrink(order: Order, venue_order: VenueOrder, quantity: Decimal) -> None:
         amount=excess,
         cause=ledger.Cause.ORDER,
         cause_id=order.pk,
-        to=quantity,
+        to=whole,
     )
     order.original_quantity = order.original_quantity or order.quantity
-    order.quantity, order.amends = quantity, order.amends + 1
+    order.quantity, order.amends = whole, order.amends + 1
     venue_order.quantity = quantity
     for each in (order, venue_order):
         if each.iceberg_quantity is not None:

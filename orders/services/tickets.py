@@ -76,6 +76,7 @@ class Plan:
     hold_asset: str
     hold_amount: Decimal
     protection_price: Decimal | None = None
+    by_sor: bool = False
     decision: Mapping[str, object] | None = None
 
 

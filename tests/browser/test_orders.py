@@ -67,7 +67,18 @@ def test_the_life_of_an_order_fits_its_page(
         window.sign_in(name)
         for kind, order in orders.items():
             window.visit(path.format(order))
-            assert (kind, window.faults(), window.overhang()) == (kind, [], 0)
+            assert (kind, window.faults(), window.overhang(), window.cut_off()) == (kind, [], 0, [])
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_no_table_of_the_order_pages_is_cut_off(
+    open_window: Callable[..., Window], orders: dict[str, int], width: int
+) -> None:
+    window = open_window(width=width, height=900)
+    window.sign_in("alice")
+    for path in ("/orders/", "/fills/", "/fees/", "/trade/BTCUSDT/"):
+        window.visit(path)
+        assert (path, window.overhang(), window.cut_off()) == (path, 0, [])
 
 
 def test_moments_are_to_the_millisecond_in_the_readers_own_time(

@@ -54,3 +54,12 @@ class Window:
             "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         )
         return width
+
+    def cut_off(self) -> list[str]:
+        """Tables that are wider than the panel they scroll in."""
+        found: list[str] = self.page.evaluate(
+            """() => [...document.querySelectorAll(".table-scroll, .mine-scroll")]
+              .filter((part) => part.scrollWidth > part.clientWidth)
+              .map((part) => `${part.getAttribute("aria-labelledby")}: ${part.scrollWidth} > ${part.clientWidth}`)"""
+        )
+        return found

@@ -11,8 +11,8 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from accounts.models import User
-from conversions import queries, services
-from conversions.models import Conversion, Cover, Quote
+from exchange.conversions import queries, services
+from exchange.conversions.models import Conversion, Cover, Quote
 from ledger.models import Entry
 from orders import services as orders
 from orders.models import Order, VenueOrder

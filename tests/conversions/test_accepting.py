@@ -9,9 +9,9 @@ from rest_framework.test import APIClient
 
 from accounts import services as accounts
 from accounts.models import User
-from conversions import queries, services
-from conversions.errors import QuoteExpired, UnknownQuote
-from conversions.models import Conversion, Cover, Quote
+from exchange.conversions import queries, services
+from exchange.conversions.errors import QuoteExpired, UnknownQuote
+from exchange.conversions.models import Conversion, Cover, Quote
 from exchange.gate import services as gate
 from ledger import queries as books
 from ledger.errors import InsufficientFunds

@@ -7,8 +7,8 @@ import requests
 from django.utils import timezone
 
 from accounts.models import User
-from conversions import queries, services
-from conversions.models import Cover, CoverOrder
+from exchange.conversions import queries, services
+from exchange.conversions.models import Cover, CoverOrder
 from exchange.gate import services as gate
 from exchange.office.models import Notice
 from ledger import queries as books
@@ -167,7 +167,7 @@ def test_a_crash_between_the_booking_and_the_cover_leaves_a_row_for_the_sweep(
     alice: User, desk: Desk
 ) -> None:
     found = quote(alice)
-    from conversions.services.accepting import _accept
+    from exchange.conversions.services.accepting import _accept
 
     _accept(alice, found.pk, "SITE")
     assert house_orders() == [] and queries.exposure("BTC") < 0
@@ -287,7 +287,7 @@ def test_many_sweeps_at_once_send_one_order(committed_db: str, venue: Venue) -> 
     alice = equip()
     desk = Desk(venue)
     found = quote(alice)
-    from conversions.services.accepting import _accept
+    from exchange.conversions.services.accepting import _accept
 
     _accept(alice, found.pk, "SITE")
     at_once(6, lambda _number: services.cover_positions())

@@ -6,8 +6,8 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from conversions import services
-from conversions.models import Conversion, Cover, MarginRule, Quote
+from exchange.conversions import services
+from exchange.conversions.models import Conversion, Cover, MarginRule, Quote
 from ledger.models import Transfer
 from tests.conversions.desk import Desk, accept, convert, quote, run_out
 from tests.factories import make_user

@@ -7,9 +7,9 @@ import pytest
 
 from accounts import services as accounts
 from accounts.models import User
-from conversions import services
-from conversions.errors import TooSmall
-from conversions.models import Quote
+from exchange.conversions import services
+from exchange.conversions.errors import TooSmall
+from exchange.conversions.models import Quote
 from exchange.gate import services as gate
 from markets.models import Asset, Market
 from tests.conversions.desk import D, convert, quote, refused, run_out, wish

@@ -10,7 +10,7 @@ import pytest
 from exchange.local.check import LINT_IMPORTS
 from exchange.local.places import CHECKOUT
 
-PACKAGES = ("exchange", "accounts", "ledger", "markets", "orders", "safety", "conversions")
+PACKAGES = ("exchange", "accounts", "ledger", "markets", "orders")
 ONE_LINE_TOO_MANY = {
     "The stack is one way": ("ledger.queries", "from orders import queries"),
     "Inside an app: edges, forms, services, queries, models, rules, errors": (

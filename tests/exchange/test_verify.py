@@ -2,7 +2,6 @@
 
 import os
 import tracemalloc
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,7 +11,6 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.test import Client
-from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
@@ -22,10 +20,8 @@ from exchange.desk.management.commands.ledger_verify import Exported
 from exchange.local import suite
 from exchange.office.models import AuditRecord
 from ledger import services as ledger
-from ledger.models import Hold, Network, Seal, Transfer, Withdrawal
-from markets.models import Asset
-from orders.models import Order, OrderList
-from tests.factories import fund, make_user, venue_account
+from ledger.models import Seal, Transfer
+from tests.factories import fund, make_user
 from tests.ledger.chain import damage, live, remember, restore, seal_everything, wait_for_horizon
 
 
@@ -245,105 +241,6 @@ def test_without_a_file_a_cut_tail_is_a_transfer_that_waits_too_long(
     assert verify() == (0, "")
     damage(owner, "UPDATE ledger_transfer SET created_at = created_at - interval '11 minutes' WHERE id = 4")
     assert verify() == (1, "transfer 4 waits to be sealed for 11 minutes")
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        (
-            {"status": "FILLED", "finished_at": timezone.now()},
-            "USDT of customer 1 is held for order 1, which needs",
-        ),
-        ({"status": "CANCELED"}, "USDT of customer 1 is held for order 1, which needs nothing"),
-        ({"side": "SELL"}, "for order 1 BTC of customer 1 should be held, and USDT of customer 1 is"),
-        ({"user_id": 2}, "for order 1 USDT of customer 2 should be held, and USDT of customer 1 is"),
-    ],
-    ids=["finished", "said to be canceled", "the other side", "somebody else's"],
-)
-def test_a_hold_has_an_unfinished_order_of_its_own(
-    sealed: None, change: dict[str, Any], sentence: str
-) -> None:
-    Order.objects.update(**change)
-    status, said = verify()
-    assert status == 1
-    assert sentence in said
-
-
-def test_an_unfinished_order_has_a_hold(sealed: None) -> None:
-    known = Order.objects.get()
-    Order.objects.create(
-        user=known.user,
-        nonce="2",
-        market=known.market,
-        side="SELL",
-        type="MARKET",
-        quantity=1,
-        fee_bps=10,
-        maker_fee_bps=10,
-    )
-    assert verify() == (1, "order 2 of customer 1 is not finished, and no BTC is held for it")
-
-
-def test_two_orders_of_a_list_have_one_hold_until_both_have_ended(sealed: None) -> None:
-    known = Order.objects.get()
-    pair = OrderList.objects.create(user=known.user, nonce="2", market=known.market, kind="OCO")
-    fields = {
-        "user": known.user,
-        "market": known.market,
-        "side": "SELL",
-        "quantity": 1,
-        "fee_bps": 10,
-        "maker_fee_bps": 10,
-    }
-    for leg in ("ABOVE", "BELOW"):
-        Order.objects.create(**fields, nonce=leg, order_list=pair, leg=leg, type="TAKE_PROFIT")
-    assert verify() == (1, "order list 1 of customer 1 is not finished, and no BTC is held for it")
-    fund(known.user, "BTC", "1")
-    ledger.hold(user_id=known.user_id, asset="BTC", amount=Decimal(1), cause=Hold.Cause.LIST, cause_id=1)
-    assert verify() == (0, "")
-    Order.objects.filter(leg="ABOVE").update(status="FILLED", finished_at=timezone.now())
-    assert verify() == (0, "")
-    Order.objects.filter(leg="BELOW").update(status="EXPIRED", finished_at=timezone.now())
-    assert verify() == (1, "BTC of customer 1 is held for order list 1, which needs nothing")
-
-
-def test_an_order_that_waits_for_another_needs_no_hold(sealed: None) -> None:
-    known = Order.objects.get()
-    found = OrderList.objects.create(user=known.user, nonce="2", market=known.market, kind="OTO")
-    Order.objects.create(
-        user=known.user, nonce="3", market=known.market, side="SELL", type="MARKET", quantity=1,
-        fee_bps=10, maker_fee_bps=10, order_list=found, leg="PENDING", status="WAITING",
-    )  # fmt: skip
-    assert verify() == (0, "")
-
-
-def test_no_entry_is_finer_than_its_asset(sealed: None) -> None:
-    Asset.objects.filter(code="BTC").update(scale=3)
-    status, said = verify()
-    assert (status, "is finer than the 3 decimals of BTC" in said) == (1, True)
-
-
-def test_a_hold_for_a_withdrawal_has_an_unfinished_withdrawal_and_the_other_way_round(sealed: None) -> None:
-    user = User.objects.get(email="bob@example.com")
-    ledger.hold(user_id=user.pk, asset="USDT", amount=Decimal(2), cause=Hold.Cause.WITHDRAWAL, cause_id=1)
-    assert verify()[1] == f"hold 2 is open for withdrawal 1 of account USER:{user.pk}:USDT, which needs none"
-    for number in (1, 2):
-        Withdrawal.objects.create(
-            id=number,
-            user=user,
-            nonce=str(number),
-            client_id=str(number),
-            asset_id="USDT",
-            network=Network.objects.get_or_create(asset_id="USDT", code="TRX")[0],
-            amount=Decimal(2),
-            fee=Decimal(1),
-            venue_account=venue_account(),
-        )
-    assert verify()[1] == f"withdrawal 2 of customer {user.pk} is not finished, and nothing is held for it"
-    Withdrawal.objects.filter(pk=2).update(status="CANCELED", finished_at=timezone.now())
-    assert verify() == (0, "")
-    Withdrawal.objects.filter(pk=1).update(status="EXPIRED")
-    assert verify()[1] == f"hold 2 is open for withdrawal 1 of account USER:{user.pk}:USDT, which needs none"
 
 
 def test_a_file_that_is_none_or_missing_is_no_verdict(sealed: None, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from markets.models import Candle
 from markets.stream import CandleKeeper, Following, Publisher
 from tests.factories import make_market
 from tests.markets.test_following import Clock, depth, lost, opened, say
-from tests.markets.test_publishing import channel, clock, day, following, heard_on, kline, publisher, writer
+from tests.markets.test_publishing import channel, clock, following, heard_on, publisher, writer
+from tests.markets.test_publishing_prices import day, kline
 
 __all__ = ["channel", "clock", "following", "publisher", "writer"]
 ODD = ["", "abc", "NaN", "-5", "1e40", "1" + "0" * 40, "٣"]

@@ -87,6 +87,15 @@ def test_a_list_of_three_needs_room_for_three(alice: User) -> None:
     assert refused(alice, **OTOCO) == ("too_many_open", "")
 
 
+def test_pairs_are_counted_by_themselves(alice: User, market: Market) -> None:
+    lists = {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": 2}
+    Market.objects.update(filters=[*market.filters, lists])
+    place_oco(alice)
+    with pytest.raises(DomainError, match="1 open pairs"):
+        give(alice, **OTOCO)
+    assert statuses(give(alice, **OTO, nonce="alone")) == ["OPEN", "WAITING"]
+
+
 def test_what_took_its_room_when_it_was_given_begins_when_there_is_none_left(
     alice: User, market: Market
 ) -> None:

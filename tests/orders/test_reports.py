@@ -1,7 +1,6 @@
 """Facts arrive by answer, stream and question, twice, late and out of order; each counts once."""
 
 import random
-import threading
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -9,10 +8,10 @@ from typing import Any
 import pytest
 import requests
 from django.test import Client
+from pytest_django import Settings
 
 from accounts.models import User
 from exchange.binance.models import Report, dec
-from exchange.gate import services as gate
 from ledger import queries as books
 from ledger.errors import InsufficientFunds
 from ledger.models import Entry, Hold, LedgerException, Transfer
@@ -236,9 +235,9 @@ def test_a_closed_order_and_a_strangers_order_cannot_be_canceled(order: Order) -
 
 # ------------------------------------------------------------------ at once
 @pytest.fixture
-def committed_alice(committed_db: str, venue: Venue, monkeypatch: pytest.MonkeyPatch) -> User:
+def committed_alice(committed_db: str, venue: Venue, settings: Settings) -> User:
     """As many relays at once as there are orders: a busy gate would give money back for others to use."""
-    monkeypatch.setattr(gate, "_relays", threading.BoundedSemaphore(64))
+    settings.GATE_MAX_RELAYS = 64
     make_market()
     venue_account()
     publish_book()

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -17,7 +18,7 @@ from ledger import services as ledger
 from ledger.models import DepositAddress
 from markets import services as markets
 from orders import services
-from orders.errors import VenueUnreachable
+from orders.errors import Busy, VenueUnreachable
 from orders.models import Order
 from tests.factories import balance, fund, make_market, make_user, publish_book, venue_account
 from tests.ledger.money import CONFIG
@@ -170,14 +171,38 @@ def test_candles_the_venue_is_slow_to_give_are_there_for_who_asks_next(
 
 
 def test_some_threads_never_wait_for_the_venue(alice: User, venue: Venue, silence: Silence) -> None:
+    """Each of eight customers places an order; what finds no room is refused, and nothing is held for it."""
     venue.on("POST", "/api/v3/order", silence.then(lambda asked: (200, order_body(asked))))
-    with override_settings(ORDER_WAIT_MS=2000), ThreadPoolExecutor(8) as crowd:
-        tries = [
-            crowd.submit(in_thread, partial(seconds_of, partial(place, alice, nonce=f"n{number}")))
-            for number in range(8)
-        ]
+    crowd = [make_user(f"customer{number}") for number in range(8)]
+    for user in crowd:
+        fund(user, "USDT", "100000")
+
+    def tried(user: User) -> None:
+        with suppress(Busy):
+            place(user)
+
+    with override_settings(ORDER_WAIT_MS=2000), ThreadPoolExecutor(8) as threads:
+        tries = [threads.submit(in_thread, partial(seconds_of, partial(tried, user))) for user in crowd]
         times = sorted(each.result() for each in tries)
-    assert times[1] < MOMENT < times[2]
+    assert times[1] < MOMENT < times[-1]
+    assert 2 <= Order.objects.count() <= 4
+    assert sum(balance(user, "USDT")[1] > 0 for user in crowd) == Order.objects.count()
+
+
+def test_one_customer_leaves_room_for_the_others(alice: User, venue: Venue, silence: Silence) -> None:
+    venue.on("POST", "/api/v3/order", silence.then(lambda asked: (200, order_body(asked))))
+    bob = make_user("bob")
+    fund(bob, "USDT", "100000")
+
+    def flood(number: int) -> None:
+        with suppress(Busy):
+            place(alice, nonce=f"n{number}")
+
+    with ThreadPoolExecutor(8) as threads:
+        tries = [threads.submit(in_thread, partial(flood, number)) for number in range(8)]
+        wait(tries)
+    assert Order.objects.filter(user=alice).count() == 2
+    assert place(bob).status == "PENDING"
 
 
 def at_once(work: Callable[[], Order], count: int) -> list[Order]:

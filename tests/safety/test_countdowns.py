@@ -15,11 +15,11 @@ from rest_framework.test import APIClient
 from accounts import services as accounts
 from accounts.models import User
 from exchange.office.models import AuditRecord, Notice
+from exchange.safety import queries, services
+from exchange.safety.errors import OutOfBounds
+from exchange.safety.models import Countdown
 from orders import services as orders
 from orders.models import Order
-from safety import queries, services
-from safety.errors import OutOfBounds
-from safety.models import Countdown
 from tests.factories import balance, fund, make_market, make_user, publish_book, venue_account
 from tests.orders.test_placing import no_hold_is_left, place
 from tests.race import at_once

@@ -16,12 +16,12 @@ from accounts import services as accounts
 from accounts.errors import AccountLocked, UnlockedByStaff
 from accounts.models import ApiToken, User
 from exchange.office.models import AuditRecord, Notice
+from exchange.safety import services
+from exchange.safety.models import Panic
 from ledger import services as ledger
 from ledger.models import Withdrawal
 from orders import services as orders
 from orders.models import Order
-from safety import services
-from safety.models import Panic
 from tests.factories import balance, make_market, make_user, publish_book
 from tests.ledger.conftest import SENDER, enrich, open_network
 from tests.ledger.money import APPLY, approved, confirmed, request, unused_code

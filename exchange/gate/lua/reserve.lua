@@ -1,4 +1,4 @@
--- KEYS: the address, the account (only for orders). ARGV: the venue's time or "", weight, the percentage of the weight
+-- KEYS: the address, the account (only for orders). Words: the venue's time or "", weight, the percentage of the weight
 -- that such a call may fill, orders, the percentage of orders, the customer, the kind of call, requests (0 or 1).
 -- Gives {"ok", epochs, here, now}, {"lost"}, {"banned", milliseconds} or {"full", of what, milliseconds}.
 local here = here_ms()
@@ -11,10 +11,10 @@ if account then ends = math.max(ends, tonumber(account.ban) or 0) end
 if ends > here then return {'banned', ends - here} end
 
 local offset = tonumber(address.offset) or 0
-if ARGV[1] ~= '' then offset = tonumber(ARGV[1]) - here end
+if words[1] ~= '' then offset = tonumber(words[1]) - here end
 local now = here + offset
-local weight, share, orders, orders_share = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local customer, kind, requests = ARGV[6], ARGV[7], tonumber(ARGV[8])
+local weight, share, orders, orders_share = tonumber(words[2]), tonumber(words[3]), tonumber(words[4]), tonumber(words[5])
+local customer, kind, requests = words[6], words[7], tonumber(words[8])
 
 local function full(what, milliseconds)
   redis.call('HINCRBY', KEYS[1], 'refused.' .. kind .. '.' .. what, 1)
@@ -31,7 +31,34 @@ for _, one in ipairs(raws) do
   one.base = one.base + requests
 end
 
--- While more than half of the orders is used nobody has more than an equal part of them, one part kept for who comes.
+local function customers_of(one, number)
+  local found, flat = {}, redis.call('HGETALL', KEYS[2] .. ':' .. one.seconds .. ':' .. number)
+  for i = 1, #flat, 2 do found[flat[i]] = tonumber(flat[i + 1]) end
+  return found
+end
+
+-- While more than half of the orders is used, others are kept what they had in the window before, an equal part at most,
+-- and whoever comes anew a part that is smaller the more they are. An equal part is everybody's.
+local function is_fair(one, most)
+  if used(one) + orders <= most / 2 then return true end
+  if one.seconds > 60 then  -- they would be too many to look at
+    local place = KEYS[2] .. ':' .. one.seconds .. ':' .. one.number
+    local own, count = tonumber(redis.call('HGET', place, customer)) or 0, redis.call('HLEN', place)
+    return own + orders <= math.max(orders, math.floor(most / (count + 1)))
+  end
+  local now_used, before, count = customers_of(one, one.number), customers_of(one, one.number - 1), 0
+  local own = now_used[customer] or 0
+  now_used[customer] = own
+  for name in pairs(before) do now_used[name] = now_used[name] or 0 end
+  for _ in pairs(now_used) do count = count + 1 end
+  local kept = own > 0 and math.max(1, math.floor(most / ((count + 1) * (count + 1)))) or 0
+  local equal = math.floor(most / count)
+  for name, has in pairs(now_used) do
+    if name ~= customer then kept = kept + math.max(0, math.min(before[name] or 0, equal) - has) end
+  end
+  return used(one) + orders + kept <= most or own + orders <= math.max(orders, math.floor(most / (count + 1)))
+end
+
 local counts, shares = {}, {}
 if account then
   counts = windows(account, 'orders', now)
@@ -39,12 +66,7 @@ if account then
     local most = math.max(math.floor(one.most * orders_share / 100), math.min(one.most, orders))
     if used(one) + orders > most then return full('orders', one.left) end
     local place = KEYS[2] .. ':' .. one.seconds .. ':' .. one.number
-    local own = tonumber(redis.call('HGET', place, customer))
-    if used(one) + orders > most / 2 then
-      local customers = redis.call('HLEN', place) + (own and 0 or 1)
-      local fair = math.max(orders, math.floor(most / (customers + 1)))
-      if (own or 0) + orders > fair then return full('share', one.left) end
-    end
+    if not is_fair(one, most) then return full('share', one.left) end
     shares[#shares + 1] = {place, one.seconds}
     one.new = one.new + orders
   end

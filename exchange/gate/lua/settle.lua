@@ -1,11 +1,11 @@
--- KEYS: the address, the account (only for orders). ARGV: here and now of the reservation; weight reserved, weight that
+-- KEYS: the address, the account (only for orders). Words: here and now of the reservation; weight reserved, weight that
 -- counts when nothing was told, what was told ("60=12,…"); the same three of orders; the customer and how many orders
 -- are given back to them; "1" when the venue answered.
 local here = here_ms()
 local address = read(KEYS[1])
 if not address.epoch then return 0 end
 local now = here + (tonumber(address.offset) or 0)
-local began, booked = tonumber(ARGV[1]), tonumber(ARGV[2])
+local began, booked = tonumber(words[1]), tonumber(words[2])
 
 local function settle(all, reserved, counted, told)
   local said = {}
@@ -33,17 +33,17 @@ local function settle(all, reserved, counted, told)
   return all
 end
 
-local seen = ARGV[11] == '1' and {'seen', here} or {}
-save(KEYS[1], settle(windows(address, 'weight', now), tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]), seen)
+local seen = words[11] == '1' and {'seen', here} or {}
+save(KEYS[1], settle(windows(address, 'weight', now), tonumber(words[3]), tonumber(words[4]), words[5]), seen)
 if KEYS[2] then
-  local account, given_back = read(KEYS[2]), tonumber(ARGV[10])
+  local account, given_back = read(KEYS[2]), tonumber(words[10])
   if not account.epoch then return 0 end
-  local counts = settle(windows(account, 'orders', now), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8])
+  local counts = settle(windows(account, 'orders', now), tonumber(words[6]), tonumber(words[7]), words[8])
   save(KEYS[2], counts)
   for _, one in ipairs(counts) do
     local place = KEYS[2] .. ':' .. one.seconds .. ':' .. math.floor(booked / (one.seconds * 1000))
-    if given_back > 0 and redis.call('HINCRBY', place, ARGV[9], -given_back) <= 0 then
-      redis.call('HDEL', place, ARGV[9])
+    if given_back > 0 and redis.call('HINCRBY', place, words[9], -given_back) <= 0 then
+      redis.call('HDEL', place, words[9])
     end
   end
 end

@@ -1,11 +1,13 @@
 """The one road to the venue: bans stop every process, relays are bounded, nothing is asked inside a transaction."""
 
-import threading
+import time
+from functools import partial
 
 import pytest
 from django.core.cache import cache
 from django.db import transaction
 from django.test import override_settings
+from pytest_django import Settings
 
 from exchange.binance.errors import NotSent
 from exchange.gate import bans
@@ -46,18 +48,27 @@ def test_the_used_weight_is_known_to_everybody(venue: Venue) -> None:
     assert gate_queries.status()["used_weight_1m"] == 37
 
 
-def test_more_relays_than_allowed_are_told_to_come_again(
-    venue: Venue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gate, "_relays", threading.BoundedSemaphore(1))
-    inside = gate.call(None, gate.Kind.PLACE, None, lambda rest: busy())
-    assert inside == "busy"
+def test_more_relays_than_allowed_are_told_to_come_again(venue: Venue, settings: Settings) -> None:
+    settings.GATE_MAX_RELAYS = 1
+    for kind in (gate.Kind.PLACE, gate.Kind.CANCEL):
+        assert gate.call(None, kind, None, partial(busy, kind)) == "busy"
 
 
-def busy() -> str:
-    with pytest.raises(NotSent) as refusal:
-        gate.call(None, gate.Kind.CANCEL, None, lambda rest: None)
+def busy(kind: gate.Kind, _rest: gate.Rest) -> str:
+    with pytest.raises(gate.Busy) as refusal:
+        gate.call(None, kind, None, lambda rest: None)
     return refusal.value.reason
+
+
+def test_a_cancel_never_waits_behind_placements(venue: Venue, settings: Settings) -> None:
+    settings.GATE_MAX_RELAYS = 1
+
+    def cancel() -> str:
+        return gate.call(None, gate.Kind.CANCEL, None, lambda rest: "canceled")
+
+    began = time.monotonic()
+    assert gate.call(None, gate.Kind.PLACE, None, lambda rest: cancel()) == "canceled"
+    assert time.monotonic() - began < 0.3
 
 
 def test_the_venue_is_never_asked_inside_a_transaction(db: None, venue: Venue) -> None:

@@ -1,0 +1,3 @@
+-- Adds to fields of KEYS[1], for eyes. Words: field, amount, field, amount …
+for number = 1, #words - 1, 2 do redis.call('HINCRBY', KEYS[1], words[number], words[number + 1]) end
+return 1

@@ -1,0 +1,73 @@
+"""What reports of the venue say of resting orders that are being taken back from there, whatever road they came by."""
+
+from decimal import Decimal
+
+import structlog
+from django.db.models import Sum
+from django.utils import timezone
+
+from exchange.money import EXACT
+from exchange.prepared import update
+from orders import rules
+from orders.models import Cross, Crossing, Order, VenueOrder
+
+log = structlog.get_logger()
+State = Cross.State
+
+
+def note_smaller(order: Order, venue_order: VenueOrder, quantity: Decimal) -> bool:
+    """True when the size is the one that was asked for to trade the difference here: the customer's order stays as
+    large as it is. The caller holds the locks of both."""
+    if order.crossing != Crossing.UNDER_WAY:
+        return False
+    asked = Cross.objects.filter(maker=order, sent=venue_order, state=State.ASKED, to_quantity=quantity)
+    cross = asked.select_for_update().first()
+    if cross is None:
+        return False
+    assert venue_order.quantity is not None, "a total is never amended"
+    _take(cross, EXACT.subtract(venue_order.quantity, quantity))
+    venue_order.quantity = quantity
+    update(venue_order, "quantity")
+    return True
+
+
+def note_closed(order: Order, venue_order: VenueOrder) -> None:
+    """What stood at the venue for the order has ended and all its trades are booked: what is left of it is ours to
+    trade, if it was to be taken back. The caller holds the locks of both."""
+    asked = Cross.objects.filter(maker=order, sent=venue_order, state=State.ASKED)
+    cross = asked.select_for_update().first()
+    if cross is None:
+        return
+    assert venue_order.quantity is not None, "a total is never taken back"
+    left = EXACT.subtract(venue_order.quantity, venue_order.cumulative_quantity)
+    if left > 0 and rules.is_closed(venue_order.status):
+        _take(cross, left)
+    else:
+        miss(cross, "filled_meanwhile")
+
+
+def _take(cross: Cross, quantity: Decimal) -> None:
+    cross.state, cross.taken = State.TAKEN, quantity
+    cross.save(update_fields=["state", "taken"])
+    log.info("cross.taken", cross=cross.pk, maker=cross.maker_id)
+
+
+def miss(cross: Cross, reason: str) -> None:
+    """Nothing was taken back, and nothing will be."""
+    cross.state, cross.reason, cross.ended_at = State.MISSED, reason, timezone.now()
+    cross.save(update_fields=["state", "reason", "ended_at"])
+    log.info("cross.missed", cross=cross.pk, reason=reason)
+
+
+def booked_of(order: Order, venue_order: VenueOrder) -> Decimal:
+    """How much of what was sent is in the books: all that the order traded, but of one that traded with another
+    customer, or went to the venue again, what this venue order did."""
+    if not order.crossing:
+        return order.cumulative_quantity
+    booked = venue_order.fills.aggregate(booked=Sum("quantity", default=Decimal(0)))["booked"]
+    return Decimal(booked)
+
+
+def is_superseded(order: Order, venue_order: VenueOrder) -> bool:
+    """True when something else stands for the order at the venue by now: what became of this one ends nothing."""
+    return bool(order.crossing) and VenueOrder.objects.filter(order=order, pk__gt=venue_order.pk).exists()

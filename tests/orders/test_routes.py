@@ -1,0 +1,186 @@
+"""Which way an order takes: rules of staff, the venue's own routing, and what is on record of the choice."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group
+from django.db import IntegrityError, connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import User
+from exchange.office.models import AuditRecord
+from markets.models import Market
+from orders import routing, services
+from orders.models import Fill, Order, RouteDecision, RouteRule, Strategy
+from orders.routing import choice
+from tests.factories import balance, make_market, make_user, publish_book
+from tests.orders.test_placing import market_ticket, ticket
+from tests.venue import Venue, fill_body, order_body, trade_body
+
+ONE = Decimal(1)
+SOR_PATH = "/api/v3/sor/order"
+
+
+@pytest.fixture
+def carol(db: None) -> User:
+    return make_user("carol", is_staff=True, is_superuser=True)
+
+
+def rule(by: User, strategy: str = "SMART", **more: Any) -> RouteRule:
+    asked = {"symbol": None, "group_id": None, "tier": None, "allows_crossing": False, "bridges": [], **more}
+    found = services.begin_route_rule(name=strategy.lower(), strategy=strategy, by=by, **asked)
+    choice.forget()
+    return found
+
+
+def strategy_for(user: User, symbol: str) -> str:
+    found = routing.rule_for(user, symbol)
+    return "DIRECT" if found is None else found.strategy
+
+
+# ------------------------------------------------------------------ rules of staff
+def test_without_a_rule_nothing_is_compared_and_no_query_is_made_for_it(alice: User, venue: Venue) -> None:
+    routing.rule_for(alice, "BTCUSDT")
+    with CaptureQueriesContext(connection) as asked:
+        assert routing.rule_for(alice, "BTCUSDT") is None
+    assert not asked
+    venue.places()
+    order = services.place_order(user=alice, ticket=ticket())
+    assert (order.route, RouteDecision.objects.count()) == ("", 0)
+
+
+def test_the_rule_that_names_most_counts(alice: User, carol: User) -> None:
+    make_market("ETH")
+    rule(carol, "SMART")
+    assert strategy_for(alice, "BTCUSDT") == strategy_for(alice, "ETHUSDT") == "SMART"
+    rule(carol, "DIRECT", symbol="BTCUSDT")
+    assert (strategy_for(alice, "BTCUSDT"), strategy_for(alice, "ETHUSDT")) == ("DIRECT", "SMART")
+    friends = Group.objects.create(name="friends")
+    rule(carol, "SMART", symbol="BTCUSDT", group_id=friends.pk)
+    assert strategy_for(alice, "BTCUSDT") == "DIRECT"
+    alice.groups.add(friends)
+    assert strategy_for(alice, "BTCUSDT") == "SMART"
+    rule(carol, "DIRECT", symbol="ETHUSDT", tier=2)
+    assert strategy_for(alice, "ETHUSDT") == "SMART"
+
+
+def test_a_rule_begins_and_ends_on_record_and_a_direct_one_crosses_nothing(alice: User, carol: User) -> None:
+    begun = rule(carol, bridges=["USDT"])
+    services.end_route_rule(rule_id=begun.pk, by=carol)
+    services.end_route_rule(rule_id=begun.pk, by=carol)
+    choice.forget()
+    assert strategy_for(alice, "BTCUSDT") == "DIRECT"
+    said = AuditRecord.objects.filter(subject_type="route rule").order_by("id")
+    assert [row.action for row in said] == ["route_rule.begun", "route_rule.ended"]
+    with pytest.raises(IntegrityError), transaction.atomic():
+        rule(carol, "DIRECT", allows_crossing=True)
+
+
+def test_staff_begin_and_end_rules_in_the_admin(client: Client, carol: User, market: Market) -> None:
+    client.force_login(carol)
+    said = {"name": "all", "market": "", "group": "", "tier": "", "strategy": "SMART", "bridges": "USDT, BTC"}
+    assert client.post("/admin/orders/routerule/add/", said).status_code == 302
+    found = RouteRule.objects.get()
+    assert (found.strategy, found.bridges, found.begun_by) == (Strategy.SMART, ["USDT", "BTC"], carol)
+    chosen = {"action": "end", "_selected_action": [found.pk]}
+    client.post("/admin/orders/routerule/", chosen)
+    found.refresh_from_db()
+    assert found.ended_at is not None
+
+
+# ------------------------------------------------------------------ the venue's own routing
+@pytest.fixture
+def routed(alice: User, carol: User) -> User:
+    """alice, where the venue routes bitcoin over two books, of which the other one is better."""
+    Market.objects.filter(symbol="BTCUSDT").update(abilities=["SOR", "AMEND"])
+    make_market("BTC", "USDC", abilities=["SOR"])
+    publish_book()
+    publish_book("BTCUSDC", bids=[("40004.00", "5")], asks=[("40006.00", "5")])
+    rule(carol)
+    return alice
+
+
+def allotted(number: int, price: str, quantity: str) -> dict[str, Any]:
+    return {**fill_body(-1, price, quantity), "allocId": number, "matchType": "ONE_PARTY_TRADE_REPORT"}
+
+
+def test_an_order_goes_where_the_venue_routes_it_when_that_is_better(routed: User, venue: Venue) -> None:
+    fills = [allotted(71, "40006.00", "1.00000000")]
+    changes = {"status": "FILLED", "executedQty": "1.0", "cummulativeQuoteQty": "40006.0", "fills": fills}
+    venue.on("POST", SOR_PATH, lambda asked: (200, order_body(asked, usedSor=True, **changes)))
+    order = services.place_order(user=routed, ticket=market_ticket(quantity=ONE))
+    assert (order.status, order.route) == ("FILLED", "SOR")
+    assert balance(routed, "USDT") == (Decimal(59994), 0)
+    assert (venue.count("POST", SOR_PATH), venue.count("POST", "/api/v3/order")) == (1, 0)
+    assert Fill.objects.get().allocation_id == 71
+    services.realise_routes()
+    made = RouteDecision.objects.get(order=order)
+    # 4 dollars less for the same bitcoin, both after the fee: what the market itself would have cost is 40010.
+    assert made.saved is not None and 0 < made.saved < Decimal("0.0002")
+    assert made.books["BTCUSDC"]["u"] == 1
+
+
+def test_the_market_itself_is_taken_when_another_book_brings_nothing_more(routed: User, venue: Venue) -> None:
+    publish_book("BTCUSDC", bids=[("40000.00", "5")], asks=[("40010.00", "5")])
+    venue.places(status="EXPIRED")
+    order = services.place_order(user=routed, ticket=market_ticket(quantity=ONE))
+    assert (order.route, venue.count("POST", SOR_PATH)) == ("DIRECT", 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [({"quote_quantity": Decimal(1000)}, "by_total"), ({"quantity": Decimal("0.01")}, "not_offered")],
+)
+def test_why_a_way_was_out_is_on_record(routed: User, venue: Venue, change: Any, why: str) -> None:
+    if why == "not_offered":
+        Market.objects.filter(symbol="BTCUSDT").update(abilities=[])
+    venue.places(status="EXPIRED")
+    order = services.place_order(user=routed, ticket=market_ticket(**change))
+    ways = {way["kind"]: way for way in RouteDecision.objects.get(order=order).candidates}
+    assert ways["SOR"]["out"] == why
+    assert ways["DIRECT"]["hops"][0]["symbol"] == "BTCUSDT"
+
+
+def test_an_allotment_that_no_answer_told_of_is_asked_for_and_booked_once(routed: User, venue: Venue) -> None:
+    venue.on("POST", SOR_PATH, (504, "timeout"))
+    order = services.place_order(user=routed, ticket=market_ticket(quantity=ONE))
+    assert order.status == "PENDING"
+    venue.knows(status="FILLED", executedQty="1.0", cummulativeQuoteQty="40006.5", side="BUY")
+    trade = trade_body(4711, 9, "40010.00", "0.5", "20005.0")
+    row = {
+        "symbol": "BTCUSDT", "allocationId": 71, "allocationType": "SOR", "orderId": 4711, "orderListId": -1,
+        "price": "40003.00", "qty": "0.5", "quoteQty": "20001.5", "commission": "0", "commissionAsset": "BTC",
+        "time": 1_700_000_000_000, "isBuyer": True, "isMaker": False, "isAllocator": False,
+    }  # fmt: skip
+    venue.on("GET", "/api/v3/myTrades", (200, [trade]))
+    venue.on("GET", "/api/v3/myAllocations", (200, [row]))
+    for _time in range(2):
+        services.reconcile(venue_order_id=order.venue_orders.get().pk)
+    order.refresh_from_db()
+    assert (order.status, Fill.objects.filter(order=order).count()) == ("FILLED", 2)
+    assert balance(routed, "USDT") == (Decimal("59993.5"), 0)
+
+
+def test_a_limit_order_that_rests_is_not_routed_when_no_book_takes_it(routed: User, venue: Venue) -> None:
+    venue.places()
+    order = services.place_order(user=routed, ticket=ticket())
+    assert (order.route, order.status) == ("DIRECT", "OPEN")
+
+
+# ------------------------------------------------------------------ the report
+def test_staff_see_by_kind_what_routes_saved(client: Client, routed: User, venue: Venue, carol: User) -> None:
+    fills = [allotted(71, "40006.00", "1.00000000")]
+    changes = {"status": "FILLED", "executedQty": "1.0", "cummulativeQuoteQty": "40006.0", "fills": fills}
+    venue.on("POST", SOR_PATH, lambda asked: (200, order_body(asked, **changes)))
+    services.place_order(user=routed, ticket=market_ticket(quantity=ONE))
+    services.realise_routes()
+    (found,) = routing.savings(RouteDecision.objects.get().at)
+    assert (found.kind, found.orders, found.ended, found.asset) == ("SOR", 1, 1, "BTC")
+    assert found.saved_bps == found.estimated_bps == Decimal("1.000")
+    client.force_login(carol)
+    page = client.get("/admin/orders/routedecision/").content.decode()
+    assert "routed by the venue" in page and "+1" in page
+    assert client.get(f"/admin/orders/routedecision/{Order.objects.get().pk}/change/").status_code == 200
+    assert 'causeway_route_saved_bps{asset="BTC",kind="SOR"} 1.0' in client.get("/metrics").content.decode()
