@@ -186,12 +186,13 @@ def relay_and_wait(
         return None
 
 
-def relay_soon(venue_order_ids: Sequence[int]) -> None:
+def relay_soon(venue_order_ids: Sequence[int], *, slot: gate.Slot | None = None) -> None:
     """The answer is not awaited."""
     if settings.RELAY_THREADS == 0:
-        relay(venue_order_ids)
+        with slot.used() if slot else nullcontext():
+            relay(venue_order_ids)
     else:
-        _threads().submit(_in_thread, relay, venue_order_ids)
+        _threads().submit(_in_thread, relay, venue_order_ids, slot)
 
 
 def _in_thread(send: Send, venue_order_ids: Sequence[int], slot: gate.Slot | None = None) -> Order | None:
