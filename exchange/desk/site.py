@@ -31,10 +31,11 @@ class DeskSite(AdminSite):
         return redirect("account_change_password")
 
     def get_urls(self) -> list[Any]:
-        from exchange.desk import treasury
+        from exchange.desk import treasury, way
 
         own = [
             path("search/", self.admin_view(self.search), name="search"),
+            path("way/", self.admin_view(way.way), name="way"),
             path("treasury/", self.admin_view(treasury.treasury), name="treasury"),
             path("treasury/adjustments/", self.admin_view(treasury.adjustments), name="adjustments"),
             path("treasury/<slug:name>/", self.admin_view(treasury.report), name="report"),
