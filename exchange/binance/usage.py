@@ -12,6 +12,7 @@ _WINDOW = re.compile(r"([1-9][0-9]{0,3})([smhd])")
 # Nobody is sent away for longer than three days.
 LONGEST_BAN = 3 * 86_400
 USUAL_WAIT = 60
+NOT_TOLD = "none"  # in the place of a Retry-After that was missing
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def is_count(value: str) -> bool:
 def _wait(status: int, told: str | None) -> tuple[float | None, str]:
     """Seconds to wait, None when nobody can say; and what was odd about the header."""
     if told is None:
-        return None, "none" if status in (418, 429) else ""
+        return None, NOT_TOLD if status in (418, 429) else ""
     text = told.strip()
     if not re.fullmatch(r"[0-9]{1,40}(\.[0-9]{1,9})?", text, re.ASCII) or not text.strip("0."):
         return None, text[:40] or "empty"

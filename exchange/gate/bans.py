@@ -19,7 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from exchange.binance.errors import NotSent
-from exchange.binance.usage import LONGEST_BAN, Usage
+from exchange.binance.usage import LONGEST_BAN, NOT_TOLD, Usage
 from exchange.gate import store
 from exchange.gate.models import Ban, VenueAccount
 from exchange.office import queries as notices
@@ -139,7 +139,7 @@ def _keep(key: str, usage: Usage, seconds: float) -> None:
 def _write(key: str, usage: Usage, seconds: float) -> None:
     until = timezone.now() + timedelta(seconds=seconds)
     Ban.objects.create(key=key, http_status=usage.http_status, until=until, odd=usage.odd)
-    if usage.odd:
+    if usage.odd not in ("", NOT_TOLD):  # of every ban staff hear otherwise
         kind = f"gate.odd_limit {key}"[:64]
         latest = notices.latest_notice(kind)
         if latest is None or timezone.now() - latest.created_at > QUIET:

@@ -10,7 +10,7 @@ from exchange.binance.errors import KEY_REFUSED
 from exchange.binance.signing import Key, signed_params
 from exchange.binance.streams.line import Down, KeyRefused, Line
 from exchange.binance.transport import Clock
-from exchange.binance.usage import LONGEST_BAN, Usage
+from exchange.binance.usage import LONGEST_BAN, NOT_TOLD, Usage
 
 Message = dict[str, Any]
 
@@ -82,7 +82,7 @@ class SubscriptionDoor:
         found = error.get("data") or {}
         until = found.get("retryAfter") if isinstance(found, dict) else None
         if type(until) is not int or (left := (until - self._clock.now_ms()) / 1000) <= 0:
-            return Usage(status, odd=str(until)[:40])
+            return Usage(status, odd=NOT_TOLD if until is None else str(until)[:40])
         return Usage(
             status, retry_after=min(left, LONGEST_BAN), odd=str(until)[:40] if left > LONGEST_BAN else ""
         )
