@@ -111,8 +111,14 @@ def has_market(*, base: str, quote: str) -> bool:
 
 def market_between(one: str, other: str) -> Market | None:
     """The listed market in which one of the two assets is traded for the other."""
-    pair = Q(base=one, quote=other) | Q(base=other, quote=one)
-    return listed().filter(pair).first()
+    return _BETWEEN.first(one=one, other=other)
+
+
+_BETWEEN = Prepared(
+    lambda: listed().filter(
+        Q(base=Given("one"), quote=Given("other")) | Q(base=Given("other"), quote=Given("one"))
+    )
+)
 
 
 # ------------------------------------------------------------------ books

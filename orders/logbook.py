@@ -106,6 +106,12 @@ def _relations(order: Order) -> Iterator[Fact]:
         yield Fact(_("List"), text, _page("orders_orderlist", order.order_list_id))
     if order.replaces_id:
         yield Fact(_("Takes the place of"), f"#{order.replaces_id}", _page("orders_order", order.replaces_id))
+    if order.route:
+        yield Fact(_("Route"), order.get_route_display(), _page("orders_routedecision", order.pk))
+    if order.route_of_id:
+        yield Fact(_("Part of"), f"#{order.route_of_id}", _page("orders_order", order.route_of_id))
+    for part in queries.parts_of(order):
+        yield Fact(_("Part"), f"#{part.pk}, {part.market_id}", _page("orders_order", part.pk))
     for other in order.replacements.order_by("id"):
         yield Fact(_("To be replaced by"), f"#{other.pk}", _page("orders_order", other.pk))
 

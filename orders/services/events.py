@@ -8,8 +8,9 @@ from orders.models import Fill, Order
 
 
 def tell(order: Order, *assets: str) -> None:
-    """The order's new state, and which balances changed with it."""
-    push.to_user(order.user_id, "order", described(order))
+    """The order's new state, and which balances changed with it; of a part only the whole is shown in lists."""
+    if order.route_of_id is None:
+        push.to_user(order.user_id, "order", described(order))
     tell_balances(order, *assets)
 
 

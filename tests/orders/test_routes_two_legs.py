@@ -363,6 +363,9 @@ def test_parts_are_read_with_their_order_and_stand_in_no_list(
     part = client.get(f"/api/v1/orders/{fills[0]['order']}/").json()
     assert part["route_of"] == order.pk
     assert "Trade 2 of two" in client.get(f"/orders/{part['id']}/").content.decode()
+    client.force_login(make_user("dave", is_staff=True, is_superuser=True))
+    page = client.get(f"/admin/orders/order/{order.pk}/change/").content.decode()
+    assert f"#{part['id']}, BTCUSDT" in page and "two trades over another asset" in page
 
 
 def test_a_part_that_is_told_of_too_late_is_the_customers_who_hears_of_it(
