@@ -96,13 +96,19 @@ def plain_relays(request: pytest.FixtureRequest) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def cleaner() -> Iterator[redis.Redis]:
+    """A connection to Redis that no test's settings change."""
+    with redis.Redis.from_url(settings.REDIS_URL) as client:
+        yield client
+
+
 @pytest.fixture(autouse=True)
-def empty_redis() -> Iterator[None]:
+def empty_redis(cleaner: redis.Redis) -> Iterator[None]:
     """What a test left under this worker's prefix is gone before the next one."""
     yield
-    with redis.Redis.from_url(settings.REDIS_URL) as client:
-        for key in client.scan_iter(match=f"*{settings.REDIS_PREFIX}*", count=1000):
-            client.delete(key)
+    if left := list(cleaner.scan_iter(match=f"*{settings.REDIS_PREFIX}*", count=1000)):
+        cleaner.delete(*left)
     interest.forget()
     breakers.forget()
     house.forget()

@@ -32,9 +32,13 @@ def make_user(name: str = "alice", **fields: Any) -> User:
     return User.objects.create_user(f"{name}@example.com", "a long password", **{"tier": 1, **fields})
 
 
+def make_assets(*codes: str) -> None:
+    """They are known, if they were not."""
+    Asset.objects.bulk_create([Asset(code=code) for code in codes], ignore_conflicts=True)
+
+
 def make_market(base: str = "BTC", quote: str = "USDT", *, filters: Any = None, **fields: Any) -> Market:
-    for code in (base, quote):
-        Asset.objects.get_or_create(code=code)
+    make_assets(base, quote)
     return Market.objects.create(
         symbol=base + quote,
         base_id=base,
@@ -50,7 +54,7 @@ def venue_account() -> VenueAccount:
 
 def fund(user: User, asset: str, amount: str) -> None:
     """The customer has that much, as if by a deposit."""
-    Asset.objects.get_or_create(code=asset)
+    make_assets(asset)
     value = Decimal(amount)
     ledger.post(
         scope="test",

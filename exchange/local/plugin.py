@@ -3,12 +3,13 @@
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Generator
 
 import pytest
 
 from exchange.local.places import CannotStart
-from exchange.local.suite import FLEETING, enter_worker, quick_place, serving_tests
+from exchange.local.suite import FLEETING, enter_worker, make_template, quick_place, serving_tests
 
 _running = contextlib.ExitStack()
 
@@ -28,7 +29,22 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
         except CannotStart as refusal:
             raise pytest.UsageError(str(refusal)) from None
     enter_worker(os.environ, worker or "main")
+    given = early_config.known_args_namespace
+    if not worker and given.numprocesses and not given.file_or_dir:
+        _migrate_meanwhile()
     return (yield)
+
+
+def _migrate_meanwhile() -> None:
+    """The whole suite wants the template, and its workers load their tests first; what is wrong with it they say."""
+
+    def make(environment: dict[str, str]) -> None:
+        with contextlib.suppress(CannotStart):
+            make_template(environment)
+
+    thread = threading.Thread(target=make, args=[dict(os.environ)])
+    _running.callback(thread.join)
+    thread.start()
 
 
 @pytest.hookimpl(trylast=True)

@@ -197,7 +197,8 @@ def clone_database(environment: MutableMapping[str, str], name: str = "") -> str
     """A fresh copy of the template; returns its name."""
     name = name or database_name(environment, uuid.uuid4().hex[:12])
     template = make_template(environment)
-    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    # Copied as files it takes half as long as page by page through the log; nobody writes to the template.
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
     _as_owner(environment, statement.format(sql.Identifier(name), sql.Identifier(template)))
     return name
 
