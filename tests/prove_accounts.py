@@ -123,8 +123,9 @@ class Proof:
         for guest in self.guests:
             guest.arrive()
         expected = GUESTS * len(FUNDS)
-        swept = "SELECT id FROM ledger_deposit WHERE swept_at IS NOT NULL AND status = 'CREDITED'"
-        eventually(lambda: len(self.rows(swept)) >= expected, what="the deposits", seconds=120)
+        eventually(lambda: len(self.rows(BROUGHT)) == expected, what="the deposits", seconds=120)
+        unswept = "SELECT id FROM ledger_deposit WHERE swept_at IS NULL"
+        eventually(lambda: not self.rows(unswept), what="the deposits to be swept", seconds=120)
 
     def open_second(self) -> None:
         """It has all the BTC of the first, and is followed without a restart."""
@@ -144,6 +145,7 @@ class Proof:
         self.site.manage("venue_account", "second", "--enable", "--reason", "it is funded")
         eventually(lambda: self.rows(HEARD), what="the second account to be heard")
         eventually(lambda: self.rows(SECOND_HAS), what="what lies there to be known")
+        assert self.first.free("BTC") == 0, "the first account is to have no BTC"
 
     def give_key(self, name: str, caller: Caller, *words: str) -> None:
         file = self.site.state / "a-key"
@@ -271,6 +273,10 @@ class Proof:
 
 
 TAKEN = (200, 201, 202)
+BROUGHT = """
+SELECT d.id FROM ledger_deposit d JOIN accounts_user u ON u.id = d.user_id
+ WHERE u.email LIKE 'guest%' AND d.status = 'CREDITED'
+"""
 UNFINISHED = "SELECT id FROM orders_order WHERE finished_at IS NULL"
 HEARD = "SELECT 1 FROM gate_venueaccount WHERE name = 'second' AND stream_state = 'SUBSCRIBED'"
 OUT = "SELECT 1 FROM gate_venueaccount WHERE name = 'second' AND key_state = 'REFUSED'"

@@ -1,4 +1,4 @@
-"""The way to the venue as it is now: what its limits leave, what is open and stopped, the accounts, what routes saved."""
+"""The way to the venue now: what its limits leave, what is open and stopped, the accounts, what routes saved."""
 
 from datetime import timedelta
 

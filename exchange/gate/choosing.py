@@ -63,21 +63,28 @@ def tells_moves(found: MovedIn) -> MovedIn:
 
 
 # ------------------------------------------------------------------ the choice
-def account_for_order(
+def accounts_for_order(
     *, asset: str, amount: Decimal, market: str, side: str, customer: int, channel: str
-) -> VenueAccount:
-    """The venue account the order goes to, which will need so much of the asset there; raises Stopped while a switch
-    stands against it, and NoAccount. One statement while none stands."""
+) -> list[VenueAccount]:
+    """The venue accounts the order can go to, which will need so much of the asset there, the best first; raises
+    Stopped while a switch stands against it, and NoAccount. One statement while none stands."""
     found: list[Any] = _FOR_ORDER.all(asset=asset)
     if found and found[0].is_anything_stopped:
         stop = stop_against(market=market, side=side, customer=customer, channel=channel)
         if stop is not None:
             raise stop
     open_ones = [account for account in found if _is_open(account)]
-    chosen = _chosen(open_ones, asset, amount) if open_ones else None
-    if chosen is None:
+    able = _able(open_ones, asset, amount)
+    if not able:
         raise NoAccount(asset=asset, amount=amount, is_short=bool(open_ones))
-    return chosen
+    if len(open_ones) > 1:
+        _needs.add(able[0].pk, asset, amount)
+    return able
+
+
+def account_for_order(**order: Any) -> VenueAccount:
+    """The first of them."""
+    return accounts_for_order(**order)[0]
 
 
 _FOR_ORDER: Prepared[Any] = Prepared(
@@ -107,26 +114,25 @@ def _is_heard(account: VenueAccount) -> bool:
     return account.stream_seen_at is not None and account.stream_seen_at > lately
 
 
-def _chosen(accounts: list[Any], asset: str, amount: Decimal) -> VenueAccount | None:
-    """The first that has enough besides what is under way; or of which nobody knows; or that has enough at all, or may
-    have it since a moment of which the venue has not told yet."""
-    accounts = [account for account in accounts if not _is_full(account)] or accounts
+def _able(accounts: list[Any], asset: str, amount: Decimal) -> list[Any]:
+    """First those that have enough besides what is under way, then those of which nobody knows; else those that have
+    enough at all, or may have it since a moment of which the venue has not told yet."""
     if len(accounts) == 1 and (not _is_known(accounts[0]) or _free(accounts[0]) >= amount):
-        return accounts[0]
-    needed = _needs.of(asset)
+        return accounts
+    needed = _needs.of(asset) if accounts else {}
     left = {account.pk: _free(account) - needed.get(account.pk, ZERO) for account in accounts}
     able = [account for account in accounts if _is_known(account) and left[account.pk] >= amount]
-    able = able or [account for account in accounts if not _is_known(account)]
-    if not able:  # what is under way may have been told already
-        enough = [account for account in accounts if _free(account) >= amount] or _moved(accounts, asset)
-        able = sorted(enough, key=lambda account: left[account.pk], reverse=True)
-    if not able:
-        return None
-    _needs.add(able[0].pk, asset, amount)
-    return able[0]
+    able += [account for account in accounts if not _is_known(account)]
+    if able:
+        return able
+    # What is under way may have been told already.
+    enough = [account for account in accounts if _free(account) >= amount] or _moved(accounts, asset)
+    return sorted(enough, key=lambda account: left[account.pk], reverse=True)
 
 
 def _moved(accounts: list[Any], asset: str) -> list[Any]:
+    if not accounts:
+        return []
     moved = {number for moved_in in _MOVING for number in moved_in(asset)}
     return [account for account in accounts if account.pk in moved]
 
@@ -169,17 +175,6 @@ class _Needs:
 
 
 _needs = _Needs()
-_full: dict[str, float] = {}
-
-
-def note_full(account: VenueAccount, seconds: float) -> None:
-    """The account takes no more orders for so long: this process sends its orders elsewhere, if it can."""
-    _full[account.name] = time.monotonic() + seconds
-
-
-def _is_full(account: VenueAccount) -> bool:
-    return _full.get(account.name, 0.0) > time.monotonic()
-
 
 # ------------------------------------------------------------------ before anything is recorded
 _names: tuple[str, ...] = ()
@@ -222,7 +217,6 @@ def forget() -> None:
     """This process has read and noted nothing."""
     global _needs, _names
     _needs, _names = _Needs(), ()
-    _full.clear()
 
 
 # ------------------------------------------------------------------ told

@@ -8,7 +8,7 @@ then. Cancels have seats of their own.
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache as once
 from typing import Self
@@ -112,6 +112,11 @@ class Slot:
         self.customer, self.request, self.reservation = customer, request, reservation
         self._is_open, self.is_sent = True, False
 
+    @property
+    def account(self) -> str:
+        """The name of the account that has the room."""
+        return self.reservation.account or ""
+
     def __enter__(self) -> Self:
         return self
 
@@ -152,9 +157,14 @@ def slot_of_this_thread() -> Slot | None:
     return None if slot is None or slot.is_sent else slot
 
 
-def take_slot(account: str, customer_id: int | None, *, orders: int = 1, request: str = "") -> Slot:
-    """Room for so many orders in one request; raises Busy after a moment, and Banned. `request` is the customer's own
-    name of it, by which a repeat is known."""
+def take_slot(
+    places: Mapping[str, str], customer_id: int | None, *, orders: int = 1, request: str = ""
+) -> Slot:
+    """Room for so many orders in one request, in the first account that has it; raises Busy after a moment, and Banned.
+
+    `places`: accounts, and the address by which the calls of each leave. `request` is the customer's own name of it,
+    by which a repeat is known.
+    """
     customer, until = str(customer_id or NOBODY), time.monotonic() + settings.GATE_WAIT_MS / 1000
     seats = placing()
     try:
@@ -162,21 +172,21 @@ def take_slot(account: str, customer_id: int | None, *, orders: int = 1, request
     except Busy:
         _wait(lambda: seats.take(customer, until - time.monotonic(), request=request))
     try:
-        return Slot(customer, request, _reserved(account, customer_id, orders, until))
+        return Slot(customer, request, _reserved(places, customer_id, orders, until))
     except BaseException:
         seats.give_back(customer, request=request)
         raise
 
 
-def _reserved(account: str, customer_id: int | None, orders: int, until: float) -> Reservation:
+def _reserved(places: Mapping[str, str], customer_id: int | None, orders: int, until: float) -> Reservation:
     try:
-        return _reserve(account, customer_id, orders)
+        return _reserve(places, customer_id, orders)
     except Full as full:
         if (wait := full.retry_after or 0) > until - time.monotonic():
             raise Busy(wait, full.what) from full
         _wait(lambda: time.sleep(wait))
         try:
-            return _reserve(account, customer_id, orders)
+            return _reserve(places, customer_id, orders)
         except Full as again:
             raise Busy(again.retry_after or COME_AGAIN, again.what) from again
 
@@ -195,6 +205,12 @@ def _wait(work: Callable[[], object]) -> None:
         store.count(key, waits__count=1, waits__ms=waited)
 
 
-def _reserve(account: str, customer_id: int | None, orders: int) -> Reservation:
-    cost = Cost(1, orders, is_free=True)
-    return budgets.reserve(bans.DEFAULT_EGRESS, account, cost, kind=PLACE, customer=customer_id)
+def _reserve(places: Mapping[str, str], customer_id: int | None, orders: int) -> Reservation:
+    """Raises what the account says that will have room soonest."""
+    cost, refusals = Cost(1, orders, is_free=True), list[NotSent]()
+    for account, egress in places.items():
+        try:
+            return budgets.reserve(egress, account, cost, kind=PLACE, customer=customer_id)
+        except (Full, bans.Banned) as refusal:
+            refusals.append(refusal)
+    raise min(refusals, key=lambda refusal: refusal.retry_after or 0)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime, timedelta
@@ -33,9 +33,9 @@ from exchange.gate.breakers import Operation, Paused
 from exchange.gate.budgets import NOBODY, Full
 from exchange.gate.choosing import (
     account_for_order,
+    accounts_for_order,
     counts_needs,
     is_placing_paused,
-    note_full,
     require_open_way,
     shortage_told,
     tells_moves,
@@ -94,6 +94,7 @@ __all__ = [
     "WrongVenue",
     "account_for_order",
     "account_named",
+    "accounts_for_order",
     "accounts_with_key",
     "addresses",
     "alarm_about_stream",
@@ -118,7 +119,6 @@ __all__ = [
     "key_of",
     "learn_limits",
     "measure_clock",
-    "note_full",
     "note_limit",
     "note_stream",
     "note_stream_alive",
@@ -175,7 +175,6 @@ ALARM_AGAIN = timedelta(hours=1)
 RELAY_WAIT = 0.5
 # Windows of a minute and less are over before asking about them would help.
 LONG_WINDOW, SCARCE_PERCENT = 3600, 80
-TOO_MANY_ORDERS = ("-1015", "the account has too many new orders")
 
 
 def call(
@@ -206,15 +205,6 @@ def call(
         if account is not None and error.code in KEY_REFUSED and kind in WITH_THE_TRADING_KEY:
             keys.note_refused(account, str(error))
         raise
-    except NotSent as error:
-        if account is not None and kind == Kind.PLACE and _has_no_room(error):
-            note_full(account, error.retry_after or 1)
-        raise
-
-
-def _has_no_room(error: NotSent) -> bool:
-    """The account has as many new orders as it may have for the moment."""
-    return error.reason.startswith(TOO_MANY_ORDERS)
 
 
 def _slot_for(account: str | None) -> Slot | None:
@@ -238,9 +228,13 @@ def _guarded(account: VenueAccount | None, kind: Kind) -> AbstractContextManager
     return breakers.of(account.name if account else breakers.NOBODYS, operation).guarded()
 
 
-def take_slot(customer_id: int, *, account: str, orders: int = 1, request: str = "") -> Slot:
-    """Room for new orders in one request, before anything is held for them; raises Busy after a moment, and Banned."""
-    return queue.take_slot(account, customer_id, orders=orders, request=request)
+def take_slot(
+    customer_id: int, *, accounts: Sequence[VenueAccount], orders: int = 1, request: str = ""
+) -> Slot:
+    """Room for new orders in one request, in the first of the accounts that has it, before anything is held for them;
+    raises Busy after a moment, and Banned."""
+    places = {account.name: bans.egress_of(account) for account in accounts}
+    return queue.take_slot(places, customer_id, orders=orders, request=request)
 
 
 def _rest_of(account: VenueAccount | None, kind: Kind) -> Rest:

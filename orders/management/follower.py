@@ -20,7 +20,7 @@ from exchange.gate import inventory, keys
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from ledger import services as ledger
-from orders import queries, services
+from orders import funds, services
 from orders.models import Status, Type
 
 log = structlog.get_logger()
@@ -212,7 +212,7 @@ class Followers:
 
     def look(self) -> None:
         """An account that is new, or has another key or way, is followed anew; one with nothing to hear is let go."""
-        wanted = {account.pk: account for account in queries.accounts_to_follow()}
+        wanted = {account.pk: account for account in funds.accounts_to_follow()}
         for number, follower in list(self.by_account.items()):
             account = wanted.get(number)
             is_as_wanted = account is not None and account.keys_version == follower.version

@@ -357,14 +357,6 @@ class VenueOrder(models.Model):
     def __str__(self) -> str:
         return self.client_order_id
 
-    @property
-    def needs(self) -> tuple[str, Decimal]:
-        """What the venue sets aside for it: an asset, and how much of it at most."""
-        market, quantity = self.order.market, self.quantity or Decimal(0)
-        if self.order.side == Side.SELL:
-            return market.base_id, quantity
-        return market.quote_id, self.quote_quantity or quantity * (self.price or 0)
-
 
 class Fill(models.Model):
     venue_order = models.ForeignKey(VenueOrder, models.PROTECT, null=True, related_name="fills")

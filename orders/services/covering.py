@@ -11,7 +11,7 @@ from markets.models import Market
 from orders.errors import PricesDelayed
 from orders.models import Order
 from orders.rules import Rate
-from orders.services.placing import account_for, relay_soon, require_venue, room_for
+from orders.services.placing import accounts_for, having, relay_soon, require_venue, room_for
 from orders.services.recording import new_order, new_venue_order
 from orders.services.sanity import is_fresh, prices_of, require_sure
 from orders.services.tickets import Plan, Ticket, plan_of
@@ -36,9 +36,9 @@ def place_house_order(*, house: User, ticket: Ticket, hold: Hold) -> Order:
     market = markets.market(ticket.symbol)
     plan = plan_of(market, ticket)
     require_venue()
-    account = account_for(house, ticket, plan)
-    with room_for(house, ticket.nonce, account) as slot:
-        order, venue_order_id = _record(house, market, ticket, plan, hold, account)
+    found = accounts_for(house, ticket, plan)
+    with room_for(house, ticket.nonce, found) as slot:
+        order, venue_order_id = _record(house, market, ticket, plan, hold, having(slot, found))
     failpoints.hit("order.held")
     relay_soon([venue_order_id], slot=slot)
     return order

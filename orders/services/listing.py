@@ -22,7 +22,14 @@ from orders.services import events
 from orders.services.following import follow_soon
 from orders.services.limits import require_list_within_limits
 from orders.services.listtickets import LEGS, ListTicket, first_legs, plans_of
-from orders.services.placing import LOOK_SECONDS, account_for, relay_and_wait, require_venue, room_for
+from orders.services.placing import (
+    LOOK_SECONDS,
+    accounts_for,
+    having,
+    relay_and_wait,
+    require_venue,
+    room_for,
+)
 from orders.services.recording import hold_for, new_order, new_venue_orders
 from orders.services.tickets import Plan
 
@@ -46,9 +53,9 @@ def place_order_list(*, user: User, ticket: ListTicket) -> OrderList:
     require_venue()
     legs = first_legs(ticket.kind)
     dearest = max(legs, key=lambda leg: plans[leg].hold_amount)
-    account = account_for(user, ticket.legs[dearest], plans[dearest])
-    with room_for(user, ticket.nonce, account, len(legs)) as slot:
-        order_list, sent = _record(user, market, ticket, plans, account)
+    found = accounts_for(user, ticket.legs[dearest], plans[dearest])
+    with room_for(user, ticket.nonce, found, len(legs)) as slot:
+        order_list, sent = _record(user, market, ticket, plans, having(slot, found))
     if not sent:
         slot.leave()
         return _answered(order_list)

@@ -79,9 +79,9 @@ def _placed(user: User, ticket: Ticket) -> Order:
 
 def in_its_market(user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None) -> Order:
     """The order is recorded, held for, and relayed to its own market."""
-    account = account_for(user, ticket, plan)
-    with room_for(user, ticket.nonce, account) as slot:
-        venue_order = _record(user, market, ticket, plan, route, account)
+    found = accounts_for(user, ticket, plan)
+    with room_for(user, ticket.nonce, found) as slot:
+        venue_order = _record(user, market, ticket, plan, route, having(slot, found))
     failpoints.hit("order.held")
     applied = relay_and_wait([venue_order.pk], lambda _numbers: _send_once([venue_order]), slot=slot)
     return applied or queries.order_now(venue_order.order_id)
@@ -99,10 +99,10 @@ def require_venue() -> None:
         raise VenueUnreachable() from error
 
 
-def account_for(user: User, ticket: Ticket, plan: Plan) -> VenueAccount:
-    """The venue account to which the order will go; raises Stopped, and NoAccount, of which staff hear."""
+def accounts_for(user: User, ticket: Ticket, plan: Plan) -> list[VenueAccount]:
+    """The venue accounts to which the order can go, the best first; raises Stopped, and NoAccount, which staff hear."""
     with gate.shortage_told():
-        return gate.account_for_order(
+        return gate.accounts_for_order(
             asset=plan.hold_asset,
             amount=plan.hold_amount,
             market=ticket.symbol,
@@ -112,17 +112,22 @@ def account_for(user: User, ticket: Ticket, plan: Plan) -> VenueAccount:
         )
 
 
-def room_for(user: User, nonce: str, account: VenueAccount, orders: int = 1) -> gate.Slot:
-    """The account takes so many more orders of the user now, in one request; raises Busy, or VenueUnreachable while it
-    wants to hear nothing for longer. Nothing is held without it."""
+def room_for(user: User, nonce: str, found: Sequence[VenueAccount], orders: int = 1) -> gate.Slot:
+    """One of the accounts takes so many more orders of the user now, in one request; raises Busy, or VenueUnreachable
+    while the venue wants to hear nothing for longer. Nothing is held without it."""
     try:
-        return gate.take_slot(user.pk, account=account.name, orders=orders, request=nonce)
+        return gate.take_slot(user.pk, accounts=found, orders=orders, request=nonce)
     except gate.Banned as error:
         if error.retry_after is not None and error.retry_after <= PASSING_SECONDS:
             raise Busy(error.retry_after) from error
         raise VenueUnreachable() from error
     except NotSent as error:
         raise Busy(error.retry_after) from error
+
+
+def having(slot: gate.Slot, found: Sequence[VenueAccount]) -> VenueAccount:
+    """The one of the accounts that has the room."""
+    return next(account for account in found if account.name == slot.account)
 
 
 @transaction_with_retry

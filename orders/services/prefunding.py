@@ -9,14 +9,14 @@ from django.utils import timezone
 from exchange.gate import runways
 from exchange.gate.runways import Place, Use
 from ledger import queries as books
-from orders import queries
+from orders import funds
 
 HOUR = timedelta(hours=1)
 
 
 def watch_prefunding() -> int:
     """How long what lies in each account lasts is on record, and staff hear of what does not; gives how many."""
-    needed: defaultdict[Place, Decimal] = defaultdict(Decimal, queries.unsent_needs())
+    needed: defaultdict[Place, Decimal] = defaultdict(Decimal, funds.unsent_needs())
     hourly = books.venue_outflows(since=timezone.now() - HOUR)
     return runways.judge(
         {place: Use(needed[place], hourly.get(place, Decimal(0))) for place in {*needed, *hourly}}

@@ -14,7 +14,7 @@ from exchange.gate.models import VenueAccount
 from exchange.prepared import insert
 from ledger import services as ledger
 from markets.models import Market
-from orders import queries, rules
+from orders import funds, rules
 from orders.models import Leg, Order, OrderList, Status, VenueOrder
 from orders.services.listtickets import held_for_pair
 from orders.services.tickets import Plan, Ticket
@@ -96,7 +96,7 @@ def _go_to(venue_orders: Sequence[VenueOrder], at: VenueAccount | None = None) -
     # The two of a pair are alike in all that a switch of staff may name, and need the dearer one's funds, once.
     named = venue_orders[0].order.named
     if at is None:
-        asset, amount = max((found.needs for found in venue_orders), key=lambda need: need[1])
+        asset, amount = max(map(funds.need_of, venue_orders), key=lambda need: need[1])
         at = gate.account_for_order(asset=asset, amount=amount, **named)
     else:
         gate.require_not_stopped(**named)
@@ -106,12 +106,12 @@ def _go_to(venue_orders: Sequence[VenueOrder], at: VenueAccount | None = None) -
 
 @gate.counts_needs
 def needs_under_way(asset: str) -> dict[int, Decimal]:
-    return queries.needs_under_way(asset)
+    return funds.needs_under_way(asset)
 
 
 @gate.tells_moves
 def moved_lately(asset: str) -> set[int]:
-    return queries.moved_lately(asset)
+    return funds.moved_lately(asset)
 
 
 def _recorded(venue_orders: Sequence[VenueOrder]) -> list[VenueOrder]:

@@ -78,7 +78,7 @@ def replace_order(
     require_value(user, market, ticket, plan)
     require_venue()
     account = replaced.venue_orders.select_related("venue_account").latest("id").venue_account
-    with room_for(user, nonce, account) as slot:
+    with room_for(user, nonce, [account]) as slot:
         order, venue_order = _record(user, replaced, market, ticket, plan)
     if venue_order is None:
         slot.leave()

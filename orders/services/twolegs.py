@@ -33,7 +33,8 @@ from orders.models import Order, RouteKind, Side, Status, Type, VenueOrder
 from orders.services import bridges, events, routes, telling
 from orders.services.ending import finish
 from orders.services.placing import (
-    account_for,
+    accounts_for,
+    having,
     in_its_market,
     relay,
     relay_and_wait,
@@ -60,9 +61,9 @@ def place(user: User, market: Market, ticket: Ticket, plan: Plan, route: routing
         part = _first(ticket, first, given)
         ledger.require_asset_open(bridge.base_id, bridge.quote_id, first.received_asset)
         planned = plan_of(bridge, part)
-        account = account_for(user, part, planned)
-        with room_for(user, ticket.nonce, account) as slot:
-            order, sent = _record(user, market, ticket, route, bridge, part, planned, account)
+        found = accounts_for(user, part, planned)
+        with room_for(user, ticket.nonce, found) as slot:
+            order, sent = _record(user, market, ticket, route, bridge, part, planned, having(slot, found))
     except Busy:
         raise
     except DomainError as refusal:

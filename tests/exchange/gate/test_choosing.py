@@ -9,20 +9,19 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from exchange.binance.errors import NotSent
 from exchange.binance.models import VenueBalance
 from exchange.binance.positions import AccountPosition
-from exchange.gate import accounts, breakers, choosing, inventory, keys
+from exchange.gate import accounts, bans, breakers, choosing, inventory, keys
 from exchange.gate import services as gate
 from exchange.gate.breakers import Cause, Operation
 from exchange.gate.errors import NoAccount
 from exchange.gate.models import Inventory, VenueAccount
 from exchange.office.models import Notice
 from ledger.models import Hold
-from orders import queries, services
+from orders import funds, services
 from orders.models import Order, VenueOrder
 from tests.factories import fund, make_market, make_user, publish_book, venue_account
-from tests.venue import Venue, error, fill_body
+from tests.venue import Venue, fill_body
 
 D = Decimal
 Asked = dict[str, Any]
@@ -91,7 +90,7 @@ def test_what_other_processes_just_sent_counts_too(
     placed = place(with_funds())
     choosing.forget()  # another process knows only what is recorded
     assert placed.venue_orders.get().venue_account == first
-    assert queries.needs_under_way("USDT") == {first.pk: D("39000")}
+    assert funds.needs_under_way("USDT") == {first.pk: D("39000")}
     assert [chosen("11000"), chosen("11001")] == ["primary", "second"]
     VenueOrder.objects.update(created_at=timezone.now() - timedelta(seconds=3), status="OPEN")
     choosing.forget()
@@ -132,11 +131,7 @@ def paused(account: VenueAccount) -> None:
     gate.require_open_way()
 
 
-def full(account: VenueAccount) -> None:
-    gate.note_full(account, 5)
-
-
-@pytest.mark.parametrize("happens", [disabled, unfit, refused, paused, full])
+@pytest.mark.parametrize("happens", [disabled, unfit, refused, paused])
 def test_one_that_takes_no_orders_is_passed_over(
     first: VenueAccount, second: VenueAccount, happens: Any
 ) -> None:
@@ -161,20 +156,17 @@ def test_one_that_is_connected_anew_is_still_good(first: VenueAccount, second: V
     assert chosen("10") == "second"
 
 
-def test_the_account_that_is_full_is_used_when_there_is_no_other(first: VenueAccount) -> None:
-    full(first)
-    assert chosen("10") == "primary"
-
-
-def test_too_many_orders_at_the_venue_send_the_next_one_elsewhere(
-    first: VenueAccount, second: VenueAccount, venue: Venue
+def test_an_order_takes_its_slot_in_the_next_account_when_the_first_has_no_room(
+    first: VenueAccount, second: VenueAccount
 ) -> None:
-    told(first, USDT="1000")
-    told(second, USDT="1000")
-    venue.on("DELETE", "/api/v3/order", error(-1015, "Too many new orders."))
-    with pytest.raises(NotSent):
-        gate.call(first, gate.Kind.PLACE, 1, lambda rest: rest.cancel("BTCUSDT", "x"))
-    assert chosen("10") == "second"
+    found = [VenueAccount.objects.get(pk=account.pk) for account in (first, second)]
+    assert gate.take_slot(1, accounts=found).account == "primary"
+    bans.remember(bans.account_key("primary"), 60)  # too many orders of it, says the venue
+    assert gate.take_slot(2, accounts=found).account == "second"
+    bans.remember(bans.account_key("second"), 30)
+    with pytest.raises(gate.Banned) as refusal:
+        gate.take_slot(3, accounts=found)
+    assert 0 < (refusal.value.retry_after or 0) <= 30
 
 
 def test_new_orders_are_refused_at_once_only_while_all_accounts_are_paused(
@@ -239,7 +231,7 @@ def test_what_an_order_just_brought_or_freed_may_be_used_before_the_venue_tells_
     assert place(alice).status == "FILLED"
     told(first, USDT="0", BTC="0")  # the event of it is on its way
     assert [chosen("0.9", "BTC"), chosen("5")] == ["primary", "primary"]
-    monkeypatch.setattr(queries, "TOLD", timedelta(0))  # by now it has
+    monkeypatch.setattr(funds, "TOLD", timedelta(0))  # by now it has
     with pytest.raises(NoAccount):
         chosen("0.9", "BTC")
 
