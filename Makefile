@@ -4,7 +4,7 @@ SETUP = @$(or $(PYTHON),$(error Causeway needs Python 3.11, 3.12 or 3.13)) excha
 IN = .venv/bin/python -m
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test test-browser check bench bench-ledger bench-fanout soak soak-ledger prove prove-market prove-streams prove-gate prove-accounts bench-books bench-wide bench-orders clean
+.PHONY: run test test-browser check bench bench-ledger bench-fanout soak soak-ledger prove prove-market prove-streams prove-gate prove-accounts prove-routes prove-convert bench-books bench-wide bench-orders clean
 
 run: ; $(SETUP) run
 	@$(IN) exchange.local run
@@ -66,5 +66,13 @@ prove-gate: ; $(SETUP) test
 # Two venue accounts under load: keys rotated, one revoked, and a search for secrets; about three minutes.
 prove-accounts: ; $(SETUP) test
 	@$(IN) tests.prove_accounts
+
+# 10,000 orders in two identical paper worlds, one direct, one by routes; ORDERS=… for fewer, SEED=… repeats a run.
+prove-routes: ; $(SETUP) test
+	@$(IN) tests.prove_routes
+
+# Conversions while every fault strikes what covers them: about three minutes; SECONDS_=120, SEED=6.
+prove-convert: ; $(SETUP) test
+	@$(IN) tests.prove_convert
 
 clean: ; rm -rf .venv .venv-peers node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

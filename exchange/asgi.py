@@ -16,6 +16,7 @@ from a2wsgi import WSGIMiddleware  # noqa: E402
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
 
+from exchange.door import Door  # noqa: E402
 from exchange.gate import services as gate  # noqa: E402
 from exchange.routing import sockets  # noqa: E402
 
@@ -24,7 +25,7 @@ gate.renew_clock()
 
 application = ProtocolTypeRouter(
     {
-        "http": WSGIMiddleware(wsgi, workers=settings.WEB_THREADS),  # type: ignore[arg-type]
+        "http": Door(WSGIMiddleware(wsgi, workers=settings.WEB_THREADS), settings.POSTS_AT_ONCE),  # type: ignore[arg-type]
         "websocket": sockets,
     }
 )

@@ -21,7 +21,7 @@ from exchange.money import MAX_DECIMALS
 from exchange.prepared import Given, Prepared
 from markets import feed, interest, rules
 from markets.errors import UnknownInterval, UnknownMarket
-from markets.models import Candle, Market
+from markets.models import Candle, Market, VenueLimits
 from markets.walks import Level, Walk, walk
 
 log = structlog.get_logger()
@@ -76,6 +76,12 @@ def _listed_now(symbol: str) -> Market | None:
 
 
 _LISTED = Prepared(lambda: listed().filter(symbol=Given("symbol")))
+
+
+def filters_of_the_venue() -> list[rules.Filter]:
+    """What the venue limits in all markets together, as it said last."""
+    kept = VenueLimits.objects.first()
+    return list(kept.filters) if kept else []
 
 
 def market_row(symbol: str) -> Market:

@@ -129,8 +129,10 @@ class RouteDecisionAdmin(ReadOnly):
 
 @admin.register(Order)
 class OrderAdmin(ReadOnly):
-    list_display = ("id", "user", "market_id", "side", "type", "status", "price", "quantity", "created_at")
-    list_filter = ("status", "side", "type")
+    list_display = (
+        "id", "user", "market_id", "side", "type", "status", "route", "price", "quantity", "created_at",
+    )  # fmt: skip
+    list_filter = ("status", "side", "type", "route")
     search_fields = ("user__email", "nonce", "venue_orders__client_order_id")
     list_select_related = ("user",)
     change_form_template = "admin/orders/order/change_form.html"
@@ -216,7 +218,17 @@ class InquiryAdmin(ReadOnly):
 
 @admin.register(Fill)
 class FillAdmin(ReadOnly):
-    list_display = ("id", "order", "market_id", "price", "quantity", "fee", "fee_asset_id", "trade_id", "at")
+    list_display = (
+        "id",
+        "order",
+        "market_id",
+        "price",
+        "quantity",
+        "fee",
+        "fee_asset_id",
+        "trade_name",
+        "at",
+    )
     search_fields = ("order__user__email", "trade_id")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -71,8 +71,24 @@ class TooManyOpen(Conflict):
         "lists": _("You may have %(most)s open pairs in this market; cancel one first."),
     }
 
-    def __init__(self, *, kind: str, most: int) -> None:
-        super().__init__(self.sentences[kind], most=most)
+    everywhere = {
+        "every": _("You may have %(most)s open orders in all markets together; cancel one first."),
+        "stops": _("You may have %(most)s open stops in all markets together; cancel one first."),
+        "icebergs": _(
+            "You may have %(most)s orders that hide a part in all markets together; cancel one first."
+        ),
+        "lists": _("You may have %(most)s open pairs in all markets together; cancel one first."),
+    }
+
+    def __init__(self, *, kind: str, most: int, is_everywhere: bool = False) -> None:
+        super().__init__((self.everywhere if is_everywhere else self.sentences)[kind], most=most)
+
+
+class TooMuchOfAnAsset(Conflict):
+    code = "too_much_of_an_asset"
+    message = _(
+        "You may have %(most)s %(asset)s with what your open orders are buying; buy less, or cancel one first."
+    )
 
 
 class OrderTooLarge(DomainError):

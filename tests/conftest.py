@@ -20,6 +20,7 @@ from exchange.gate import services as gate
 from exchange.local import suite
 from markets import interest
 from orders.routing import choice
+from orders.services import house
 from tests.venue import REST, Venue
 
 
@@ -104,6 +105,7 @@ def empty_redis() -> Iterator[None]:
             client.delete(key)
     interest.forget()
     breakers.forget()
+    house.forget()
     forget_the_limits()
     keys.forget()
     choice.forget()
@@ -126,7 +128,13 @@ def browser_beside_django(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def venue() -> Iterator[Venue]:
+def most_orders() -> int | None:
+    """How many the venue takes in ten seconds; None: as documented."""
+    return None
+
+
+@pytest.fixture
+def venue(most_orders: int | None) -> Iterator[Venue]:
     """The venue at its wire; requests nobody prepared an answer for fail like a broken line."""
     keys = {
         "BINANCE_API_KEY": "key",
@@ -136,7 +144,7 @@ def venue() -> Iterator[Venue]:
     }
     with override_settings(**keys), responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
         forget_the_venue()
-        begin_with_nothing_used()
+        begin_with_nothing_used(most_orders)
         yield Venue(mock)
     forget_the_venue()
 

@@ -27,6 +27,7 @@ FREE = Cost()
 PLACE = Cost(1, 1, is_free=True)
 PAIR = Cost(1, 2, is_free=True)
 CANCEL = Cost(1, is_free=True)
+SOCKET = Cost(4)  # to the WebSocket API: the connection and the subscription
 
 
 @dataclass(frozen=True)

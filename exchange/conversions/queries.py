@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
 from accounts import queries as people
@@ -225,17 +225,22 @@ def _sums(flows: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
 
 
 def explained() -> dict[str, Decimal]:
-    """What conversions and their covers say that the house's position must be; the books have to say the same."""
-    flows: list[tuple[str, Decimal]] = []
-    done: Any = Conversion.objects.select_related("quote").prefetch_related("covers__market")
-    for conversion in done:
-        quote = conversion.quote
-        flows += [(quote.from_asset_id, quote.from_amount), (quote.to_asset_id, -quote.to_amount - quote.fee)]
-    for row in CoverOrder.objects.select_related("order__market"):
-        order = row.order
-        sign = 1 if order.side == "SELL" else -1
-        flows += [
-            (order.market.base_id, -sign * order.cumulative_quantity),
-            (order.market.quote_id, sign * order.cumulative_quote),
-        ]
+    """What conversions and the orders that cover them say that the house's position must be."""
+    done = Conversion.objects.order_by()
+    given = done.values_list("quote__from_asset").annotate(total=Sum("quote__from_amount"))
+    owed = done.values_list("quote__to_asset").annotate(total=Sum(F("quote__to_amount") + F("quote__fee")))
+    flows = [*given, *((asset, -total) for asset, total in owed)]
+    covering = CoverOrder.objects.order_by().values_list(
+        "order__market__base", "order__market__quote", "order__side"
+    )
+    traded = covering.annotate(base=Sum("order__cumulative_quantity"), quote=Sum("order__cumulative_quote"))
+    for base_asset, quote_asset, side, base, quote in traded:
+        flows += [(base_asset, -rules.signed(side, base)), (quote_asset, rules.signed(side, quote))]
     return _sums(flows)
+
+
+def unexplained() -> dict[str, Decimal]:
+    """What of the house's position neither conversions nor covers nor corrections explain; empty when all is well."""
+    house = people.house_customer()
+    known = [*explained().items(), *books.conversion_corrections(house.pk if house else 0)]
+    return _sums([*position().items(), *((asset, -amount) for asset, amount in known)])

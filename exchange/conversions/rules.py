@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Context, Decimal
 
-from exchange.money import EXACT, divide, multiply, round_down, round_half_even, round_up
+from exchange.money import EXACT, multiply, round_down, round_up
 
 BPS = Decimal(10_000)
 MOST_MARGIN_BPS = 1000
+_SHOWN = Context(prec=8)
 _UP = Context(prec=60, rounding=ROUND_CEILING)
 
 
@@ -54,10 +55,10 @@ class Rate:
 
 
 def rate_of(given: str, from_amount: Decimal, got: str, to_amount: Decimal) -> Rate:
-    """For people to compare: rounded to eight decimals, and never below one."""
+    """For people to compare: of eight figures, and never below one."""
     if from_amount >= to_amount:
-        return Rate(got, given, round_half_even(divide(from_amount, to_amount), 8))
-    return Rate(given, got, round_half_even(divide(to_amount, from_amount), 8))
+        return Rate(got, given, _SHOWN.divide(from_amount, to_amount))
+    return Rate(given, got, _SHOWN.divide(to_amount, from_amount))
 
 
 @dataclass(frozen=True)

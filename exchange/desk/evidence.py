@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from exchange.conversions import queries as conversions
 from exchange.database import one_moment
+from exchange.money import plain
 from ledger import queries as books
 from ledger.seals import SealLine
 from ledger.services import Cause
@@ -40,6 +42,8 @@ def _broken(exported: Iterable[SealLine], now: datetime) -> Iterator[str]:
     yield from stray_holds("order list", books.held_for(Cause.LIST), orders.holding_lists())
     yield from stray_holds("the change of order", books.held_for(Cause.CHANGE), orders.holding_changes())
     yield from stray_holds("trade", books.held_for(Cause.BRIDGE), orders.holding_bridges())
+    for asset, amount in conversions.unexplained().items():
+        yield f"{plain(amount)} {asset} of the house's position no conversion or cover explains"
     yield from books.broken_links()
     yield from books.broken_snapshots()
     if broken := books.differing_export(exported):

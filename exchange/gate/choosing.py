@@ -21,6 +21,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from exchange.errors import OUTAGES
+from exchange.facts import for_a_moment
 from exchange.gate import breakers
 from exchange.gate.breakers import Operation, Paused
 from exchange.gate.errors import NoAccount
@@ -33,8 +34,8 @@ from exchange.prepared import Given, Prepared
 
 log = structlog.get_logger()
 ZERO = Decimal(0)
-# Seconds for which a process goes by what it read of the accounts' names, and of what orders under way need.
-GLANCE, NEEDS_GLANCE = 1.0, 0.25
+# Seconds for which a process goes by what it read of what orders under way need.
+NEEDS_GLANCE = 0.25
 # What was asked for longer ago than this is not counted as known.
 STALE = timedelta(minutes=1)
 QUIET = timedelta(hours=1)
@@ -176,17 +177,21 @@ class _Needs:
 _needs = _Needs()
 
 # ------------------------------------------------------------------ before anything is recorded
-_names: tuple[float, tuple[str, ...]] = (0.0, ())
+_names: tuple[str, ...] = ()
 
 
 def _open_names() -> tuple[str, ...]:
     """The accounts that take orders, as they were a moment ago."""
     global _names
-    if time.monotonic() - _names[0] > GLANCE:
-        rows = VenueAccount.objects.filter(is_enabled=True).order_by("-is_primary", "id")
-        with suppress(*OUTAGES):  # pages are readable while the database is away
-            _names = (time.monotonic(), tuple(rows.values_list("name", flat=True)))
-    return _names[1]
+    with suppress(*OUTAGES):  # pages are readable while the database is away
+        _names = _names_now()
+    return _names
+
+
+@for_a_moment
+def _names_now() -> tuple[str, ...]:
+    rows = VenueAccount.objects.filter(is_enabled=True).order_by("-is_primary", "id")
+    return tuple(rows.values_list("name", flat=True))
 
 
 def require_open_way() -> None:
@@ -211,7 +216,7 @@ def is_placing_paused() -> bool:
 def forget() -> None:
     """This process has read and noted nothing."""
     global _needs, _names
-    _needs, _names = _Needs(), (0.0, ())
+    _needs, _names = _Needs(), ()
 
 
 # ------------------------------------------------------------------ told

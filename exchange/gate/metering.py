@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from exchange.binance.usage import Cost, Usage
+from exchange.binance.usage import NO_ANSWER, SOCKET, Cost, Usage
 from exchange.gate import bans, budgets
 from exchange.gate.budgets import Reservation
+from exchange.gate.models import VenueAccount
 from exchange.gate.queue import Slot
 
 
@@ -57,3 +58,14 @@ class GateMeter:
         if usage.http_status in (418, 429):
             bans.note(begun.egress, begun.account, usage)
         budgets.settle(begun, usage)
+
+
+def count_socket(account: VenueAccount) -> None:
+    """A socket to the WebSocket API is opened now, which weighs as a request; raises Banned and Full."""
+    taken = budgets.reserve(bans.egress_of(account), None, SOCKET, kind="query")
+    budgets.settle(taken, NO_ANSWER)
+
+
+def note_limit(account: VenueAccount, usage: Usage) -> None:
+    """What the WebSocket API says of a limit holds for everything, for the address is the same."""
+    bans.note(bans.egress_of(account), None, usage)

@@ -51,6 +51,7 @@ from exchange.gate.installing import (
 from exchange.gate.keys import KeyNotUsed, key_of, venue_key
 from exchange.gate.learned import learn as learn_limits
 from exchange.gate.limits import blocked_for, clock, has_spare_weight, used_weight, weight_for_books
+from exchange.gate.metering import count_socket, note_limit
 from exchange.gate.models import VenueAccount
 from exchange.gate.queries import (
     IS_ANYTHING_STOPPED,
@@ -106,6 +107,7 @@ __all__ = [
     "carry_out_releases",
     "clock",
     "confirm_release",
+    "count_socket",
     "counts_needs",
     "ensure_primary_account",
     "flip_switch",
@@ -117,6 +119,7 @@ __all__ = [
     "key_of",
     "learn_limits",
     "measure_clock",
+    "note_limit",
     "note_stream",
     "note_stream_alive",
     "open_listen_key",

@@ -17,6 +17,7 @@ FIRST_PRICES = {
 }  # fmt: skip
 # What is plausibly traded on a day, in the quote asset.
 DAILY_QUOTE = {"USDT": 20_000_000, "USDC": 20_000_000, "BTC": 250}
+USUAL_QUOTE = 1_000_000  # in any other
 # What this venue cannot do is not offered.
 ABILITIES = {
     "orderTypes": [

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from exchange.paper.accounts import down, text
 from exchange.paper.book import Book, Side
 from exchange.paper.candles import Candles
-from exchange.paper.catalogue import DAILY_QUOTE, FIRST_PRICES
+from exchange.paper.catalogue import DAILY_QUOTE, FIRST_PRICES, USUAL_QUOTE
 from exchange.paper.filters import Filters
 from exchange.paper.history import Past
 from exchange.paper.store import Store
@@ -114,7 +114,7 @@ class Market:
         self.book = Book(self._known["update_id"] + 1_000_000)
         past = Past(
             self.symbol, self._known["anchor"], self.first_price, tick=self.filters.tick, step=self.filters.step,
-            daily_quote=DAILY_QUOTE[self.quote],
+            daily_quote=DAILY_QUOTE.get(self.quote, USUAL_QUOTE),
         )  # fmt: skip
         self.candles = Candles(self.symbol, past, store, self.last)
 

@@ -79,6 +79,8 @@ RECV_WINDOW_MS = number("BINANCE_RECV_WINDOW_MS", 5000, low=100, high=60000)
 GATE_MAX_RELAYS = number("GATE_MAX_RELAYS", 6, low=1, high=64)
 # Of these threads of a web process two never wait for the venue.
 WEB_THREADS = number("WEB_THREADS", 8, low=3, high=64)
+# So many of one person's wishes a web process carries out at once; the next ones wait in line.
+POSTS_AT_ONCE = number("POSTS_AT_ONCE", 2, low=1, high=64)
 VENUE_TIMEOUT_SECONDS = number("VENUE_TIMEOUT_SECONDS", 12, low=1, high=60)
 # How much of the minute's weight may be used when such a call comes, in percent: what is left is for those that matter
 # more. Cancels and questions about orders may use the most.

@@ -49,7 +49,13 @@ from ledger.queries.history import (
     own_reference,
     statement_of,
 )
-from ledger.queries.house import conversion_position, custody_position, house, venue_position
+from ledger.queries.house import (
+    conversion_corrections,
+    conversion_position,
+    custody_position,
+    house,
+    venue_position,
+)
 from ledger.queries.limits import (
     Limit,
     Limits,
@@ -150,6 +156,7 @@ __all__ = [
     "claims_of",
     "compared_parts",
     "compared_until",
+    "conversion_corrections",
     "conversion_position",
     "count_of",
     "counts",

@@ -42,6 +42,26 @@ def conversion_position() -> dict[str, Decimal]:
     }
 
 
+_CORRECTIONS = """
+SELECT e.asset_id, e.amount FROM ledger_entry e
+  JOIN ledger_account a ON a.id = e.account_id JOIN ledger_transfer t ON t.id = e.transfer_id
+ WHERE a.type = 'CONVERSION' AND t.kind NOT IN ('CONVERT', 'COVER')
+UNION ALL
+SELECT e.asset_id, -e.amount FROM ledger_entry e
+  JOIN ledger_account a ON a.id = e.account_id JOIN ledger_transfer t ON t.id = e.transfer_id
+ WHERE a.type = 'SLIPPAGE' AND t.kind = 'FILL' AND EXISTS (
+   SELECT FROM ledger_entry own JOIN ledger_account mine ON mine.id = own.account_id
+    WHERE own.transfer_id = t.id AND mine.owner_id = %s)
+"""
+
+
+def conversion_corrections(house_id: int) -> list[tuple[str, Decimal]]:
+    """What else moved the position: corrections by staff, and what the house's own late trades cost as slippage."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CORRECTIONS, [house_id])
+        return list(cursor.fetchall())
+
+
 def venue_position(venue_account_id: int) -> dict[str, Decimal]:
     """What the books say the venue account holds for us: minus the sum of its entries, by asset, zero left out."""
     return _positions(_sums("a.venue_account_id = %s", venue_account_id))

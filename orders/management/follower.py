@@ -5,6 +5,7 @@ import time
 from collections import deque
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 import structlog
 from django.conf import settings
@@ -96,6 +97,8 @@ class Follower:
             key=key,
             clock=gate.clock(),
             recv_window_ms=settings.RECV_WINDOW_MS,
+            before=partial(gate.count_socket, self.account),
+            on_limit=partial(gate.note_limit, self.account),
         )
 
     def new_listen_key(self) -> str:

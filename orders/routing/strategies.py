@@ -35,12 +35,9 @@ def smart(asked: Asked, rule: Rule) -> Route:
     """The way that brings the most for what is paid, and fills no less of it, by more than what it risks."""
     books = Books()
     itself = _tried(RouteKind.DIRECT, lambda: _direct(books, asked))
-    ways = (
-        itself,
-        _tried(RouteKind.CROSS, lambda: _cross(books, asked, rule)),
-        _tried(RouteKind.SOR, lambda: _sor(books, asked)),
-        *_over_bridges(books, asked, rule),
-    )
+    cross = _tried(RouteKind.CROSS, lambda: _cross(books, asked, rule))
+    sor = _tried(RouteKind.SOR, lambda: _sor(books, asked, cross))
+    ways = (itself, cross, sor, *_over_bridges(books, asked, rule))
     return Route(rule, asked, ways, _best(ways), books.told())
 
 
@@ -102,8 +99,13 @@ def _cross(books: Books, asked: Asked, rule: Rule) -> Way:
     return cross_way(books, asked)
 
 
-def _sor(books: Books, asked: Asked) -> Way:
-    """The venue's own routing takes LIMIT orders by quantity, as a market order by quantity is here (binance.md 11)."""
+def _sor(books: Books, asked: Asked, cross: Way) -> Way:
+    """The venue's own routing takes LIMIT orders by quantity, as a market order by quantity is here (binance.md 11).
+
+    Where another customer's order could be met, it would be met at the venue, which then ends it.
+    """
+    if cross.hops:
+        raise Out("meets_ours")
     if SOR not in asked.market.abilities:
         raise Out("not_offered")
     if asked.quantity is None:

@@ -8,7 +8,7 @@ from functools import partial
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from exchange.binance.models import MyTrade
+from exchange.binance.models import SOR, MyTrade
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from exchange.moments import milliseconds_of, moment_of
@@ -19,6 +19,7 @@ from markets import queries as markets
 from markets import services as market_services
 from orders import queries
 from orders.models import Fill
+from orders.rules import trade_name
 from orders.services.reports import apply_trades, text_key
 
 PAGE = 1000
@@ -37,10 +38,23 @@ def trades_under_way(account: VenueAccount, assets: Collection[str]) -> Iterator
             None,
             partial(_newest, symbol, milliseconds_of(since)),
         )
-        ours = queries.known_orders(account.pk, symbol, [trade.venue_order_id for trade in trades])
-        for trade in _not_booked(account, symbol, trades):
+        allotted = [trade for trade in _allotted(account, symbol, since) if not is_booked(account, trade, ())]
+        numbers = [trade.venue_order_id for trade in [*trades, *allotted]]
+        ours = queries.known_orders(account.pk, symbol, numbers)
+        for trade in [*_not_booked(account, symbol, trades), *allotted]:
             if trade.venue_order_id in ours:
                 yield from _moved(trade, ours[trade.venue_order_id])
+
+
+def _allotted(
+    account: VenueAccount, symbol: str, start: datetime, end: datetime | None = None
+) -> list[MyTrade]:
+    """What smart order routing allotted to us since then, where the venue has it: those are in no list of trades."""
+    if SOR not in markets.market_row(symbol).abilities:
+        return []
+    times = {"start_ms": milliseconds_of(start)} | ({"end_ms": milliseconds_of(end) - 1} if end else {})
+    kind = gate.Kind.HISTORY if end else gate.Kind.QUERY
+    return gate.call(account, kind, None, lambda rest: rest.my_allocations(symbol, **times))
 
 
 def _newest(symbol: str, since_ms: int, rest: gate.Rest) -> list[MyTrade]:
@@ -66,7 +80,7 @@ def _moved(trade: MyTrade, order_id: int) -> Iterator[ledger.Explanation]:
             asset,
             amount,
             _("trade not booked yet"),
-            f"ORDER:{order_id} trade {fill.trade_id}",
+            f"ORDER:{order_id} trade {trade_name(fill.trade_id, fill.allocation_id)}",
         )
 
 
@@ -94,7 +108,8 @@ def _compare(account: VenueAccount, day: date, part: str) -> int | None:
     start, end = ledger.span_of(day)
     theirs = {trade.fill.trade_id: trade for trade in _trades(account, symbol, start, end)}
     ours = queries.fills_by_trade(account.pk, symbol, list(theirs), start, end)
-    missing = [trade for trade in theirs.values() if not is_booked(account, trade, ours)]
+    told = [*theirs.values(), *_allotted(account, symbol, start, end)]
+    missing = [trade for trade in told if not is_booked(account, trade, ours)]
     if any(_may_be_under_way(account, trade) for trade in missing):
         return None
     found = [_repaired(account, trade) for trade in missing]
@@ -104,7 +119,7 @@ def _compare(account: VenueAccount, day: date, part: str) -> int | None:
         for number, fill in ours.items()
         if number in theirs and (finding := _differs(account, fill, theirs[number]))
     ]
-    return ledger.note_history(account=account, day=day, part=part, compared=len(theirs), found=found)
+    return ledger.note_history(account=account, day=day, part=part, compared=len(told), found=found)
 
 
 def _trades(account: VenueAccount, symbol: str, start: datetime, end: datetime) -> Iterator[MyTrade]:
@@ -198,11 +213,13 @@ def _differs(account: VenueAccount, fill: Fill, trade: MyTrade) -> ledger.Findin
 def _finding(
     account: VenueAccount, trade: MyTrade, *, source: ledger.Source, amount: Decimal, cause: str
 ) -> ledger.Finding:
+    is_trade = trade.fill.allocation_id is None
+    named = trade.fill.trade_id if is_trade else trade_name(None, trade.fill.allocation_id)
     return ledger.Finding(
         source=source,
-        key=f"trade history:{account.pk}:{trade.symbol}:{trade.fill.trade_id}",
+        key=f"trade history:{account.pk}:{trade.symbol}:{named}",
         asset=markets.market_row(trade.symbol).base_id,
         amount=amount,
-        detail={"symbol": trade.symbol, "trade": trade.fill.trade_id, "venue_order_id": trade.venue_order_id},
+        detail={"symbol": trade.symbol, "trade": named, "venue_order_id": trade.venue_order_id},
         cause=cause,
     )

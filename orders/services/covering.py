@@ -5,12 +5,13 @@ from collections.abc import Callable
 from accounts.models import User
 from exchange import failpoints
 from exchange.database import transaction_with_retry
+from exchange.gate.models import VenueAccount
 from markets import queries as markets
 from markets.models import Market
 from orders.errors import PricesDelayed
 from orders.models import Order
 from orders.rules import Rate
-from orders.services.placing import relay_soon, require_venue
+from orders.services.placing import accounts_for, having, relay_soon, require_venue, room_for
 from orders.services.recording import new_order, new_venue_order
 from orders.services.sanity import is_fresh, prices_of, require_sure
 from orders.services.tickets import Plan, Ticket, plan_of
@@ -31,19 +32,23 @@ def sure_book(market: Market) -> markets.PublishedBook:
 
 def place_house_order(*, house: User, ticket: Ticket, hold: Hold) -> Order:
     """The order is recorded, `hold` sets aside what it can cost in the same transaction, and it is relayed; nobody
-    waits for the answer. Raises what tickets refuse, VenuePaused, VenueUnreachable, and Stopped."""
+    waits for the answer. Raises what tickets refuse, VenuePaused, VenueUnreachable, Busy and Stopped."""
     market = markets.market(ticket.symbol)
     plan = plan_of(market, ticket)
     require_venue()
-    order, venue_order_id = _record(house, market, ticket, plan, hold)
+    found = accounts_for(house, ticket, plan)
+    with room_for(house, ticket.nonce, found) as slot:
+        order, venue_order_id = _record(house, market, ticket, plan, hold, having(slot, found))
     failpoints.hit("order.held")
-    relay_soon([venue_order_id])
+    relay_soon([venue_order_id], slot=slot)
     return order
 
 
 @transaction_with_retry
-def _record(house: User, market: Market, ticket: Ticket, plan: Plan, hold: Hold) -> tuple[Order, int]:
+def _record(
+    house: User, market: Market, ticket: Ticket, plan: Plan, hold: Hold, account: VenueAccount
+) -> tuple[Order, int]:
     order = new_order(house, market, ticket, plan, FREE)
-    venue_order = new_venue_order(order, plan)
+    venue_order = new_venue_order(order, plan, account)
     hold(order, plan)
     return order, venue_order.pk

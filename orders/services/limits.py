@@ -1,7 +1,7 @@
 """What one customer may have: a share of the open orders of the house, and no order larger than their tier allows."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 
 from django.conf import settings
 
@@ -15,23 +15,17 @@ from markets.models import Market
 from orders.errors import OrderTooLarge, PricesDelayed, TooManyOpen
 from orders.models import Leg, Order, Type
 from orders.rules import TAKING_ROOM
+from orders.services import house
 from orders.services.listtickets import ListTicket, said_of
 from orders.services.sanity import last_price
 from orders.services.tickets import Plan, Ticket
 
-# The venue counts each kind for the whole account (binance.md 9).
-STOPS = (Type.STOP_LOSS, Type.STOP_LOSS_LIMIT, Type.TAKE_PROFIT, Type.TAKE_PROFIT_LIMIT)
-COUNTED = (
-    ("MAX_NUM_ORDERS", "maxNumOrders", "every"),
-    ("MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders", "stops"),
-    ("MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders", "icebergs"),
-    ("MAX_NUM_ORDER_LISTS", "maxNumOrderLists", "lists"),
-)
-
 
 def require_within_limits(user: User, market: Market, ticket: Ticket, plan: Plan) -> None:
-    """Raises TooManyOpen and OrderTooLarge; orders that come at the same moment may be one too many."""
+    """Raises TooManyOpen, TooMuchOfAnAsset and OrderTooLarge, and Busy where all customers together have what the
+    venue allows; orders that come at the same moment may be one too many."""
     require_value(user, market, ticket, plan)
+    house.require_position(user, market, side=ticket.side, quantity=plan.quantity)
     _require_room(user, market, [("", ticket)] if _rests(ticket) else [])
 
 
@@ -42,6 +36,7 @@ def require_list_within_limits(
     for leg, one in ticket.legs.items():
         with said_of(leg):
             require_value(user, market, one, plans.get(leg))
+            house.require_position(user, market, side=one.side, quantity=one.quantity)
     _require_room(
         user, market, [item for item in ticket.legs.items() if item[0] not in plans or _rests(item[1])]
     )
@@ -57,12 +52,27 @@ def _rests(ticket: Ticket) -> bool:
 def _require_room(user: User, market: Market, asked: Sequence[tuple[str, Ticket]]) -> None:
     if not asked:
         return
-    open_now = _count(_OPEN.all(user=user.pk, market=market.pk))
     more = _count((ticket.type, ticket.iceberg_quantity, leg) for leg, ticket in asked)
-    for name, key, kind in COUNTED:
-        most = _share(market.filters, name, key)
-        if most and more[kind] and open_now[kind] + more[kind] > most:
-            raise TooManyOpen(kind=kind, most=most)
+    for place, rules, prefix in house.places(market):
+        _require_share(user, place, rules, prefix, more)
+    house.require_room(market, more)
+
+
+def _require_share(
+    user: User, place: str, rules: Sequence[filters.Filter], prefix: str, more: Mapping[str, int]
+) -> None:
+    wanted = [
+        (kind, house.whole_share_of(most))
+        for name, key, kind in house.COUNTED
+        if more[kind] and (most := house.most_of(rules, prefix + name, key))
+    ]
+    if not wanted:
+        return
+    found = _OPEN.all(user=user.pk, market=place) if place else _OPEN_EVERYWHERE.all(user=user.pk)
+    open_now = _count(found)
+    for kind, most in wanted:
+        if open_now[kind] + more[kind] > most:
+            raise TooManyOpen(kind=kind, most=most, is_everywhere=not place)
 
 
 def _count(orders: Iterable[tuple[str, Decimal | None, str]]) -> dict[str, int]:
@@ -70,7 +80,7 @@ def _count(orders: Iterable[tuple[str, Decimal | None, str]]) -> dict[str, int]:
     found = list(orders)
     return {
         "every": len(found),
-        "stops": sum(type in STOPS for type, _shown, _leg in found),
+        "stops": sum(type in house.STOPS for type, _shown, _leg in found),
         "icebergs": sum(shown is not None for _type, shown, _leg in found),
         "lists": sum(leg == Leg.ABOVE for _type, _shown, leg in found),
     }
@@ -81,13 +91,11 @@ _OPEN = Prepared(
         user=Given("user"), market=Given("market"), status__in=TAKING_ROOM
     ).values_list("type", "iceberg_quantity", "leg")
 )
-
-
-def _share(rules: Sequence[filters.Filter], name: str, key: str) -> int:
-    """How many of those that the venue allows the house one customer may have, at least one; zero: no rule."""
-    whole = next((filters.number(item, key) for item in rules if item.get("filterType") == name), Decimal(0))
-    share = whole * settings.OPEN_ORDERS_SHARE_PERCENT / 100
-    return int(share.to_integral_value(ROUND_CEILING))
+_OPEN_EVERYWHERE = Prepared(
+    lambda: Order.objects.filter(user=Given("user"), status__in=TAKING_ROOM).values_list(
+        "type", "iceberg_quantity", "leg"
+    )
+)
 
 
 def require_value(user: User, market: Market, ticket: Ticket, plan: Plan | None) -> None:

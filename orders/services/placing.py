@@ -39,6 +39,7 @@ from orders.services.limits import require_within_limits
 from orders.services.recording import new_order, new_venue_order, request_of
 from orders.services.reports import apply_answer, apply_report
 from orders.services.tickets import Plan, Ticket, plan_of
+from orders.services.unrouting import without_routing
 
 log = structlog.get_logger()
 # Gives the order as what the venue answered left it, when its sender knows that.
@@ -190,12 +191,13 @@ def relay_and_wait(
         return None
 
 
-def relay_soon(venue_order_ids: Sequence[int]) -> None:
+def relay_soon(venue_order_ids: Sequence[int], *, slot: gate.Slot | None = None) -> None:
     """The answer is not awaited."""
     if settings.RELAY_THREADS == 0:
-        relay(venue_order_ids)
+        with slot.used() if slot else nullcontext():
+            relay(venue_order_ids)
     else:
-        _threads().submit(_in_thread, relay, venue_order_ids)
+        _threads().submit(_in_thread, relay, venue_order_ids, slot)
 
 
 def _in_thread(send: Send, venue_order_ids: Sequence[int], slot: gate.Slot | None = None) -> Order | None:
@@ -273,6 +275,9 @@ def _refused(sent: Sequence[VenueOrder], error: Rejected | NotSent) -> None:
     if isinstance(error, NotSent) or error.code == BAD_TIMESTAMP:
         _give_up(sent, reason)
     elif is_certain(reason):
+        if sent[0].by_sor and (plain := without_routing(sent[0].pk)):
+            relay(plain)
+            return
         reject([venue_order.pk for venue_order in sent], reason)
 
 

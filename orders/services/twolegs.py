@@ -82,7 +82,7 @@ def _first(ticket: Ticket, hop: routing.Hop, given: Decimal) -> Ticket:
     part = Ticket(
         symbol=hop.symbol, side=hop.side, type=Type.MARKET, nonce=ticket.nonce, channel=ticket.channel
     )
-    return _whole_steps(markets.market(hop.symbol), part, given)
+    return whole_steps(markets.market(hop.symbol), part, given)
 
 
 @transaction_with_retry
@@ -225,9 +225,7 @@ def _begin(order: Order, first: Order) -> list[int]:
     ledger.require_asset_open(market.base_id, market.quote_id)
     amount = routes.total_of(first, give)
     side = Side.SELL if market.base_id == give else Side.BUY
-    ticket = _whole_steps(
-        market, Ticket(symbol=market.symbol, side=side, type=Type.MARKET, nonce="2"), amount
-    )
+    ticket = whole_steps(market, Ticket(symbol=market.symbol, side=side, type=Type.MARKET, nonce="2"), amount)
     plan = plan_of(market, replace(ticket, channel=order.channel))
     bridges.kept(first)
     second = _new_part(order, market, ticket, plan, number=2)
@@ -238,7 +236,7 @@ def _begin(order: Order, first: Order) -> list[int]:
     return [sent.pk]
 
 
-def _whole_steps(market: Market, ticket: Ticket, amount: Decimal) -> Ticket:
+def whole_steps(market: Market, ticket: Ticket, amount: Decimal) -> Ticket:
     """As much of the amount as the market takes; the rest is too little to be traded."""
     if ticket.side == Side.SELL:
         return replace(ticket, quantity=floor_to_step(amount, step_size(market.filters)))

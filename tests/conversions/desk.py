@@ -144,7 +144,7 @@ def is_covered(*, dust: str = "0.00001") -> bool:
 
 def books_agree() -> bool:
     """The house's position is what conversions and covers explain, to the last digit."""
-    return queries.position() == queries.explained()
+    return queries.unexplained() == {}
 
 
 def at_venue(asset: str) -> Decimal:

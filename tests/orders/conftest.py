@@ -4,17 +4,14 @@ import pytest
 
 from accounts.models import User
 from markets.models import Market
-from tests.conftest import begin_with_nothing_used
 from tests.factories import fund, make_market, make_user, publish_book, venue_account
 from tests.venue import Venue
 
 
-@pytest.fixture(autouse=True)
-def much_room(request: pytest.FixtureRequest) -> None:
-    """The venue takes more orders than any test here places; of its limits the gate's own tests tell."""
-    if "venue" in request.fixturenames:
-        request.getfixturevalue("venue")
-        begin_with_nothing_used(1_000_000)
+@pytest.fixture
+def most_orders() -> int:
+    """The venue takes more orders in ten seconds than any test here places; of its limits the gate's own tests tell."""
+    return 1_000_000
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Which way an order takes: rules of staff, the venue's own routing, and what is on record of the choice."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -8,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import User
 from exchange.office.models import AuditRecord
@@ -17,7 +19,7 @@ from orders.models import Fill, Order, RouteDecision, RouteRule, Strategy
 from orders.routing import choice
 from tests.factories import balance, make_market, make_user, publish_book
 from tests.orders.test_placing import market_ticket, ticket
-from tests.venue import Venue, fill_body, order_body, trade_body
+from tests.venue import Venue, error, fill_body, order_body, trade_body
 
 ONE = Decimal(1)
 SOR_PATH = "/api/v3/sor/order"
@@ -161,6 +163,39 @@ def test_an_allotment_that_no_answer_told_of_is_asked_for_and_booked_once(routed
     order.refresh_from_db()
     assert (order.status, Fill.objects.filter(order=order).count()) == ("FILLED", 2)
     assert balance(routed, "USDT") == (Decimal("59993.5"), 0)
+
+
+def test_an_order_that_the_venue_will_not_route_goes_to_its_own_market(routed: User, venue: Venue) -> None:
+    venue.on("POST", SOR_PATH, error(-2010, "This action is disabled on this account."))
+    fills = [fill_body(7, "40010.00", "1.00000000")]
+    venue.places(status="FILLED", executedQty="1.0", cummulativeQuoteQty="40010.0", fills=fills)
+    order = services.place_order(user=routed, ticket=market_ticket(quantity=ONE))
+    assert (order.status, order.route) == ("FILLED", "DIRECT")
+    assert (venue.count("POST", SOR_PATH), venue.count("POST", "/api/v3/order")) == (1, 1)
+    assert balance(routed, "USDT") == (Decimal(59990), 0)
+
+
+def test_an_allotment_of_a_past_day_that_nobody_told_of_is_found_and_booked(
+    routed: User, venue: Venue
+) -> None:
+    """The day's list of trades does not have it."""
+    changes = {"status": "FILLED", "executedQty": "1.0", "cummulativeQuoteQty": "40006.0"}
+    first = [allotted(71, "40006.00", "1.00000000")]
+    venue.on("POST", SOR_PATH, lambda asked: (200, order_body(asked, **changes, fills=first)))
+    services.place_order(user=routed, ticket=market_ticket(quantity=ONE))
+    yesterday = timezone.now() - timedelta(days=1)
+    row = {
+        "symbol": "BTCUSDT", "allocationId": 72, "allocationType": "SOR", "orderId": 4711, "orderListId": -1,
+        "price": "40006.00", "qty": "0.1", "quoteQty": "4000.6", "commission": "0", "commissionAsset": "BTC",
+        "time": int(yesterday.timestamp() * 1000), "isBuyer": True, "isMaker": False, "isAllocator": False,
+    }  # fmt: skip
+    venue.on("GET", "/api/v3/myTrades", (200, []))
+    venue.on(
+        "GET", "/api/v3/myAllocations", lambda asked: (200, [row] if asked["symbol"] == "BTCUSDT" else [])
+    )
+    for _time in range(2):
+        services.compare_trades(day=yesterday.date())
+    assert list(Fill.objects.order_by("id").values_list("allocation_id", flat=True)) == [71, 72]
 
 
 def test_a_limit_order_that_rests_is_not_routed_when_no_book_takes_it(routed: User, venue: Venue) -> None:

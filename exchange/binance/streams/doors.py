@@ -10,6 +10,7 @@ from exchange.binance.errors import KEY_REFUSED
 from exchange.binance.signing import Key, signed_params
 from exchange.binance.streams.line import Down, KeyRefused, Line
 from exchange.binance.transport import Clock
+from exchange.binance.usage import LONGEST_BAN, Usage
 
 Message = dict[str, Any]
 
@@ -29,12 +30,23 @@ class SubscriptionDoor:
     """`userDataStream.subscribe.signature` on the WebSocket API: it lives as long as its socket."""
 
     def __init__(
-        self, *, url: str, key: Key, clock: Clock, recv_window_ms: int = 5000, seconds: float = 10
+        self,
+        *,
+        url: str,
+        key: Key,
+        clock: Clock,
+        recv_window_ms: int = 5000,
+        seconds: float = 10,
+        before: Callable[[], None] = lambda: None,
+        on_limit: Callable[[Usage], None] = lambda usage: None,
     ) -> None:
+        """`before` raises when nothing may be asked of the venue now; `on_limit` hears of a 429 or 418."""
         self._url, self._key, self._clock = url, key, clock
         self._recv_window_ms, self._seconds = recv_window_ms, seconds
+        self._before, self._on_limit = before, on_limit
 
     def address(self) -> str:
+        self._before()
         return self._url
 
     def enter(self, line: Line) -> list[Message]:
@@ -60,8 +72,20 @@ class SubscriptionDoor:
         if answer.get("status") != 200:
             self._clock.forget()  # a wrong time is one of the reasons
             error = answer.get("error", {})
+            if answer.get("status") in (418, 429):
+                self._on_limit(self._limit_of(answer["status"], error))
             reason = f"subscription refused: {error.get('code')} {error.get('msg')}"
             raise KeyRefused(reason) if error.get("code") in KEY_REFUSED else Down(reason)
+
+    def _limit_of(self, status: int, error: Message) -> Usage:
+        """Here the venue names the moment at which the time to wait is over, in milliseconds."""
+        found = error.get("data") or {}
+        until = found.get("retryAfter") if isinstance(found, dict) else None
+        if type(until) is not int or (left := (until - self._clock.now_ms()) / 1000) <= 0:
+            return Usage(status, odd=str(until)[:40])
+        return Usage(
+            status, retry_after=min(left, LONGEST_BAN), odd=str(until)[:40] if left > LONGEST_BAN else ""
+        )
 
     def event_of(self, message: Message) -> Any:
         return message.get("event")

@@ -1,5 +1,6 @@
 """The dead-man's switch: a renewal and the firing wait for each other at the row's lock, and who is first counts."""
 
+import time
 from datetime import timedelta
 
 import structlog
@@ -20,7 +21,7 @@ from markets.errors import UnknownMarket
 from orders import services as orders
 
 log = structlog.get_logger()
-BATCH = 200
+BATCH, PATIENCE_SECONDS = 200, 3
 
 
 @transaction_with_retry
@@ -75,7 +76,7 @@ def disarm_countdown(*, user: User, symbol: str = "", channel: str) -> bool:
 def fire_countdowns() -> int:
     """Every countdown whose deadline is over fires, once: the end of its orders is on record, whatever the venue says.
     Gives how many fired."""
-    fired = 0
+    fired = []
     for number in list(queries.due_countdowns().values_list("pk", flat=True)[:BATCH]):
         try:
             wishes = _fire(number)
@@ -83,9 +84,19 @@ def fire_countdowns() -> int:
             log.exception("countdown.failed", countdown=number)
             continue
         if wishes is not None:
-            fired += 1
-            orders.carry_out_wishes(wishes)
-    return fired
+            fired.append(wishes)
+    _carry_out(fired)
+    return len(fired)
+
+
+def _carry_out(fired: list[orders.Wishes]) -> None:
+    """At once as far as the venue answers; a silent one keeps no countdown from firing, for the sweeps go on here."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    for wishes in fired:
+        if time.monotonic() > until:
+            log.warning("countdown.left_to_the_sweeps", firings=len(fired))
+            return
+        orders.carry_out_wishes(wishes)
 
 
 @transaction_with_retry

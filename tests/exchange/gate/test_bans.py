@@ -4,12 +4,15 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
 from exchange.binance.errors import NotSent
+from exchange.binance.signing import HmacKey
+from exchange.binance.streams import SubscriptionDoor
 from exchange.binance.usage import Usage
 from exchange.gate import bans, store
 from exchange.gate import services as gate
@@ -191,3 +194,29 @@ def test_a_ban_of_the_address_stops_everything(account: VenueAccount, venue: Ven
         with pytest.raises(NotSent):
             gate.call(account, kind, 7, lambda rest: rest.time())
     assert venue.count(*TIME) == 1
+
+
+# ------------------------------------------------------------------ the WebSocket API
+def test_no_socket_is_opened_during_a_ban_of_the_address(account: VenueAccount, venue: Venue) -> None:
+    gate.count_socket(account)
+    assert gate.used_weight() == 4
+    banned(venue, Retry_After="120")
+    with pytest.raises(gate.Banned):
+        gate.count_socket(account)
+
+
+@pytest.mark.parametrize(
+    ("until", "seconds"), [(90_000, 90), (None, 120), ("soon", 120), (-5, 120), (10**15, 3 * DAYS)]
+)
+def test_what_is_said_on_a_socket_holds_for_every_request(
+    account: VenueAccount, venue: Venue, until: object, seconds: int
+) -> None:
+    gate.measure_clock()
+    told = until + gate.clock().now_ms() if isinstance(until, int) else until
+    door = SubscriptionDoor(
+        url="", key=HmacKey("key", "secret"), clock=gate.clock(), on_limit=partial(gate.note_limit, account)
+    )
+    refusal = {"status": 418, "error": {"code": -1003, "msg": "banned", "data": {"retryAfter": told}}}
+    with pytest.raises(Exception, match="subscription refused"):
+        door._require_taken(refusal)
+    assert seconds - 2 < gate.blocked_for() <= seconds + 1
