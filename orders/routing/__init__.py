@@ -6,7 +6,7 @@ market, `paths` gives the ways from one asset to another.
 """
 
 from orders.routing.choice import Rule, forget, rule_for
-from orders.routing.crossing import cost, is_allowed, is_less_than_a_step
+from orders.routing.crossing import cost, is_allowed, is_less_than_a_step, without
 from orders.routing.paths import Path, paths
 from orders.routing.savings import Saving, savings
 from orders.routing.strategies import STRATEGIES, route_of
@@ -29,4 +29,5 @@ __all__ = [
     "route_of",
     "rule_for",
     "savings",
+    "without",
 ]

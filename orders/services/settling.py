@@ -15,7 +15,7 @@ from ledger import services as ledger
 from markets import queries as markets
 from markets.rules import step_size
 from orders import routing, rules
-from orders.models import Cross, Fill, Order, Side, Status
+from orders.models import Cross, Fill, Order, RouteDecision, Side, Status
 from orders.services import events
 from orders.services.ending import MOVED
 from orders.services.sanity import is_fresh
@@ -27,18 +27,26 @@ State = Cross.State
 def settle(cross_id: int) -> None:
     """What was taken back trades now, unless the venue has become better for the taker, or one of the two may not or
     will not trade any more; then it is to go back."""
-    seen = Cross.objects.select_related("taker").get(pk=cross_id)
+    seen = Cross.objects.select_related("taker", "maker").get(pk=cross_id)
     if seen.state == State.TAKEN:
         failpoints.hit("cross.settling")
-        _settle(cross_id, best_for(seen.taker))
+        _settle(cross_id, best_for(seen))
 
 
-def best_for(taker: Order) -> Decimal | None:
-    """The venue's best price for who takes; None while the book is not of now."""
+def best_for(cross: Cross) -> Decimal | None:
+    """The venue's best price for who takes; None while the book is not of now.
+
+    A book that has not moved since it was decided still has what was taken back, which nobody can trade with there.
+    """
+    taker = cross.taker
     book = markets.published_book(taker.market_id)
     if book is None or not is_fresh(book):
         return None
-    return book.best_ask if taker.side == Side.BUY else book.best_bid
+    levels = list(book.facing(taker.side))
+    decided = RouteDecision.objects.get(order=taker).books.get(taker.market_id, {})
+    if (decided.get("epoch"), decided.get("u")) == (book.epoch, book.u):
+        levels = routing.without([(cross.maker, cross.taken or Decimal(0))], levels) or levels
+    return Decimal(levels[0][0]) if levels else None
 
 
 @transaction_with_retry

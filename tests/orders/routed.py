@@ -194,7 +194,7 @@ def planned(contest: Contest, count: int) -> list[Planned]:
     dice = contest.dice
     while len(found) < count:
         scene = next(contest.scenes)
-        kind = dice.choices([scene.direct, scene.recorded, CROSSED], [4, 4, 3])[0]
+        kind = dice.choices([scene.direct, scene.recorded, CROSSED], [7, 4, 3])[0]
         market = markets.market_row(scene.recorded if kind == CROSSED else kind)
         side = dice.choice(["BUY", "SELL"])
         rests = contest.resting_ticket(scene, market, side) if kind == CROSSED else None

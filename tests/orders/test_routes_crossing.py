@@ -128,6 +128,7 @@ def test_both_sides_are_one_transfer_and_the_venue_moves_nothing(
     assert one.transfer_id == other.transfer_id
     assert Transfer.objects.get(pk=one.transfer_id).kind == "CROSS"
     assert held_by_the_house(Account.Type.COMMISSION, "BTC") == 0
+    assert one.improvement == 0, "as much again rests at the venue at this price"
     assert {(fill.order.user_id, fill.is_maker) for fill in (one, other)} == {
         (alice.pk, False),
         (bob.pk, True),
@@ -143,6 +144,8 @@ def test_a_resting_order_that_is_traded_whole_is_canceled_at_the_venue_and_fille
     assert of(bob).status == "FILLED" and of(bob).finished_at is not None
     assert balance(bob, "BTC") == (1, 0)
     assert len(sent(venue, "DELETE")) == 1
+    # Without it the venue's best price is 40010: five dollars more.
+    assert [fill.improvement for fill in Fill.objects.order_by("id")] == [5, None]
     assert not Hold.objects.filter(is_open=True).exists()
 
 
