@@ -34,6 +34,8 @@ FAULTS: tuple[dict[str, Any], ...] = (
 WAITS = {"RECONCILE_SECONDS": "10", "POLL_SECONDS": "3", "ORDER_RESOLVE_MARGIN_MS": "2000"}
 PAIRS = (("USDT", "BTC"), ("BTC", "USDT"), ("USDT", "ETH"), ("ETH", "BTC"), ("BTC", "ETH"), ("ETH", "USDT"))
 WORTH = 40
+# The venue trades bitcoin from ten USDT on, in steps of 0.00001, and ether for bitcoin from about as much.
+MOST_LEFT = Decimal(11)
 LATE_SECONDS, BETWEEN_FAULTS = 9, 3
 
 
@@ -136,7 +138,21 @@ class Proof:
         return int(self.rows("SELECT count(*) FROM conversions_conversion")[0][0])
 
     def is_covered(self) -> bool:
-        return not self.rows("SELECT 1 FROM conversions_cover WHERE is_open LIMIT 1")
+        """Nothing is open, and nothing is left that would be traded together with what else is left."""
+        is_open = self.rows("SELECT 1 FROM conversions_cover WHERE is_open LIMIT 1")
+        return not is_open and max(self.uncovered().values(), default=Decimal(0)) < MOST_LEFT
+
+    def uncovered(self) -> dict[str, Decimal]:
+        """What of each asset is not covered, in USDT."""
+        found = self.rows(
+            "SELECT m.base_id, sum(CASE c.side WHEN 'SELL' THEN 1 ELSE -1 END * (c.quantity - c.done - c.carried))"
+            " FROM conversions_cover c JOIN markets_market m ON m.symbol = c.market_id GROUP BY 1"
+        )
+        return {
+            asset: abs(amount)
+            * Decimal(self.venue.get("/api/v3/ticker/price", symbol=f"{asset}USDT")["price"])
+            for asset, amount in found
+        }
 
     def agrees(self) -> bool:
         try:
@@ -153,15 +169,7 @@ class Proof:
         return ""
 
     def figures(self, struck: int) -> dict[str, Any]:
-        uncovered = self.rows(
-            "SELECT m.base_id, sum(CASE c.side WHEN 'SELL' THEN 1 ELSE -1 END * (c.quantity - c.done - c.carried))"
-            " FROM conversions_cover c JOIN markets_market m ON m.symbol = c.market_id GROUP BY 1"
-        )
-        worth = {
-            asset: abs(amount)
-            * Decimal(self.venue.get("/api/v3/ticker/price", symbol=f"{asset}USDT")["price"])
-            for asset, amount in uncovered
-        }
+        worth = self.uncovered()
         orders = self.rows("SELECT status, count(*) FROM orders_order WHERE channel = 'HOUSE' GROUP BY 1")
         held = self.rows(
             "SELECT 1 FROM ledger_hold h JOIN ledger_account a ON a.id = h.account_id"
@@ -185,11 +193,11 @@ class Proof:
 
 
 def is_proven(found: dict[str, Any]) -> bool:
-    """What is left of each asset is less than its market trades: five of the quote."""
+    """What is left of each asset is less than its market trades."""
     return (
         found["conversions"] == found["answered"] >= SECONDS // 4
         and found["faults"] >= 2 * len(FAULTS)
-        and Decimal(found["most_uncovered"]) < 2 * 5
+        and Decimal(found["most_uncovered"]) < MOST_LEFT
         and found["held_for_the_house"] == found["unbalanced"] == 0
         and not found["broken"]
         and not found["wrong"]
