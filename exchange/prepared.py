@@ -130,13 +130,14 @@ def _models(compiler: Any) -> Callable[[Iterable[Any]], Iterable[Any]]:
 
 
 # ------------------------------------------------------------------ writing
-def insert(row: Model) -> None:
-    """The row is new and gets its number."""
+def insert(row: Model, also: str = "") -> Any:
+    """The row is new and gets its number; gives the value of what is asked `also`, an expression of SQL."""
     sql, fields = _insertion(type(row))
     with _cursor() as cursor:
-        cursor.execute(sql, _values(row, fields, is_new=True))
-        (row.pk,) = cursor.fetchone()
+        cursor.execute(f"{sql}, {also}" if also else sql, _values(row, fields, is_new=True))
+        row.pk, *told = cursor.fetchone()
     row._state.adding, row._state.db = False, connection.alias
+    return told[0] if told else None
 
 
 def update(row: Model, *names: str) -> None:

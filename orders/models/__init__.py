@@ -4,12 +4,12 @@ from orders.models.crosses import Cross
 from orders.models.events import Inquiry, OrderEvent, Source
 from orders.models.fees import FeeRule, TradedVolume
 from orders.models.fields import amount_field
+from orders.models.fills import Fill
 from orders.models.orders import (
     FINAL,
     PAIR,
     Channel,
     Crossing,
-    Fill,
     Leg,
     Order,
     OrderList,

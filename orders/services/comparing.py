@@ -17,7 +17,7 @@ from ledger import queries as books
 from ledger import services as ledger
 from markets import queries as markets
 from markets import services as market_services
-from orders import queries
+from orders import compared
 from orders.models import Fill
 from orders.rules import trade_name
 from orders.services.reports import apply_trades, text_key
@@ -31,7 +31,7 @@ UNCERTAIN = timedelta(minutes=10)
 @ledger.explains
 def trades_under_way(account: VenueAccount, assets: Collection[str]) -> Iterator[ledger.Explanation]:
     """Trades of unfinished orders that the venue has executed and the books do not have yet."""
-    for symbol, since in queries.unfinished_symbols(account.pk, assets):
+    for symbol, since in compared.unfinished_symbols(account.pk, assets):
         trades = gate.call(
             account,
             gate.Kind.QUERY,
@@ -40,7 +40,7 @@ def trades_under_way(account: VenueAccount, assets: Collection[str]) -> Iterator
         )
         allotted = [trade for trade in _allotted(account, symbol, since) if not is_booked(account, trade, ())]
         numbers = [trade.venue_order_id for trade in [*trades, *allotted]]
-        ours = queries.known_orders(account.pk, symbol, numbers)
+        ours = compared.known_orders(account.pk, symbol, numbers)
         for trade in [*_not_booked(account, symbol, trades), *allotted]:
             if trade.venue_order_id in ours:
                 yield from _moved(trade, ours[trade.venue_order_id])
@@ -63,7 +63,7 @@ def _newest(symbol: str, since_ms: int, rest: gate.Rest) -> list[MyTrade]:
 
 def _not_booked(account: VenueAccount, symbol: str, trades: Iterable[MyTrade]) -> list[MyTrade]:
     rows = list(trades)
-    booked = queries.fills_by_trade(account.pk, symbol, [trade.fill.trade_id for trade in rows])
+    booked = compared.fills_by_trade(account.pk, symbol, [trade.fill.trade_id for trade in rows])
     return [trade for trade in rows if trade.fill.trade_id not in booked]
 
 
@@ -99,7 +99,7 @@ def compare_trades(*, day: date | None = None) -> ledger.Comparison:
 
 
 def _parts_of(_account: VenueAccount, day: date) -> list[str]:
-    return [PART + symbol for symbol in queries.symbols_of(*ledger.span_of(day))]
+    return [PART + symbol for symbol in compared.symbols_of(*ledger.span_of(day))]
 
 
 def _compare(account: VenueAccount, day: date, part: str) -> int | None:
@@ -107,7 +107,7 @@ def _compare(account: VenueAccount, day: date, part: str) -> int | None:
     symbol = part.removeprefix(PART)
     start, end = ledger.span_of(day)
     theirs = {trade.fill.trade_id: trade for trade in _trades(account, symbol, start, end)}
-    ours = queries.fills_by_trade(account.pk, symbol, list(theirs), start, end)
+    ours = compared.fills_by_trade(account.pk, symbol, list(theirs), start, end)
     told = [*theirs.values(), *_allotted(account, symbol, start, end)]
     missing = [trade for trade in told if not is_booked(account, trade, ours)]
     if any(_may_be_under_way(account, trade) for trade in missing):
@@ -151,7 +151,7 @@ def is_booked(account: VenueAccount, trade: MyTrade, ours: Collection[int]) -> b
 def _may_be_under_way(account: VenueAccount, trade: MyTrade) -> bool:
     """True while an order of ours without a number at the venue could still turn out to have made the trade."""
     is_fresh = timezone.now() - moment_of(trade.fill.time_ms) < UNCERTAIN
-    return is_fresh or queries.has_unnumbered_order(account.pk, trade.symbol)
+    return is_fresh or compared.has_unnumbered_order(account.pk, trade.symbol)
 
 
 def _repaired(account: VenueAccount, trade: MyTrade) -> ledger.Finding:

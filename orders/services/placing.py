@@ -79,7 +79,7 @@ def _placed(user: User, ticket: Ticket) -> Order:
 
 def in_its_market(user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None) -> Order:
     """The order is recorded, held for, and relayed to its own market."""
-    found = accounts_for(user, ticket, plan)
+    found = accounts_for(plan)
     with room_for(user, ticket.nonce, found) as slot:
         venue_order = _record(user, market, ticket, plan, route, having(slot, found))
     failpoints.hit("order.held")
@@ -99,17 +99,10 @@ def require_venue() -> None:
         raise VenueUnreachable() from error
 
 
-def accounts_for(user: User, ticket: Ticket, plan: Plan) -> list[VenueAccount]:
-    """The venue accounts to which the order can go, the best first; raises Stopped, and NoAccount, which staff hear."""
+def accounts_for(plan: Plan) -> list[VenueAccount]:
+    """The venue accounts to which the order can go, the best first; raises NoAccount, of which staff hear."""
     with gate.shortage_told():
-        return gate.accounts_for_order(
-            asset=plan.hold_asset,
-            amount=plan.hold_amount,
-            market=ticket.symbol,
-            side=ticket.side,
-            customer=user.pk,
-            channel=ticket.channel,
-        )
+        return gate.accounts_for_order(asset=plan.hold_asset, amount=plan.hold_amount)
 
 
 def room_for(user: User, nonce: str, found: Sequence[VenueAccount], orders: int = 1) -> gate.Slot:

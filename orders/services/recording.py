@@ -93,13 +93,10 @@ def again(unsent: Sequence[VenueOrder]) -> list[VenueOrder]:
 
 def _go_to(venue_orders: Sequence[VenueOrder], at: VenueAccount | None = None) -> None:
     """The account to which they go is on them."""
-    # The two of a pair are alike in all that a switch of staff may name, and need the dearer one's funds, once.
-    named = venue_orders[0].order.named
+    # The two of a pair need the dearer one's funds, once.
     if at is None:
         asset, amount = max(map(funds.need_of, venue_orders), key=lambda need: need[1])
-        at = gate.account_for_order(asset=asset, amount=amount, **named)
-    else:
-        gate.require_not_stopped(**named)
+        at = gate.account_for_order(asset=asset, amount=amount)
     for venue_order in venue_orders:
         venue_order.venue_account = at
 
@@ -124,9 +121,12 @@ def _recorded(venue_orders: Sequence[VenueOrder]) -> list[VenueOrder]:
     # What takes another's place names that one, and how, when it is sent.
     is_whole = venue_orders[0].order.replaces_id is None
     hashed = fingerprint(request_of(venue_orders)) if is_whole else ""
+    is_anything_stopped = False
     for venue_order in venue_orders:
         venue_order.request_hash = hashed
-        insert(venue_order)
+        is_anything_stopped |= insert(venue_order, gate.IS_ANYTHING_STOPPED)
+    if is_anything_stopped:  # two of a list are alike in all that a switch of staff may name
+        gate.require_not_stopped(**venue_orders[0].order.named)
     return list(venue_orders)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -75,10 +76,9 @@ def apply_answer(sent: VenueOrder, report: Report) -> Order | None:
         failpoints.hit("order.settling")
     applied = _apply(sent.pk, belongs, report, _exact(report, order.market.quote.scale), Source.ANSWER)
     log.info("order.reported", order=sent.pk, status=report.status, source=Source.ANSWER)
-    if not applied.is_missing_trades:
-        return applied.order
-    _fetch_missing(sent.venue_account, sent.pk, belongs, report)
-    return None
+    if applied.is_missing_trades:
+        _fetch_missing(sent.venue_account, sent.pk, belongs, report)
+    return None if applied.is_missing_trades else applied.order
 
 
 class _Known(NamedTuple):
@@ -340,20 +340,11 @@ def _fetch_missing(
     if report.venue_order_id is None:
         return
     number = report.venue_order_id
+    ask = partial(gate.call, venue_account, gate.Kind.QUERY, None)
     try:
-        trades = gate.call(
-            venue_account,
-            gate.Kind.QUERY,
-            None,
-            lambda rest: rest.my_trades(report.symbol, venue_order_id=number),
-        )
+        trades = ask(lambda rest: rest.my_trades(report.symbol, venue_order_id=number))
         if belongs.by_sor:
-            trades += gate.call(
-                venue_account,
-                gate.Kind.QUERY,
-                None,
-                lambda rest: rest.my_allocations(report.symbol, venue_order_id=number),
-            )
+            trades += ask(lambda rest: rest.my_allocations(report.symbol, venue_order_id=number))
     except VenueError as error:
         log.warning("order.trades_missing", order=venue_order_id, reason=str(error)[:120])
         return

@@ -13,7 +13,7 @@ from exchange.binance.models import MyTrade, Report
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from exchange.moments import milliseconds_of
-from orders import queries
+from orders import compared, queries
 from orders.models import Source
 from orders.services.comparing import PAGE, is_booked
 from orders.services.following import apply_report
@@ -37,7 +37,7 @@ def resume(*, venue_account: VenueAccount, heard_until: datetime | None) -> None
     looked = look_at(list(unfinished.select_related("venue_account", "order")))
     since = (heard_until or timezone.now()) - MARGIN
     trades = 0
-    for symbol, first in queries.touched_symbols(venue_account.pk, since - RECENT).items():
+    for symbol, first in compared.touched_symbols(venue_account.pk, since - RECENT).items():
         try:
             trades += _trades_since(venue_account, symbol, since, first)
         except VenueError as error:
@@ -50,7 +50,7 @@ def resume(*, venue_account: VenueAccount, heard_until: datetime | None) -> None
 def _trades_since(account: VenueAccount, symbol: str, since: datetime, first: datetime) -> int:
     """Trades that are not booked are, from the last one known before the gap, or from the first order that may have
     made one; gives how many."""
-    last, found = queries.last_trade_before(account.pk, symbol, since), 0
+    last, found = compared.last_trade_before(account.pk, symbol, since), 0
     read = (
         partial(_first_page, symbol, max(since, first)) if last is None else partial(_page, symbol, last + 1)
     )
@@ -75,14 +75,14 @@ def _page(symbol: str, number: int, rest: gate.Rest) -> list[MyTrade]:
 
 def _unbooked(account: VenueAccount, symbol: str, page: Iterable[MyTrade]) -> list[MyTrade]:
     rows = sorted(page, key=lambda trade: (trade.venue_order_id, trade.fill.trade_id))
-    ours = queries.fills_by_trade(account.pk, symbol, [trade.fill.trade_id for trade in rows])
+    ours = compared.fills_by_trade(account.pk, symbol, [trade.fill.trade_id for trade in rows])
     return [trade for trade in rows if not is_booked(account, trade, ours)]
 
 
 def _apply(account: VenueAccount, symbol: str, number: int, trades: list[MyTrade]) -> None:
     """To the order with this number; an order that has none here yet is known by the id that we gave it."""
     log.warning("stream.trades_missed", symbol=symbol, venue_order=number, trades=len(trades))
-    if not queries.known_orders(account.pk, symbol, [number]):
+    if not compared.known_orders(account.pk, symbol, [number]):
         report = _order_at(account, symbol, number)
         if report is None:  # its list of orders lags behind: the comparison of the day finds it
             return

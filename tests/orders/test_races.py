@@ -12,6 +12,7 @@ from ledger.models import Hold, LedgerException, Transfer
 from markets.models import Market
 from orders.models import Fill, Order
 from orders.services import follow_lists, place_order_list
+from tests.conftest import begin_with_nothing_used
 from tests.factories import balance, fund, make_market, make_user, publish_book, venue_account
 from tests.ledger.test_accidents import ALWAYS, STATES, collide, strike
 from tests.orders import contests, lists
@@ -29,6 +30,7 @@ def alice(committed_db: str) -> User:
     publish_book()
     user = make_user()
     fund(user, "USDT", "1000000")
+    begin_with_nothing_used(1_000_000)
     return user
 
 
