@@ -161,6 +161,13 @@ def implied(first: Book, second: Book, dice: random.Random, tick: Decimal) -> Bo
     return found
 
 
+def in_steps(book: Book, row: dict[str, Any]) -> Book:
+    """In whole steps of the market: some books were recorded when steps were finer, and no part of one is sold."""
+    step = Decimal(next(item["stepSize"] for item in row["filters"] if "stepSize" in item))
+    whole = {side: [(price, quantity // step * step) for price, quantity in book[side]] for side in book}
+    return {side: [level for level in whole[side] if level[1]] for side in whole}
+
+
 def scenes(dice: random.Random) -> Iterator[Scene]:
     """One after the other, for ever."""
     while True:
@@ -178,4 +185,6 @@ def scenes(dice: random.Random) -> Iterator[Scene]:
             base + other: implied(first, second, dice, tick),
             twin_of(base + bridge): known[base + bridge][another],
         }
-        yield Scene(base, other, bridge, rows, books)
+        yield Scene(
+            base, other, bridge, rows, {name: in_steps(book, rows[name]) for name, book in books.items()}
+        )
