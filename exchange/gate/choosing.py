@@ -26,6 +26,7 @@ from exchange.gate import breakers
 from exchange.gate.breakers import Operation, Paused
 from exchange.gate.errors import NoAccount
 from exchange.gate.models import Inventory, VenueAccount
+from exchange.gate.queries import is_anything_stopped, stop_against
 from exchange.money import plain
 from exchange.office import queries as notices
 from exchange.office import services as office
@@ -62,10 +63,16 @@ def tells_moves(found: MovedIn) -> MovedIn:
 
 
 # ------------------------------------------------------------------ the choice
-def accounts_for_order(*, asset: str, amount: Decimal) -> list[VenueAccount]:
-    """The venue accounts an order can go to, which will need so much of the asset there, the best first; raises
-    NoAccount. One statement."""
+def accounts_for_order(
+    *, asset: str, amount: Decimal, market: str, side: str, customer: int, channel: str
+) -> list[VenueAccount]:
+    """The venue accounts the order can go to, which will need so much of the asset there, the best first; raises
+    Stopped while a switch stands against it, and NoAccount. One statement while none stands."""
     found: list[Any] = _FOR_ORDER.all(asset=asset)
+    if found and found[0].is_anything_stopped:
+        stop = stop_against(market=market, side=side, customer=customer, channel=channel)
+        if stop is not None:
+            raise stop
     open_ones = [account for account in found if _is_open(account)]
     able = _able(open_ones, asset, amount)
     if not able:
@@ -75,9 +82,9 @@ def accounts_for_order(*, asset: str, amount: Decimal) -> list[VenueAccount]:
     return able
 
 
-def account_for_order(*, asset: str, amount: Decimal) -> VenueAccount:
+def account_for_order(**order: Any) -> VenueAccount:
     """The first of them."""
-    return accounts_for_order(asset=asset, amount=amount)[0]
+    return accounts_for_order(**order)[0]
 
 
 _FOR_ORDER: Prepared[Any] = Prepared(
@@ -85,6 +92,7 @@ _FOR_ORDER: Prepared[Any] = Prepared(
         VenueAccount.objects.filter(is_enabled=True)
         .order_by("-is_primary", "id")
         .annotate(
+            is_anything_stopped=is_anything_stopped(),
             free=Subquery(
                 Inventory.objects.filter(venue_account=OuterRef("pk"), asset=Given("asset")).values("free")
             ),

@@ -8,6 +8,7 @@ import select
 
 import psycopg
 from django.db.backends.postgresql.base import DatabaseWrapper as Base
+from psycopg.pq import TransactionStatus
 
 
 class DatabaseWrapper(Base):
@@ -15,8 +16,10 @@ class DatabaseWrapper(Base):
         return self._is_silent() or super().is_usable()
 
     def _is_silent(self) -> bool:
-        """True when the connection stands and nothing was heard on it since its last statement."""
+        """True when the connection stands, takes statements, and nothing was heard on it since its last one."""
         if self.connection is None or self.connection.closed:
+            return False
+        if self.connection.info.transaction_status not in (TransactionStatus.IDLE, TransactionStatus.INTRANS):
             return False
         line = select.poll()
         try:

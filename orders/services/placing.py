@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 from django.conf import settings
@@ -79,7 +79,7 @@ def _placed(user: User, ticket: Ticket) -> Order:
 
 def in_its_market(user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None) -> Order:
     """The order is recorded, held for, and relayed to its own market."""
-    found = accounts_for(plan)
+    found = accounts_for(user, ticket, plan)
     with room_for(user, ticket.nonce, found) as slot:
         venue_order = _record(user, market, ticket, plan, route, having(slot, found))
     failpoints.hit("order.held")
@@ -99,10 +99,16 @@ def require_venue() -> None:
         raise VenueUnreachable() from error
 
 
-def accounts_for(plan: Plan) -> list[VenueAccount]:
-    """The venue accounts to which the order can go, the best first; raises NoAccount, of which staff hear."""
+def accounts_for(user: User, ticket: Ticket, plan: Plan) -> list[VenueAccount]:
+    """The venue accounts to which the order can go, the best first; raises Stopped, and NoAccount, which staff hear."""
+    named: dict[str, Any] = {
+        "market": ticket.symbol,
+        "side": ticket.side,
+        "customer": user.pk,
+        "channel": ticket.channel,
+    }
     with gate.shortage_told():
-        return gate.accounts_for_order(asset=plan.hold_asset, amount=plan.hold_amount)
+        return gate.accounts_for_order(asset=plan.hold_asset, amount=plan.hold_amount, **named)
 
 
 def room_for(user: User, nonce: str, found: Sequence[VenueAccount], orders: int = 1) -> gate.Slot:

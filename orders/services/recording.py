@@ -96,7 +96,7 @@ def _go_to(venue_orders: Sequence[VenueOrder], at: VenueAccount | None = None) -
     # The two of a pair need the dearer one's funds, once.
     if at is None:
         asset, amount = max(map(funds.need_of, venue_orders), key=lambda need: need[1])
-        at = gate.account_for_order(asset=asset, amount=amount)
+        at = gate.account_for_order(asset=asset, amount=amount, **venue_orders[0].order.named)
     for venue_order in venue_orders:
         venue_order.venue_account = at
 

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 from django.core.cache import cache
-from django.db import close_old_connections, connection
+from django.db import DatabaseError, close_old_connections, connection
 from django.test import Client, RequestFactory, override_settings
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -42,6 +42,12 @@ def test_a_line_on_which_nothing_was_heard_costs_no_statement(
     connection.connection.close()
     assert not connection.is_usable()
     connection.close()
+
+
+def test_a_session_in_a_transaction_that_failed_is_not_usable(db: None) -> None:
+    with pytest.raises(DatabaseError):
+        connection.cursor().execute("SELECT 1 / 0")
+    assert not connection.is_usable()
 
 
 # ------------------------------------------------------------------ facts

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from django.test import Client, override_settings
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from exchange.errors import DomainError
+from exchange.gate import keys
 from exchange.gate.models import VenueAccount
 from exchange.office import services as office
 from exchange.office.models import Approval, AuditRecord
@@ -208,10 +210,14 @@ def test_one_call_of_the_heavy_history_is_for_all(rich: User, venue: Venue) -> N
     assert (ledger.poll_withdrawals(), venue.count("GET", SENT)) == (3, 1)
 
 
-def test_what_another_account_sent_is_looked_for_in_its_own_history(rich: User, venue: Venue) -> None:
+def test_what_another_account_sent_is_looked_for_in_its_own_history(
+    rich: User, venue: Venue, settings: Settings
+) -> None:
+    settings.VENUE_KEYS_SECRET = "0123456789-a-secret-of-the-tests-0123456789"
     venue.on("POST", APPLY, (200, {"id": "w1"}))
     venue.on("GET", SENT, (200, []))
     other = VenueAccount.objects.create(name="other", venue="paper")
+    keys.set_key(other.pk, api_key="other" * 8, secret="secret-of-the-other", reason="new")
     for number in range(3):
         withdrawal = approved(rich, nonce=f"n{number}")
         ledger.send_next_withdrawal()

@@ -56,7 +56,8 @@ def told(account: VenueAccount, asked_ago: float = 0, **amounts: str) -> None:
 
 
 def chosen(amount: str, asset: str = "USDT") -> str:
-    return gate.account_for_order(asset=asset, amount=D(amount)).name
+    words: Asked = {"market": "BTCUSDT", "side": "BUY", "customer": 1, "channel": "SITE"}
+    return gate.account_for_order(asset=asset, amount=D(amount), **words).name
 
 
 # ------------------------------------------------------------------ by what lies where
