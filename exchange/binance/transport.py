@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from exchange.binance.errors import GONE, HALVES_CODES, NoConnection, NotSent, Rejected, Unknown, of_code
 from exchange.binance.usage import FREE, NEVER_LEFT, NO_ANSWER, USUAL_WAIT, Cost, Meter, Usage, usage_of
@@ -91,7 +91,10 @@ class Transport:
                 answer = self._session().request(
                     method, url, headers=headers, timeout=timeout, allow_redirects=False
                 )
-            except requests.exceptions.ProxyError as error:  # its tunnel was not made
+            except requests.exceptions.ProxyError as error:
+                # urllib3 says so too of a line that broke after the request was passed on.
+                if not _never_connected(error):
+                    raise Unknown("the connection by the proxy broke") from error
                 usage = NEVER_LEFT
                 raise NoConnection("no connection by the proxy") from error
             except requests.exceptions.ConnectTimeout as error:
@@ -158,8 +161,10 @@ def _never_connected(error: BaseException) -> bool:
         if id(current) in seen:
             continue
         seen.add(id(current))
-        if isinstance(current, NewConnectionError | ConnectionRefusedError):
+        if isinstance(current, NewConnectionError | ConnectTimeoutError | ConnectionRefusedError):
             return True
-        causes = (current.__cause__, current.__context__, getattr(current, "reason", None), *current.args)
+        if str(current).startswith("Tunnel connection failed"):
+            return True
+        causes = (current.__cause__, getattr(current, "reason", None), *current.args)
         pending.extend(cause for cause in causes if isinstance(cause, BaseException))
     return False
