@@ -37,8 +37,9 @@ from orders.services.reports import apply_report
 log = structlog.get_logger()
 
 
-def amend_order(*, user: User, order_id: int, quantity: Decimal) -> Order:
-    """The venue is asked to make the order so small; its size afterwards is what the venue says it is.
+def amend_order(*, user: User, order_id: int, quantity: Decimal, nonce: str = "") -> Order:
+    """The venue is asked to make the order so small; its size afterwards is what the venue says it is. `nonce`: the
+    customer's own name of the wish, if it has one.
 
     Raises UnknownOrder, OrderIsClosed, ChangeUnderWay, Stopped where staff let orders only be canceled, what the
     market's rules refuse, OnlyLess, AlreadyFilled, AmendedTooOften, NotChanged with the venue's reason, and
@@ -50,7 +51,7 @@ def amend_order(*, user: User, order_id: int, quantity: Decimal) -> Order:
     _require_less(order, quantity)
     sent = order.venue_orders.select_related("venue_account").latest("id")
     try:
-        gate.cancels().carry(partial(_amend, order, sent, quantity))
+        gate.cancels().carry(partial(_amend, order, sent, quantity, nonce))
     except NotSent as error:
         raise TryChangeAgain() from error
     except Unknown as error:
@@ -109,13 +110,13 @@ def _require_less(order: Order, quantity: Decimal) -> None:
         raise AlreadyFilled(filled=order.cumulative_quantity, nearest=order.cumulative_quantity + step)
 
 
-def _amend(order: Order, sent: VenueOrder, quantity: Decimal) -> None:
+def _amend(order: Order, sent: VenueOrder, quantity: Decimal, nonce: str) -> None:
     # What has traded with another customer is not in what stands at the venue.
     assert sent.quantity is not None and order.quantity is not None, (
         "what is given by total cannot be amended"
     )
     smaller = sent.quantity - (order.quantity - quantity)
-    recorder.note_amend(sent, smaller)
+    recorder.note_amend(sent, smaller, nonce)
     try:
         report = gate.call(
             sent.venue_account,

@@ -11,6 +11,7 @@ from accounts import services as accounts
 from accounts.models import User
 from exchange import failpoints
 from exchange.database import transaction_with_retry
+from exchange.errors import DomainError
 from exchange.gate.models import VenueAccount
 from ledger import services as ledger
 from markets import queries as markets
@@ -43,6 +44,17 @@ def place_order_list(*, user: User, ticket: ListTicket) -> OrderList:
     A repeat of the nonce gives the first list, whatever became of it; another body under it NonceReused. Raises
     what tickets, accounts and the ledger refuse, VenueUnreachable and Busy; nothing is held then.
     """
+    try:
+        return _placed(user, ticket)
+    except DomainError:
+        # Whatever would be said of it now, a repeat is answered as the first one was.
+        first = OrderList.objects.filter(user=user, nonce=ticket.nonce).first()
+        if first is None:
+            raise
+        return _answered(_same(first, ticket))
+
+
+def _placed(user: User, ticket: ListTicket) -> OrderList:
     if first := OrderList.objects.filter(user=user, nonce=ticket.nonce).first():
         return _answered(_same(first, ticket))
     accounts.require_can_trade(user)

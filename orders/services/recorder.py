@@ -95,9 +95,10 @@ def note_error(venue_orders: Iterable[VenueOrder], error: VenueError, *, source:
         _insert(venue_order.order_id, venue_order.pk, kind, source, code=code, message=message)
 
 
-def note_amend(venue_order: VenueOrder, quantity: Decimal) -> None:
-    """The venue is asked to make the order so small."""
-    _insert(venue_order.order_id, venue_order.pk, Kind.ASKED, Source.AMEND, quantity=(quantity, None, None))
+def note_amend(venue_order: VenueOrder, quantity: Decimal, nonce: str) -> None:
+    """The venue is asked to make the order so small, under the customer's own name of the wish."""
+    size = (quantity, None, None)
+    _insert(venue_order.order_id, venue_order.pk, Kind.ASKED, Source.AMEND, quantity=size, message=nonce)
 
 
 def note_question(venue_order: VenueOrder, error: VenueError) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from accounts import services as accounts
@@ -19,6 +19,7 @@ from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
 from exchange.binance.models import Report
 from exchange.binance.sending import Halves, fingerprint
 from exchange.database import transaction_with_retry
+from exchange.errors import DomainError
 from exchange.gate import services as gate
 from ledger import services as ledger
 from markets import queries as markets
@@ -66,9 +67,36 @@ def replace_order(
     it traded meanwhile.
     """
     replaced = queries.order_of(user, order_id)
+    if first := _first(user, replaced, nonce, price, quantity):
+        return first
+    try:
+        return _placed(user, replaced, nonce, price, quantity, channel)
+    except (DomainError, IntegrityError):
+        # Whatever would be said of it now, a repeat is answered as the first one was.
+        first = _first(user, replaced, nonce, price, quantity)
+        if first is None:
+            raise
+        return first
+
+
+def _first(
+    user: User, replaced: Order, nonce: str, price: Decimal | None, quantity: Decimal | None
+) -> Order | None:
+    """The answer to the first request under the nonce; NonceReused when that was another."""
     first = Order.objects.filter(user=user, nonce=nonce).first()
-    if first is not None:
-        return answered(same(first, _ticket(replaced, nonce, price, quantity, first)))
+    if first is None:
+        return None
+    return answered(same(first, _ticket(replaced, nonce, price, quantity, first)))
+
+
+def _placed(
+    user: User,
+    replaced: Order,
+    nonce: str,
+    price: Decimal | None,
+    quantity: Decimal | None,
+    channel: str,
+) -> Order:
     accounts.require_can_trade(user)
     market = markets.market(replaced.market_id)
     ledger.require_asset_open(market.base_id, market.quote_id)
@@ -80,9 +108,6 @@ def replace_order(
     account = replaced.venue_orders.select_related("venue_account").latest("id").venue_account
     with room_for(user, nonce, [account]) as slot:
         order, venue_order = _record(user, replaced, market, ticket, plan)
-    if venue_order is None:
-        slot.leave()
-        return answered(order)
     failpoints.hit("order.held")
     relay_and_wait([venue_order.pk], send_change, slot=slot)
     order.refresh_from_db()
@@ -122,19 +147,13 @@ def _require_a_change(market: Market, replaced: Order, ticket: Ticket) -> None:
 
 
 @transaction_with_retry
-def _record(
-    user: User, seen: Order, market: Market, ticket: Ticket, plan: Plan
-) -> tuple[Order, VenueOrder | None]:
+def _record(user: User, seen: Order, market: Market, ticket: Ticket, plan: Plan) -> tuple[Order, VenueOrder]:
     """Nonce, new order, what will be sent for it, and what is held besides: all or nothing."""
     replaced = Order.objects.select_for_update(of=("self",)).get(pk=seen.pk)
     sent = replaced.venue_orders.select_for_update().latest("id")
     extra = _extra_hold(replaced, sent, plan)
-    try:
-        with transaction.atomic():
-            rate = queries.rate_of(user, market)
-            order = new_order(user, market, ticket, plan, rate, replaces=replaced, extra_hold=extra)
-    except IntegrityError:
-        return same(Order.objects.get(user=user, nonce=ticket.nonce), ticket), None
+    rate = queries.rate_of(user, market)
+    order = new_order(user, market, ticket, plan, rate, replaces=replaced, extra_hold=extra)
     _require_open(replaced, sent, seen, order)
     amount, cause = (plan.hold_amount, ledger.Cause.ORDER) if extra is None else (extra, ledger.Cause.CHANGE)
     if amount:

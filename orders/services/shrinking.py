@@ -19,14 +19,16 @@ def shrink(order: Order, venue_order: VenueOrder, quantity: Decimal) -> None:
     assert venue_order.quantity is not None and order.quantity is not None, "a total is never amended"
     whole = order.quantity - (venue_order.quantity - quantity)  # part of it may have traded elsewhere
     excess = _held(order, venue_order, venue_order.quantity) - _held(order, venue_order, quantity)
-    ledger.reduce_hold(
-        user_id=order.user_id,
-        asset=order.paid_asset_id,
-        amount=excess,
-        cause=ledger.Cause.ORDER,
-        cause_id=order.pk,
-        to=whole,
-    )
+    # What takes its place, if the venue has it by now, is paid from this hold as it was when that was asked for.
+    if not order.replacements.filter(extra_hold__isnull=False, finished_at__isnull=True).exists():
+        ledger.reduce_hold(
+            user_id=order.user_id,
+            asset=order.paid_asset_id,
+            amount=excess,
+            cause=ledger.Cause.ORDER,
+            cause_id=order.pk,
+            to=whole,
+        )
     order.original_quantity = order.original_quantity or order.quantity
     order.quantity, order.amends = whole, order.amends + 1
     venue_order.quantity = quantity
