@@ -85,7 +85,7 @@ def routes_to_follow() -> QuerySet[Order]:
     """Orders in two trades of which the first has ended."""
     ended = Order.objects.filter(route_of=OuterRef("pk"), part=1, finished_at__isnull=False)
     found = Order.objects.filter(Exists(ended), route=RouteKind.TWO_LEGS, status__in=rules.OPENING)
-    return found.order_by("updated_at")
+    return found.order_by("?")
 
 
 def resting_against(user: "User", market: Market, side: str, limit: Decimal) -> QuerySet[Order]:
@@ -115,7 +115,8 @@ def crosses_to_follow() -> QuerySet[Order]:
     """Takers of crossed trades that have not ended, and orders of which something is to go to the venue again."""
     found = Order.objects.filter(status__in=rules.OPENING).exclude(crossing=Crossing.NEVER)
     unsent = VenueOrder.objects.filter(order=OuterRef("pk"), sent_at__isnull=True, status=Status.PENDING)
-    return found.filter(Q(crossing=Crossing.UNDER_WAY) | Exists(unsent)).order_by("updated_at")
+    # In any order: those that have to wait must not keep all others from their turn.
+    return found.filter(Q(crossing=Crossing.UNDER_WAY) | Exists(unsent)).order_by("?")
 
 
 def order_under(user: "User", nonce: str) -> Order | None:
@@ -162,6 +163,11 @@ def venue_orders_of(order: Order) -> QuerySet[VenueOrder]:
 def events_of(order: Order) -> QuerySet[OrderEvent]:
     """All that was heard of the order, oldest first."""
     return OrderEvent.objects.filter(order=order).order_by("id")
+
+
+def was_amended_under(order: Order, nonce: str) -> bool:
+    """True when the customer asked under this name to make the order smaller."""
+    return events_of(order).filter(kind=OrderEvent.Kind.ASKED, message=nonce).exists()
 
 
 def telling_events_of(order: Order) -> QuerySet[OrderEvent]:
@@ -296,9 +302,9 @@ def unsettled_venue_orders(now: datetime, patience: timedelta) -> QuerySet[Venue
 def unreleased_venue_orders(now: datetime, patience: timedelta) -> QuerySet[VenueOrder]:
     """Venue orders that ended at the venue while a trade of theirs is still missing here."""
     ended = [status for status in FINAL if status != Status.REJECTED]
-    return VenueOrder.objects.filter(status__in=ended, order__finished_at__isnull=True).filter(
-        Q(checked_at__isnull=True) | Q(checked_at__lt=now - patience)
-    )
+    later = VenueOrder.objects.filter(order=OuterRef("order"), pk__gt=OuterRef("pk"))
+    found = VenueOrder.objects.filter(status__in=ended, order__finished_at__isnull=True)
+    return found.exclude(Exists(later)).filter(Q(checked_at__isnull=True) | Q(checked_at__lt=now - patience))
 
 
 def unfinished_venue_orders() -> QuerySet[VenueOrder]:

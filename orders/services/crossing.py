@@ -89,7 +89,8 @@ def _record(
 
 def _still_rests(maker: Order) -> bool:
     is_open = maker.status in (Status.OPEN, Status.PARTIALLY_FILLED) and maker.cancel_requested_at is None
-    return is_open and maker.crossing != Crossing.UNDER_WAY
+    is_changing = maker.replacements.filter(finished_at__isnull=True).exists()
+    return is_open and not is_changing and maker.crossing != Crossing.UNDER_WAY
 
 
 def _asked(order: Order, maker: Order, wanted: Decimal) -> Cross | None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import structlog
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,7 +18,7 @@ from exchange.gate import services as gate
 from exchange.money import EXACT, plain, round_down
 from markets.rules import min_notional
 from orders import routing, rules
-from orders.models import Cross, Crossing, Order, RouteKind, Source, Status, Type, VenueOrder
+from orders.models import Cross, Crossing, Order, Source, Status, Type, VenueOrder
 from orders.services import crosses, events
 from orders.services.ending import finish
 from orders.services.placing import require_venue
@@ -44,14 +45,11 @@ def go_on(order_id: int) -> list[int]:
 def _smaller_than_it_is(order_id: int) -> VenueOrder | None:
     """What still stands at the venue of a maker of which a part was taken back, and is to stand there again."""
     order = Order.objects.get(pk=order_id)
-    if (
-        order.crossing != Crossing.UNDER_WAY
-        or order.finished_at
-        or order.route == RouteKind.CROSS
-        or _is_under_way(order)
-    ):
+    if order.crossing != Crossing.UNDER_WAY or order.finished_at or _is_under_way(order):
         return None
-    sent = order.venue_orders.select_related("venue_account").latest("id")
+    sent = order.venue_orders.select_related("venue_account").order_by("id").last()
+    if sent is None or sent.quantity is None:
+        return None
     if rules.is_closed(sent.status) or sent.status == Status.PENDING:
         return None
     return sent if _stands(sent) < (order.left or Decimal(0)) else None
@@ -161,6 +159,7 @@ def _total_left(order: Order) -> Decimal:
 def _finish(order: Order, status: str, code: str = "", sentence: str = "") -> None:
     order.crossing = Crossing.OVER
     order.save(update_fields=["crossing"])
+    order.venue_orders.filter(status=Status.PENDING, sent_at__isnull=True).update(status=Status.REJECTED)
     finish(order, status, code, sentence)
 
 
@@ -168,7 +167,8 @@ def _finish(order: Order, status: str, code: str = "", sentence: str = "") -> No
 def _send_rest(order: Order, obstacle: DomainError | None) -> list[int]:
     if obstacle is None:
         try:
-            sent = new_venue_order(order, _plan(order))
+            with transaction.atomic():
+                sent = new_venue_order(order, _plan(order))
         except DomainError as refusal:
             obstacle = refusal
         else:
@@ -195,7 +195,8 @@ def _wait(order: Order, obstacle: DomainError) -> None:
     """What rested waits until it can rest again; who wants to trade now is told soon that it could not be done."""
     since = order.crosses_taken.order_by("-ended_at").values_list("ended_at", flat=True).first()
     patience = timedelta(seconds=settings.ROUTE_SECOND_LEG_SECONDS)
-    if since is not None and timezone.now() - since > patience:
+    has_rested = order.venue_orders.filter(venue_order_id__isnull=False).exists()
+    if since is not None and not has_rested and timezone.now() - since > patience:
         _finish(order, Status.EXPIRED, obstacle.code, str(obstacle))
         return
     text = _("What is left of it waits to go to the venue: %(why)s") % {"why": str(obstacle)}
@@ -216,10 +217,11 @@ def _send_anew(order: Order, sent: VenueOrder, obstacle: DomainError | None) -> 
     if order.cancel_requested_at is not None:
         _finish(order, Status.CANCELED)
         return []
-    sent.order = order
+    sent.order, old = order, sent.pk
     try:
-        return [new.pk for new in again([sent])]
+        with transaction.atomic():
+            return [new.pk for new in again([sent])]
     except DomainError as refusal:
-        VenueOrder.objects.filter(pk=sent.pk).update(status=Status.PENDING)
+        VenueOrder.objects.filter(pk=old).update(status=Status.PENDING)
         _wait(order, refusal)
         return []

@@ -9,6 +9,7 @@ from accounts import services as accounts
 from exchange import failpoints
 from exchange.database import transaction_with_retry
 from exchange.errors import DomainError
+from exchange.gate import services as gate
 from exchange.money import EXACT, divide, floor_to_step, multiply, round_down
 from exchange.prepared import insert, update
 from ledger import services as ledger
@@ -89,6 +90,8 @@ def _obstacle(cross: Cross, taker: Order, maker: Order, best: Decimal | None) ->
         return "maker_canceled"
     if taker.finished_at is not None or taker.cancel_requested_at is not None:
         return "taker_canceled"
+    if gate.stop_against(**taker.named) is not None:
+        return "stopped"
     if best is None:
         return "stale_book"
     limit = taker.price or taker.protection_price
