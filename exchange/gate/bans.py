@@ -8,7 +8,7 @@ import hashlib
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -58,6 +58,11 @@ def egress_of(account: VenueAccount | None) -> str:
     if account is None or not account.proxy:
         return DEFAULT_EGRESS
     return hashlib.sha256(account.proxy.encode()).hexdigest()[:12]
+
+
+def egresses(accounts: Iterable[VenueAccount]) -> list[str]:
+    """All addresses by which we call the venue."""
+    return list(dict.fromkeys([DEFAULT_EGRESS, *map(egress_of, accounts)]))
 
 
 def egress_key(egress: str) -> str:

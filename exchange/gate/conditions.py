@@ -14,10 +14,11 @@ from exchange.gate.queries import user_streams
 def watch() -> None:
     """The breaker of new orders is held open while such a condition lasts, and no longer."""
     followed = [account for account in user_streams() if keys.key_of(account) is not None]
+    distance = _distance() if followed else None
     for account in followed:
         breaker = breakers.of(account.name, Operation.PLACE)
         breaker.hold(Cause.STREAM, _silence(account, timezone.now()) if account.is_enabled else "")
-        if (distance := _distance()) is not None:
+        if distance is not None:
             breaker.hold(Cause.CLOCK, distance)
 
 

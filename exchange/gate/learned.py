@@ -101,11 +101,12 @@ def _read() -> None:
 
 def _tell_everybody() -> None:
     found = texts()
-    accounts = VenueAccount.objects.values_list("name", flat=True)
+    accounts = list(VenueAccount.objects.all())
     with suppress(store.Away):  # then they read it when Redis is back
-        store.write(bans.egress_key(bans.DEFAULT_EGRESS), {name: found[name] for name in ("weight", "raw")})
+        for egress in bans.egresses(accounts):
+            store.write(bans.egress_key(egress), {name: found[name] for name in ("weight", "raw")})
         for account in accounts:
-            store.write(bans.account_key(account), {"orders": found["orders"]})
+            store.write(bans.account_key(account.name), {"orders": found["orders"]})
 
 
 def forget() -> None:

@@ -44,9 +44,10 @@ class Budget:
 
 def budgets_now() -> list[Budget]:
     """Of every address by which we call the venue, and of every account there."""
-    accounts = [bans.account_key(account.name) for account in user_streams()]
-    standing = bans.standing()
-    return [_budget(key, standing.get(key)) for key in (bans.egress_key(bans.DEFAULT_EGRESS), *accounts)]
+    accounts, standing = user_streams(), bans.standing()
+    known = [bans.egress_key(egress) for egress in bans.egresses(accounts)]
+    known += [bans.account_key(account.name) for account in accounts]
+    return [_budget(key, standing.get(key)) for key in known]
 
 
 def _budget(key: str, banned_until: datetime | None) -> Budget:
