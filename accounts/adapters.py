@@ -6,11 +6,14 @@ from allauth.core import context as allauth_context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
 from django.contrib.sites.shortcuts import get_current_site
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from accounts import secrets, services
 from accounts.models import User
+from accounts.rules import HOUSE
 from exchange.office import services as office
 
 
@@ -45,6 +48,12 @@ class AccountAdapter(DefaultAccountAdapter):
             address=self.get_client_ip(allauth_context.request),
             session_key=session.session_key if session else None,
         )
+
+    def clean_email(self, email: str) -> str:
+        """Nobody is the house's own customer."""
+        if email.strip().lower() == HOUSE:
+            raise ValidationError(_("Enter an address of your own."))
+        return str(super().clean_email(email))
 
     def format_email_subject(self, subject: str) -> str:
         return f"{settings.SITE_NAME}: {subject}"

@@ -6,10 +6,12 @@ is too long. What is asked and what is canceled is not counted.
 
 import asyncio
 import json
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 Scope = MutableMapping[str, Any]
@@ -18,7 +20,9 @@ Send = Callable[[Any], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 WAIT_SECONDS = 1
 MOST_WAITING = 8
-CREDENTIALS = (b"authorization", b"x-session-token", b"cookie")
+CREDENTIALS = (b"authorization", b"x-session-token")
+# What ends something is not kept waiting by what begins something.
+ENDING = re.compile(r"/(cancel|disarm|panic|unlock)/$")
 
 
 class Door:
@@ -57,10 +61,17 @@ class Door:
 
 def _credential(scope: Scope) -> bytes | None:
     """By what the request says who it is of; None for one that wishes nothing, or of nobody known."""
-    if scope["type"] != "http" or scope["method"] != "POST":
+    if scope["type"] != "http" or scope["method"] != "POST" or ENDING.search(scope["path"]):
         return None
     found = dict(scope["headers"])
-    return next((found[name] for name in CREDENTIALS if name in found), None)
+    return next((found[name] for name in CREDENTIALS if name in found), None) or _session(found)
+
+
+def _session(headers: dict[bytes, bytes]) -> bytes | None:
+    """Of its cookies the session's alone: others are whatever the request says."""
+    name = settings.SESSION_COOKIE_NAME.encode()
+    pairs = (pair.strip().partition(b"=") for pair in headers.get(b"cookie", b"").split(b";"))
+    return next((value for key, _is, value in pairs if key == name and value), None)
 
 
 async def _come_again(send: Send) -> None:

@@ -56,7 +56,9 @@ def finish_panics() -> int:
     """What was left is asked for again; a panic is finished when nothing is. Gives how many were looked at."""
     found = list(queries.unfinished_panics(timezone.now() - SETTLED)[:BATCH])
     for panic in found:
-        if _end_what_is_left(panic) and not _has_anything_left(panic.user_id):
+        # What is placed after the unlocking is wanted.
+        is_over = not panic.user.is_locked
+        if is_over or (_end_what_is_left(panic) and not _has_anything_left(panic.user_id)):
             Panic.objects.filter(pk=panic.pk).update(finished_at=timezone.now())
     return len(found)
 
