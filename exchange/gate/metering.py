@@ -1,15 +1,23 @@
 """Between the gate and the client: each request of a call is in the budgets before it is sent, and corrected after."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
+import structlog
+
+from exchange.binance.errors import Unknown
 from exchange.binance.usage import NO_ANSWER, SOCKET, Cost, Usage
 from exchange.gate import bans, budgets
 from exchange.gate.budgets import Reservation
 from exchange.gate.models import VenueAccount
 from exchange.gate.queue import Slot
+
+log = structlog.get_logger()
+Venue = TypeVar("Venue")
+Answer = TypeVar("Answer")
 
 
 @dataclass
@@ -69,3 +77,12 @@ def count_socket(account: VenueAccount) -> None:
 def note_limit(account: VenueAccount, usage: Usage) -> None:
     """What the WebSocket API says of a limit holds for everything, for the address is the same."""
     bans.note(bans.egress_of(account), None, usage)
+
+
+def read(ask: Callable[[Venue], Answer], venue: Venue) -> Answer:
+    """What comes of the answer; one that cannot be read says nothing of what became of the request."""
+    try:
+        return ask(venue)
+    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
+        log.exception("gate.unreadable_answer")
+        raise Unknown(f"an answer that cannot be read: {type(error).__name__}") from error

@@ -198,22 +198,13 @@ def call(
         slot = _slot_for(name) if kind == Kind.PLACE else None
         calling = metering.Calling(kind, egress, name, customer_id, slot)
         with _guarded(account, kind), _a_relay(kind, customer_id, slot), metering.called(calling):
-            return _read(fn, rest)
+            return metering.read(fn, rest)
     except Rejected as error:
         if error.code == BAD_TIMESTAMP:
             clock().forget()
         if account is not None and error.code in KEY_REFUSED and kind in WITH_THE_TRADING_KEY:
             keys.note_refused(account, str(error))
         raise
-
-
-def _read(fn: Callable[[Rest], Answer], rest: Rest) -> Answer:
-    """What `fn` makes of the answer; one that it cannot read says nothing of what became of the request."""
-    try:
-        return fn(rest)
-    except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-        log.exception("gate.unreadable_answer")
-        raise Unknown(f"an answer that cannot be read: {type(error).__name__}") from error
 
 
 def _slot_for(account: str | None) -> Slot | None:

@@ -35,7 +35,8 @@ class Asking:
             said.append(message)
 
         headers = [(b"authorization", who.encode())] if who else []
-        await self.door({"type": "http", "method": method, "headers": headers}, None, send)  # type: ignore[arg-type]
+        scope = {"type": "http", "method": method, "path": "/orders/", "headers": headers}
+        await self.door(scope, None, send)  # type: ignore[arg-type]
         self.said.append(said)
         return int(said[0]["status"])
 
