@@ -161,7 +161,7 @@ def uncovered() -> Iterator[Metric]:
     oldest = GaugeMetricFamily("causeway_uncovered_seconds", "Since the oldest open cover", labels=["asset"])
     for row in conversions.exposures():
         if row.worth is not None:
-            worth.add_metric([row.asset], float(row.worth))
+            worth.add_metric([row.asset], row.worth)  # type: ignore[arg-type]
         if row.since is not None:
             oldest.add_metric([row.asset], (timezone.now() - row.since).total_seconds())
     yield from (worth, oldest)

@@ -9,7 +9,7 @@ from accounts.models import User
 from ledger.models import LedgerException
 from markets.models import Market
 from orders import services
-from orders.models import Fill
+from orders.models import Fill, Order, VenueOrder
 from tests.factories import balance, venue_account
 from tests.orders.test_amending import amended
 from tests.orders.test_placing import place
@@ -83,17 +83,24 @@ def test_a_cancel_whose_answer_cannot_be_read_is_asked_for(alice: User, venue: V
     venue.knows(status="CANCELED")
     venue.on("DELETE", "/api/v3/order", (200, {}))
     services.cancel_order(user=alice, order_id=order.pk)
-    services.resolve_pending()
+    services.reconcile(venue_order_id=order.venue_orders.get().pk)
     order.refresh_from_db()
-    assert order.cancel_requested_at is not None
+    assert (order.status, balance(alice, "USDT")) == ("CANCELED", (100000, 0))
 
 
 def test_one_odd_row_of_open_orders_stops_no_resuming(alice: User, venue: Venue) -> None:
     venue.places()
-    order = place(alice)
-    name = order.venue_orders.get().client_order_id
-    row = order_body({"symbol": "BTCUSDT", "newClientOrderId": name, "quantity": "1", "price": "39000"})
-    del row["type"]
-    venue.on("GET", "/api/v3/openOrders", (200, [row]))
+    first = place(alice)
+    venue.places(orderId=4712)
+    second = place(alice, nonce="n2")
+    names = [order.venue_orders.get().client_order_id for order in (first, second)]
+    asked = [{"symbol": "BTCUSDT", "newClientOrderId": n, "quantity": "1", "price": "39000"} for n in names]
+    odd, plain = map(order_body, asked)
+    del odd["type"]
+    VenueOrder.objects.update(checked_at=None)
+    venue.on("GET", "/api/v3/openOrders", (200, [odd, plain]))
     venue.knows()
     services.resume(venue_account=venue_account(), heard_until=None)
+    assert venue.count("GET", "/api/v3/openOrders") == 1
+    assert set(Order.objects.values_list("status", flat=True)) == {"OPEN"}
+    assert balance(alice, "USDT") == (22000, 78000)
