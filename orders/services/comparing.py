@@ -20,7 +20,8 @@ from markets import services as market_services
 from orders import compared
 from orders.models import Fill
 from orders.rules import trade_name
-from orders.services.reports import apply_trades, text_key
+from orders.services.orphans import text_key
+from orders.services.reports import apply_trades
 
 PAGE = 1000
 PART = "trades:"
