@@ -19,6 +19,7 @@ from orders.errors import NEVER_ARRIVED
 from orders.models import FINAL, Order, Source, Status, VenueOrder
 from orders.services import recorder
 from orders.services.ending import reject
+from orders.services.missing import note_missing
 from orders.services.reports import apply_report
 
 log = structlog.get_logger()
@@ -85,9 +86,7 @@ def _not_found(venue_order: VenueOrder) -> None:
     if venue_order.sent_at is None and venue_order.order.is_later:
         return  # it never left the house, and will be sent anew
     if venue_order.status != Status.PENDING:
-        log.error(
-            "order.lost_at_venue", order=venue_order.order_id, client_order_id=venue_order.client_order_id
-        )
+        note_missing(venue_order)
         return
     last_moment = venue_order.timestamp_ms + venue_order.recv_window_ms + settings.ORDER_RESOLVE_MARGIN_MS
     if gate.clock().now_ms() <= last_moment or timezone.now() <= venue_order.send_by:
@@ -186,8 +185,9 @@ def _open_orders(symbol: str | None, rest: gate.Rest) -> list[Report]:
 def _apply_open(venue_order: VenueOrder, report: Report) -> None:
     """What is new of an open order is applied; most have nothing new, and cost nothing."""
     known = (venue_order.status, venue_order.cumulative_quantity)
+    is_sure = venue_order.venue_order_id is not None and not venue_order.missing_asks
     try:
-        if known != (report.status, report.cumulative_quantity) or venue_order.venue_order_id is None:
+        if known != (report.status, report.cumulative_quantity) or not is_sure:
             apply_report(venue_account=venue_order.venue_account, report=report, source=Source.RECONCILIATION)
         if venue_order.order.cancel_requested_at is not None:
             _carry_out_cancel(venue_order.pk)

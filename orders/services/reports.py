@@ -21,9 +21,9 @@ from exchange.money import decimals
 from exchange.prepared import Given, Prepared, insert, update
 from ledger import services as ledger
 from orders import rules
-from orders.errors import REASONS
+from orders.errors import LOST, REASONS
 from orders.models import Crossing, Fill, Order, Source, Status, VenueOrder
-from orders.services import bridges, crosses, events, recorder
+from orders.services import bridges, crosses, events, recorder, standing
 from orders.services.ending import MOVED, Belongs, ends_hold, finish, locked, take_over
 from orders.services.orphans import book_orphan, book_unknown, commission_asset, text_key
 from orders.services.shrinking import is_smaller, shrink
@@ -93,6 +93,7 @@ class _Known(NamedTuple):
     cumulative_quote: Decimal
     booked: Decimal
     finished_at: datetime | None
+    missing_asks: int
 
 
 _KNOWN = Prepared(
@@ -102,7 +103,7 @@ _KNOWN = Prepared(
         "pk", "order_id", "order__order_list_id", "order__replaces_id", "order__extra_hold",
         "order__route_of_id", "by_sor", "order__market__quote__scale", "venue_account_id", "status",
         "venue_order_id", "quantity", "cumulative_quantity", "cumulative_quote", "order__cumulative_quantity",
-        "order__finished_at",
+        "order__finished_at", "missing_asks",
     )
 )  # fmt: skip
 
@@ -126,7 +127,8 @@ def _is_old_news(known: _Known, report: Report) -> bool:
         and (known.finished_at is not None) == rules.is_closed(known.status)
     )
     is_smaller_now = known.quantity is not None and 0 < report.quantity < known.quantity
-    return is_ahead and is_settled and not is_smaller_now and _all_booked(known, report)
+    is_missing = known.missing_asks > 0
+    return is_ahead and is_settled and not (is_missing or is_smaller_now) and _all_booked(known, report)
 
 
 def _all_booked(known: _Known, report: Report) -> bool:
@@ -160,7 +162,11 @@ def _apply(
     number: int, belongs: Belongs, report: Report, fills: Sequence[TradeFill], source: str
 ) -> _Applied:
     order, venue_order = locked(number, belongs)
+    if report.reason == LOST.code and not venue_order.missing_asks:
+        return _Applied(order, False)  # it was heard of since that was concluded
     before = recorder.state_of(order, venue_order)
+    if venue_order.missing_asks:
+        standing.note_seen(order, venue_order)
     if order.extra_hold is not None and report.status != Status.REJECTED:
         take_over(order)
     is_shrinking = is_smaller(venue_order, report) and order.finished_at is None
