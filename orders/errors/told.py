@@ -42,6 +42,13 @@ LOST = Told(
     "lost_at_venue",
     _("The market has this order no more. What it traded is booked, and the rest was given back."),
 )
+STANDS = Told(
+    "stands_after_all",
+    _(
+        "The market had this order after all, though it had been given up here. It is canceled there, and what it"
+        " traded until then is booked."
+    ),
+)
 _CLOSED = Told("market_closed", _("This market takes no new orders at the moment."))
 ENDED = Told("order_is_closed", _("The order was filled or ended meanwhile; nothing was changed."))
 _EMPTY = Told("no_liquidity", _("There is nobody on the other side of the book right now."))

@@ -1,7 +1,7 @@
 """Asking the venue what became of an order, until it is certain. Nothing is ever sent again."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -100,11 +100,12 @@ def _not_found(venue_order: VenueOrder) -> None:
 
 
 def _carry_out_cancel(venue_order_id: int) -> None:
-    """A customer asked for the end of an order that was found open: cancel it; a repeated cancel is harmless."""
-    order = Order.objects.get(venue_orders=venue_order_id)
-    if order.cancel_requested_at is None or order.is_final:
+    """The end of an order that was found open is asked for, by its customer or because nothing is held for it: cancel
+    it; a repeated cancel is harmless."""
+    venue_order = VenueOrder.objects.select_related("venue_account", "order").get(pk=venue_order_id)
+    order = venue_order.order
+    if order.cancel_requested_at is None or rules.is_closed(venue_order.status):
         return
-    venue_order = VenueOrder.objects.select_related("venue_account").get(pk=venue_order_id)
     try:
         reports = gate.call(
             venue_order.venue_account,
@@ -147,6 +148,7 @@ def look_at(venue_orders: Collection[VenueOrder]) -> int:
     found: dict[str, Report] = {}
     for account, symbols in _places(venue_orders).items():
         found |= _open_at(account, symbols)
+    _note_standing(found.keys() - {order.client_order_id for order in venue_orders}, found)
     looked = [order for order in venue_orders if order.client_order_id in found]
     for venue_order in looked:
         _apply_open(venue_order, found[venue_order.client_order_id])
@@ -180,6 +182,13 @@ def _open_at(account: VenueAccount, symbols: Collection[str]) -> dict[str, Repor
 
 def _open_orders(symbol: str | None, rest: gate.Rest) -> list[Report]:
     return rest.open_orders(symbol)
+
+
+def _note_standing(others: Collection[str], found: Mapping[str, Report]) -> None:
+    """Of what the venue has open besides, what was given up here is told as any other fact."""
+    given_up = queries.given_up_venue_orders(others) if others else ()
+    for venue_order in given_up:
+        _apply_open(venue_order, found[venue_order.client_order_id])
 
 
 def _apply_open(venue_order: VenueOrder, report: Report) -> None:

@@ -93,6 +93,7 @@ class _Known(NamedTuple):
     cumulative_quote: Decimal
     booked: Decimal
     finished_at: datetime | None
+    reason_code: str
     missing_asks: int
 
 
@@ -103,7 +104,7 @@ _KNOWN = Prepared(
         "pk", "order_id", "order__order_list_id", "order__replaces_id", "order__extra_hold",
         "order__route_of_id", "by_sor", "order__market__quote__scale", "venue_account_id", "status",
         "venue_order_id", "quantity", "cumulative_quantity", "cumulative_quote", "order__cumulative_quantity",
-        "order__finished_at", "missing_asks",
+        "order__finished_at", "order__reason_code", "missing_asks",
     )
 )  # fmt: skip
 
@@ -127,8 +128,8 @@ def _is_old_news(known: _Known, report: Report) -> bool:
         and (known.finished_at is not None) == rules.is_closed(known.status)
     )
     is_smaller_now = known.quantity is not None and 0 < report.quantity < known.quantity
-    is_missing = known.missing_asks > 0
-    return is_ahead and is_settled and not (is_missing or is_smaller_now) and _all_booked(known, report)
+    is_told = not (known.missing_asks or standing.is_against(known.status, known.reason_code, report))
+    return is_ahead and is_settled and is_told and not is_smaller_now and _all_booked(known, report)
 
 
 def _all_booked(known: _Known, report: Report) -> bool:
@@ -207,6 +208,7 @@ def _settle(
     missing = crosses.booked_of(order, venue_order) < venue_order.cumulative_quantity
     touched = (order.market.base_id, order.market.quote_id) if changed else ()
     if order.finished_at is not None or crosses.is_superseded(order, venue_order):
+        standing.note_after_the_end(order, venue_order, report)
         if changed:
             update(order, *MOVED)
             events.tell(order, *touched)
