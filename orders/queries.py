@@ -15,7 +15,7 @@ from exchange.prepared import Given, Prepared
 from markets.models import Market
 from markets.rules import GONE
 from orders import rules
-from orders.errors import UnknownOrder, UnknownOrderList
+from orders.errors import LOST, UnknownOrder, UnknownOrderList
 from orders.models import (
     FINAL,
     PAIR,
@@ -310,6 +310,15 @@ def unreleased_venue_orders(now: datetime, patience: timedelta) -> QuerySet[Venu
 def unfinished_venue_orders() -> QuerySet[VenueOrder]:
     """Every venue order that may have moved while nobody listened."""
     return VenueOrder.objects.filter(order__finished_at__isnull=True).order_by("id")
+
+
+def given_up_venue_orders(client_order_ids: Collection[str]) -> QuerySet[VenueOrder]:
+    """Those of them that were taken for never arrived or gone, so that nothing is held for them any more."""
+    given_up = Q(status=Status.REJECTED) | Q(status=Status.EXPIRED, order__reason_code=LOST.code)
+    found = VenueOrder.objects.filter(
+        given_up, client_order_id__in=list(client_order_ids), order__finished_at__isnull=False
+    )
+    return found.select_related("venue_account", "order").order_by("id")
 
 
 def client_order_id_is_known(client_order_id: str) -> bool:

@@ -157,6 +157,11 @@ def slot_of_this_thread() -> Slot | None:
     return None if slot is None or slot.is_sent else slot
 
 
+def has_seat() -> bool:
+    """True while this thread uses a slot: one request after the other, it needs no second seat."""
+    return _thread.slot is not None
+
+
 def take_slot(
     places: Mapping[str, str], customer_id: int | None, *, orders: int = 1, request: str = ""
 ) -> Slot:

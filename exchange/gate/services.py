@@ -197,7 +197,7 @@ def call(
         name = account.name if account else None
         slot = _slot_for(name) if kind == Kind.PLACE else None
         calling = metering.Calling(kind, egress, name, customer_id, slot)
-        with _guarded(account, kind), _a_relay(kind, customer_id, slot), metering.called(calling):
+        with _guarded(account, kind), _a_relay(kind, customer_id), metering.called(calling):
             return metering.read(fn, rest)
     except Rejected as error:
         if error.code == BAD_TIMESTAMP:
@@ -213,9 +213,13 @@ def _slot_for(account: str | None) -> Slot | None:
     return slot if slot is not None and slot.reservation.account == account else None
 
 
-def _a_relay(kind: Kind, customer_id: int | None, slot: Slot | None) -> AbstractContextManager[None]:
-    """One of so many that may be under way at once; Busy when none is free for a moment."""
-    if kind not in (Kind.PLACE, Kind.CANCEL) or slot is not None:
+def _a_relay(kind: Kind, customer_id: int | None) -> AbstractContextManager[None]:
+    """One of so many that may be under way at once; Busy when none is free for a moment.
+
+    A seat is for a thread that waits for the venue, and serves for all that it places one after the other; each
+    request has a place of its own in the budgets.
+    """
+    if kind not in (Kind.PLACE, Kind.CANCEL) or (kind == Kind.PLACE and queue.has_seat()):
         return nullcontext()
     seats = queue.placing() if kind == Kind.PLACE else queue.canceling()
     return seats.taken(str(customer_id or NOBODY), RELAY_WAIT)

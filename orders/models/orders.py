@@ -338,6 +338,10 @@ class VenueOrder(models.Model):
     answered_at = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(null=True)
     checks = models.PositiveIntegerField(default=0)
+    missing_asks = models.PositiveIntegerField(
+        default=0, help_text=_("How often, at intervals, the venue said that it does not know what it had.")
+    )
+    missing_at = models.DateTimeField(null=True, help_text=_("When it said so last, of those."))
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

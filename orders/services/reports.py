@@ -20,14 +20,12 @@ from exchange.moments import moment_of
 from exchange.money import decimals
 from exchange.prepared import Given, Prepared, insert, update
 from ledger import services as ledger
-from markets import queries as markets
-from markets import services as market_services
-from markets.models import Market
 from orders import rules
-from orders.errors import REASONS
+from orders.errors import LOST, REASONS
 from orders.models import Crossing, Fill, Order, Source, Status, VenueOrder
-from orders.services import bridges, crosses, events, recorder
+from orders.services import bridges, crosses, events, recorder, standing
 from orders.services.ending import MOVED, Belongs, ends_hold, finish, locked, take_over
+from orders.services.orphans import book_orphan, book_unknown, commission_asset, text_key
 from orders.services.shrinking import is_smaller, shrink
 
 log = structlog.get_logger()
@@ -47,7 +45,7 @@ def apply_and_tell(
     """The same; gives what the report belongs to, None when that is nothing of ours."""
     known = _known(report)
     if known is None:
-        _apply_unknown(venue_account, report)
+        book_unknown(venue_account, report)
         return None
     if _is_old_news(known, report):
         _looked_at(known)
@@ -95,6 +93,8 @@ class _Known(NamedTuple):
     cumulative_quote: Decimal
     booked: Decimal
     finished_at: datetime | None
+    reason_code: str
+    missing_asks: int
 
 
 _KNOWN = Prepared(
@@ -104,7 +104,7 @@ _KNOWN = Prepared(
         "pk", "order_id", "order__order_list_id", "order__replaces_id", "order__extra_hold",
         "order__route_of_id", "by_sor", "order__market__quote__scale", "venue_account_id", "status",
         "venue_order_id", "quantity", "cumulative_quantity", "cumulative_quote", "order__cumulative_quantity",
-        "order__finished_at",
+        "order__finished_at", "order__reason_code", "missing_asks",
     )
 )  # fmt: skip
 
@@ -128,7 +128,8 @@ def _is_old_news(known: _Known, report: Report) -> bool:
         and (known.finished_at is not None) == rules.is_closed(known.status)
     )
     is_smaller_now = known.quantity is not None and 0 < report.quantity < known.quantity
-    return is_ahead and is_settled and not is_smaller_now and _all_booked(known, report)
+    is_told = not (known.missing_asks or standing.is_against(known.status, known.reason_code, report))
+    return is_ahead and is_settled and is_told and not is_smaller_now and _all_booked(known, report)
 
 
 def _all_booked(known: _Known, report: Report) -> bool:
@@ -162,7 +163,11 @@ def _apply(
     number: int, belongs: Belongs, report: Report, fills: Sequence[TradeFill], source: str
 ) -> _Applied:
     order, venue_order = locked(number, belongs)
+    if report.reason == LOST.code and not venue_order.missing_asks:
+        return _Applied(order, False)  # it was heard of since that was concluded
     before = recorder.state_of(order, venue_order)
+    if venue_order.missing_asks:
+        standing.note_seen(order, venue_order)
     if order.extra_hold is not None and report.status != Status.REJECTED:
         take_over(order)
     is_shrinking = is_smaller(venue_order, report) and order.finished_at is None
@@ -203,6 +208,7 @@ def _settle(
     missing = crosses.booked_of(order, venue_order) < venue_order.cumulative_quantity
     touched = (order.market.base_id, order.market.quote_id) if changed else ()
     if order.finished_at is not None or crosses.is_superseded(order, venue_order):
+        standing.note_after_the_end(order, venue_order, report)
         if changed:
             update(order, *MOVED)
             events.tell(order, *touched)
@@ -270,7 +276,7 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
     # What a placing answer tells of traded at once: it took.
     fee_bps = order.maker_fee_bps if fill.is_maker else order.fee_bps
     fee = rules.fee_of(received, fee_bps, received_asset.scale)
-    commission_asset = _commission_asset(fill, market)
+    taken_in = commission_asset(fill, market)
     posted = ledger.post_fill(
         ledger.FillPosting(
             key=text_key(venue_order.venue_account_id, order.market_id, fill),
@@ -284,7 +290,7 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
             quote_quantity=fill.quote_quantity,
             fee=fee,
             commission=fill.commission,
-            commission_asset=commission_asset,
+            commission_asset=taken_in,
             list_id=order.order_list_id if order.is_paired else None,
         ),
         is_last=is_last,
@@ -299,7 +305,7 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
         fee=fee,
         fee_asset=received_asset,
         commission=fill.commission,
-        commission_asset=commission_asset,
+        commission_asset=taken_in,
         is_maker=fill.is_maker,
         transfer_id=posted.transfer_id,
         at=moment_of(fill.time_ms),
@@ -312,24 +318,12 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
     events.tell_fill(row)
 
 
-def _commission_asset(fill: TradeFill, market: Market) -> str:
-    known = (market.base_id, market.quote_id)
-    if fill.commission and fill.commission_asset and fill.commission_asset not in known:
-        market_services.ensure_asset(fill.commission_asset)
-    return fill.commission_asset
-
-
 def _venue_key(venue_account_id: int, symbol: str, fill: TradeFill) -> dict[str, object]:
     """What names a trade for ever; trades by smart order routing all have trade id -1 and an allocation id."""
     key: dict[str, object] = {"venue_account_id": venue_account_id, "market_id": symbol}
     if fill.allocation_id is not None:
         return {**key, "allocation_id": fill.allocation_id}
     return {**key, "trade_id": fill.trade_id, "allocation_id": None}
-
-
-def text_key(venue_account_id: int, symbol: str, fill: TradeFill) -> str:
-    """The name under which the trade is booked, once."""
-    return f"{venue_account_id}:{symbol}:{rules.trade_name(fill.trade_id, fill.allocation_id)}"
 
 
 # ------------------------------------------------------------------ what a report alone does not say
@@ -362,7 +356,7 @@ def apply_trades(*, venue_account: VenueAccount, trades: Iterable[MyTrade]) -> N
             _apply_trade(found.pk, trade)
         else:
             detail: dict[str, object] = {"venue_order_id": trade.venue_order_id}
-            _book_orphan(venue_account, trade.symbol, trade.side, trade.fill, detail)
+            book_orphan(venue_account, trade.symbol, trade.side, trade.fill, detail)
 
 
 @transaction_with_retry
@@ -375,39 +369,3 @@ def _apply_trade(venue_order_id: int, trade: MyTrade) -> None:
         update(order, *MOVED)
         recorder.note_trade(order, venue_order, trade)
         events.tell(order, order.market.base_id, order.market.quote_id)
-
-
-def _apply_unknown(venue_account: VenueAccount, report: Report) -> None:
-    """An order nobody here knows moved the account's funds: suspense, an exception, and staff look into it."""
-    log.error(
-        "order.not_ours", symbol=report.symbol, client_order_id=report.client_order_id, status=report.status
-    )
-    if markets.market_row_or_none(report.symbol) is None:
-        # Nothing says what was traded for what: the comparison of balances finds it, and staff look.
-        if report.fills:
-            log.error("order.not_bookable", symbol=report.symbol, trades=len(report.fills))
-        return
-    detail: dict[str, object] = {
-        "client_order_id": report.client_order_id,
-        "venue_order_id": report.venue_order_id,
-    }
-    for fill in report.fills:
-        _book_orphan(venue_account, report.symbol, report.side, fill, detail)
-
-
-def _book_orphan(
-    venue_account: VenueAccount, symbol: str, side: str, fill: TradeFill, detail: dict[str, object]
-) -> None:
-    market = markets.market_row(symbol)
-    ledger.post_orphan_fill(
-        key=text_key(venue_account.pk, symbol, fill),
-        venue_account_id=venue_account.pk,
-        side=side,
-        base=market.base_id,
-        quote=market.quote_id,
-        quantity=fill.quantity,
-        quote_quantity=fill.quote_quantity,
-        commission=fill.commission,
-        commission_asset=_commission_asset(fill, market),
-        detail=detail,
-    )

@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from exchange.office.models import AuditRecord
@@ -17,7 +18,8 @@ from markets.models import Market
 from orders import routing, services
 from orders.models import Fill, Order, RouteDecision, RouteRule, Strategy
 from orders.routing import choice
-from tests.factories import balance, make_market, make_user, publish_book
+from tests.exchange.gate.test_budgets import calm, orders_used
+from tests.factories import balance, make_market, make_user, publish_book, venue_account
 from tests.orders.test_placing import market_ticket, ticket
 from tests.venue import Venue, error, fill_body, order_body, trade_body
 
@@ -173,6 +175,31 @@ def test_an_order_that_the_venue_will_not_route_goes_to_its_own_market(routed: U
     assert (order.status, order.route) == ("FILLED", "DIRECT")
     assert (venue.count("POST", SOR_PATH), venue.count("POST", "/api/v3/order")) == (1, 1)
     assert balance(routed, "USDT") == (Decimal(59990), 0)
+
+
+def test_what_is_not_routed_needs_no_second_seat_and_has_its_own_place_among_the_orders(
+    routed: User, venue: Venue, settings: Settings
+) -> None:
+    """Each thread with a seat may be one whose order was refused so: none of them waits for another's."""
+    settings.GATE_MAX_RELAYS = 1
+    calm()
+    venue.on("POST", SOR_PATH, error(-2010, "This action is disabled on this account."))
+    venue.places(status="EXPIRED")
+    order = services.place_order(user=routed, ticket=market_ticket(quantity=ONE))
+    assert (order.status, order.route) == ("EXPIRED", "DIRECT")
+    assert orders_used(venue_account()) == 1, "as the venue counts: what it took, and not what it refused"
+
+
+def test_what_is_not_routed_is_not_sent_when_the_account_may_place_no_more(
+    routed: User, venue: Venue
+) -> None:
+    calm()
+    refusal = error(-2010, "This action is disabled on this account.")
+    venue.on("POST", SOR_PATH, (*refusal, {"X-MBX-ORDER-COUNT-10S": "1000000"}))
+    venue.places()
+    order = services.place_order(user=routed, ticket=market_ticket(quantity=ONE))
+    assert (order.status, order.reason_code) == ("REJECTED", "busy")
+    assert (venue.count("POST", "/api/v3/order"), balance(routed, "USDT")) == (0, (100000, 0))
 
 
 def test_an_allotment_of_a_past_day_that_nobody_told_of_is_found_and_booked(
