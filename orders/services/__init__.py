@@ -17,6 +17,7 @@ from orders.services.ending import cause_of_hold
 from orders.services.fees import begin_fee_rule, count_volumes, end_fee_rule
 from orders.services.following import apply_report, follow_lists
 from orders.services.foretelling import ListPreview, preview_list
+from orders.services.known import note_known
 from orders.services.listing import place_order_list
 from orders.services.listtickets import ListTicket
 from orders.services.placing import place_order
@@ -57,6 +58,7 @@ __all__ = [
     "follow_crosses",
     "follow_lists",
     "follow_routes",
+    "note_known",
     "place_house_order",
     "place_order",
     "place_order_list",
