@@ -32,7 +32,6 @@ from exchange.gate.bans import Banned
 from exchange.gate.breakers import Operation, Paused
 from exchange.gate.budgets import NOBODY, Full
 from exchange.gate.choosing import (
-    account_for_order,
     accounts_for_order,
     counts_needs,
     is_placing_paused,
@@ -92,7 +91,6 @@ __all__ = [
     "Slot",
     "Stopped",
     "WrongVenue",
-    "account_for_order",
     "account_named",
     "accounts_for_order",
     "accounts_with_key",

@@ -32,7 +32,7 @@ from orders import queries
 from orders.errors import TOO_LATE, Busy, NonceReused, Told, VenuePaused, VenueUnreachable
 from orders.models import Order, RouteKind, Source, Status, VenueOrder
 from orders.routing import Route
-from orders.services import events, recorder, routes
+from orders.services import events, house, recorder, routes
 from orders.services.alarming import PASSING_SECONDS, is_certain, reason_of
 from orders.services.ending import reject
 from orders.services.limits import require_within_limits
@@ -79,7 +79,7 @@ def _placed(user: User, ticket: Ticket) -> Order:
 
 def in_its_market(user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None) -> Order:
     """The order is recorded, held for, and relayed to its own market."""
-    found = accounts_for(user, ticket, plan)
+    found = accounts_for(user, market, ticket, plan)
     with room_for(user, ticket.nonce, found) as slot:
         venue_order = _record(user, market, ticket, plan, route, having(slot, found))
     failpoints.hit("order.held")
@@ -99,8 +99,9 @@ def require_venue() -> None:
         raise VenueUnreachable() from error
 
 
-def accounts_for(user: User, ticket: Ticket, plan: Plan) -> list[VenueAccount]:
-    """The venue accounts to which the order can go, the best first; raises Stopped, and NoAccount, which staff hear."""
+def accounts_for(user: User, market: Market, ticket: Ticket, plan: Plan) -> Sequence[VenueAccount]:
+    """The venue accounts to which the order can go, the best first; raises Stopped, NoAccount, which staff hear, and
+    Busy where each of them may hold no more of the asset."""
     named: dict[str, Any] = {
         "market": ticket.symbol,
         "side": ticket.side,
@@ -108,7 +109,8 @@ def accounts_for(user: User, ticket: Ticket, plan: Plan) -> list[VenueAccount]:
         "channel": ticket.channel,
     }
     with gate.shortage_told():
-        return gate.accounts_for_order(asset=plan.hold_asset, amount=plan.hold_amount, **named)
+        found = gate.accounts_for_order(asset=plan.hold_asset, amount=plan.hold_amount, **named)
+    return house.with_room(found, market, side=ticket.side, quantity=plan.quantity)
 
 
 def room_for(user: User, nonce: str, found: Sequence[VenueAccount], orders: int = 1) -> gate.Slot:

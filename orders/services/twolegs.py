@@ -61,7 +61,7 @@ def place(user: User, market: Market, ticket: Ticket, plan: Plan, route: routing
         part = _first(ticket, first, given)
         ledger.require_asset_open(bridge.base_id, bridge.quote_id, first.received_asset)
         planned = plan_of(bridge, part)
-        found = accounts_for(user, part, planned)
+        found = accounts_for(user, bridge, part, planned)
         with room_for(user, ticket.nonce, found) as slot:
             order, sent = _record(user, market, ticket, route, bridge, part, planned, having(slot, found))
     except Busy:
