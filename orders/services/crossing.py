@@ -6,11 +6,9 @@ leaves both as they are. What was taken back and cannot be traded goes to the ve
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
-from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
@@ -27,6 +25,8 @@ from orders import queries, routing
 from orders.errors import NobodyThere
 from orders.models import Cross, Crossing, Order, RouteKind, Source, Status, VenueOrder
 from orders.services import crosses, events, recorder, routes
+from orders.services.amending import has_amends_left
+from orders.services.certainty import certain_from, send_by
 from orders.services.placing import in_its_market, relay, relay_and_wait
 from orders.services.puttingback import go_on
 from orders.services.reconciling import reconcile
@@ -89,7 +89,8 @@ def _record(
 
 def _still_rests(maker: Order) -> bool:
     is_open = maker.status in (Status.OPEN, Status.PARTIALLY_FILLED) and maker.cancel_requested_at is None
-    is_changing = maker.replacements.filter(finished_at__isnull=True).exists()
+    is_changing = maker.amend_asked_at is not None
+    is_changing |= maker.replacements.filter(finished_at__isnull=True).exists()
     return is_open and not is_changing and maker.crossing != Crossing.UNDER_WAY
 
 
@@ -103,7 +104,7 @@ def _asked(order: Order, maker: Order, wanted: Decimal) -> Cross | None:
     rest = EXACT.subtract(maker.left, quantity)
     if not routing.is_allowed(maker.market, maker.price, rest):
         return None
-    is_part = rest > 0 and maker.keeps_place
+    is_part = rest > 0 and maker.keeps_place and has_amends_left(maker)
     maker.crossing = Crossing.UNDER_WAY
     maker.save(update_fields=["crossing"])
     return Cross.objects.create(
@@ -121,7 +122,7 @@ def _asked(order: Order, maker: Order, wanted: Decimal) -> Cross | None:
 def _take_back(cross_id: int) -> None:
     """The venue is asked for it once; nobody knows what a silent one has done."""
     cross = Cross.objects.select_related("sent__venue_account", "maker").get(pk=cross_id)
-    if cross.state != State.ASKED or timezone.now() > _send_by(cross):
+    if cross.state != State.ASKED or timezone.now() > send_by(cross.asked_at):
         return
     failpoints.hit("cross.asking")
     sent = cross.sent
@@ -162,16 +163,6 @@ def _look(sent: VenueOrder) -> bool:
         log.warning("order.not_reconciled", order=sent.order_id, reason=str(error)[:120])
         return False
     return True
-
-
-def _send_by(cross: Cross) -> datetime:
-    return cross.asked_at + timedelta(milliseconds=settings.ORDER_SEND_BY_MS)
-
-
-def _certain_from(cross: Cross) -> datetime:
-    """From then on the venue takes no request for it any more."""
-    after = settings.RECV_WINDOW_MS + settings.ORDER_RESOLVE_MARGIN_MS
-    return _send_by(cross) + timedelta(milliseconds=after)
 
 
 @transaction_with_retry
@@ -217,6 +208,7 @@ def _ask_again(cross: Cross) -> None:
     """What the venue left without an answer is looked at, until no request for it can be accepted any more."""
     if cross.state != State.ASKED:
         return
-    is_certain, sent = timezone.now() > _certain_from(cross), VenueOrder.objects.get(pk=cross.sent_id)
-    if timezone.now() > _send_by(cross) and _look(sent) and is_certain:
+    is_certain = timezone.now() > certain_from(cross.asked_at)
+    sent = VenueOrder.objects.get(pk=cross.sent_id)
+    if timezone.now() > send_by(cross.asked_at) and _look(sent) and is_certain:
         _missed(cross.pk, "unanswered")

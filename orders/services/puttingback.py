@@ -106,6 +106,13 @@ def _is_over(order: Order) -> None:
         order.save(update_fields=["crossing"])
 
 
+def _is_as_new(order: Order) -> None:
+    """What stands at the venue for it was never made smaller there."""
+    if order.amends:
+        order.amends = 0
+        order.save(update_fields=["amends"])
+
+
 def _has_ended(order: Order, sent: VenueOrder | None) -> bool:
     """It ends when nothing is left, when its end was asked for, or when the venue ended it by itself."""
     if order.left == 0:
@@ -173,6 +180,7 @@ def _send_rest(order: Order, obstacle: DomainError | None) -> list[int]:
             obstacle = refusal
         else:
             _is_over(order)
+            _is_as_new(order)
             return [sent.pk]
     _wait(order, obstacle)
     return []
