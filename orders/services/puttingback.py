@@ -65,7 +65,10 @@ def _take_the_rest(sent: VenueOrder) -> None:
     symbol, name = sent.order.market_id, sent.client_order_id
     try:
         reports = gate.call(
-            sent.venue_account, gate.Kind.CANCEL, sent.order.user_id, lambda rest: rest.cancel(symbol, name)
+            sent.venue_account,
+            gate.Kind.TAKE_BACK,
+            sent.order.user_id,
+            lambda rest: rest.cancel(symbol, name),
         )
     except VenueError as error:
         log.warning("cross.rest_not_taken", order=sent.order_id, reason=str(error)[:120])
