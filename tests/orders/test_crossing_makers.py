@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
@@ -160,3 +161,14 @@ def amended_of(asked: Any, number: int) -> Any:
     status, body = amended(asked)
     body["amendedOrder"]["orderId"] = number
     return status, body
+
+
+# ------------------------------------------------------------------ before an order is placed
+def test_a_preview_tells_of_another_customer_as_what_it_would_trade_with(
+    alice: User, bob: User, client: Client
+) -> None:
+    client.force_login(alice)
+    wish = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.4"}
+    found = client.post("/api/v1/orders/preview/", wish, content_type="application/json").json()["route"]
+    assert (found["kind"], found["text"]) == ("CROSS", "With another customer of ours")
+    assert not Cross.objects.exists()
