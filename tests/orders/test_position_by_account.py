@@ -12,11 +12,13 @@ from ledger.models import Account, Transfer
 from ledger.services.posting import available, system
 from markets.models import Market
 from orders.errors import Busy
-from orders.models import Order
-from orders.services import house
+from orders.models import Order, RouteDecision
+from orders.services import Ticket, house, place_order
 from tests.exchange.gate.test_choosing import first, second, secret, told
-from tests.factories import balance, make_user
+from tests.factories import balance, make_market, make_user, publish_book
 from tests.orders.test_placing import place
+from tests.orders.test_routes import rule
+from tests.orders.test_routes_two_legs import STEP
 from tests.venue import Venue
 
 __all__ = ["first", "second", "secret"]
@@ -79,3 +81,24 @@ def test_what_is_being_bought_in_an_account_counts_there(
         place(alice, nonce="n2")
     told(first, USDT="100000")
     assert at(place(alice, nonce="n3")) == "primary"
+
+
+def test_two_trades_of_which_the_first_fits_nowhere_become_one_in_the_orders_own_market(
+    alice: User, venue: Venue, first: VenueAccount
+) -> None:
+    lies(first, "9")
+    Market.objects.filter(symbol="BTCUSDT").update(allows_quote_quantity=False)
+    make_market("ETH", "USDT")
+    make_market("ETH", "BTC", filters=STEP)
+    publish_book("ETHUSDT", bids=[("3300.00", "50")], asks=[("3301.00", "50")])
+    publish_book("ETHBTC", bids=[("0.07100", "50")], asks=[("0.07200", "50")])
+    rule(make_user("carol", is_staff=True), bridges=["BTC"])
+    venue.places(status="EXPIRED")
+    wish = Ticket("ETHUSDT", "BUY", "MARKET", nonce="n1", quote_quantity=D(1000))
+    order = place_order(user=alice, ticket=wish)
+    ways = {way["kind"]: way for way in RouteDecision.objects.get(order=order).candidates}
+    assert "out" not in ways["TWO_LEGS"]
+    assert (order.route, [asked["symbol"] for _how, _where, asked in venue.asked if "side" in asked]) == (
+        "DIRECT",
+        ["ETHUSDT"],
+    )
