@@ -23,12 +23,12 @@ def steps(order: Order) -> Iterator[Told]:
         yield from _part(part)
 
 
-def foretold(kind: str, saving_bps: Decimal | None) -> str:
+def foretold(kind: str, over: str, saving_bps: Decimal | None) -> str:
     """How an order would be executed now, in one short line."""
     ways = {
         RouteKind.DIRECT: _("The market itself"),
         RouteKind.SOR: _("Routed by the venue"),
-        RouteKind.TWO_LEGS: _("Two trades over another asset"),
+        RouteKind.TWO_LEGS: _("Two trades over %(asset)s") % {"asset": over},
         RouteKind.CROSS: _("With another customer of ours"),
     }
     way = ways[RouteKind(kind)]

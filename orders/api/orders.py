@@ -181,7 +181,7 @@ class RouteOut(serializers.Serializer[Any]):
     text = serializers.SerializerMethodField()
 
     def get_text(self, route: services.PreviewedRoute) -> str:
-        return ways.foretold(route.kind, route.saving_bps)
+        return ways.foretold(route.kind, route.over, route.saving_bps)
 
 
 class PreviewOut(serializers.Serializer[Any]):
