@@ -31,6 +31,7 @@ from orders.models import (
     Side,
     Source,
     Status,
+    TimeInForce,
     TradedVolume,
     Type,
     VenueOrder,
@@ -95,13 +96,14 @@ def resting_against(user: "User", market: Market, side: str, limit: Decimal) -> 
     is_in_reach = Q(price__lte=limit) if side == Side.BUY else Q(price__gte=limit)
     found = Order.objects.filter(
         is_in_reach,
+        Q(type=Type.LIMIT, time_in_force=TimeInForce.GTC) | Q(type=Type.LIMIT_MAKER),
         market=market,
         side=against,
-        type__in=[Type.LIMIT, Type.LIMIT_MAKER],
         status__in=[Status.OPEN, Status.PARTIALLY_FILLED],
         order_list__isnull=True,
         iceberg_quantity__isnull=True,
         cancel_requested_at__isnull=True,
+        amend_asked_at__isnull=True,
         user__is_active=True,
         user__is_frozen=False,
     )
@@ -283,9 +285,11 @@ def traded_since(since: datetime) -> Iterator[tuple[int, str, Decimal]]:
 
 
 def silent_venue_orders(now: datetime, patience: timedelta) -> QuerySet[VenueOrder]:
-    """Venue orders still PENDING, or asked to be canceled and not closed, that nobody looked at for a moment."""
+    """Venue orders still PENDING, asked to be canceled and not closed, or asked to be made smaller without a certain
+    answer, that nobody looked at for a moment."""
     quiet = Q(checked_at__isnull=True) | Q(checked_at__lt=now - patience)
     silent = Q(status=Status.PENDING) | Q(order__cancel_requested_at__isnull=False)
+    silent |= Q(order__amend_asked_at__isnull=False)
     unfinished = VenueOrder.objects.exclude(status__in=FINAL).filter(
         silent, quiet, created_at__lt=now - patience
     )

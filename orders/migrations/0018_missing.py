@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0016_house_orders")]
+    dependencies = [("orders", "0017_amend_asked_at")]
 
     operations = [
         migrations.AddField(

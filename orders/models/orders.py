@@ -162,6 +162,9 @@ class Order(models.Model):
     quantity = amount_field(null=True)
     original_quantity = amount_field(null=True, help_text=_("Before it was made smaller."))
     amends = models.PositiveSmallIntegerField(default=0)
+    amend_asked_at = models.DateTimeField(
+        null=True, help_text=_("It was asked to be made smaller; until it is certain what became of that.")
+    )
     quote_quantity = amount_field(null=True)
     stop_price = amount_field(null=True)
     trailing_delta = models.PositiveIntegerField(

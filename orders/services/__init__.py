@@ -22,7 +22,7 @@ from orders.services.listing import place_order_list
 from orders.services.listtickets import ListTicket
 from orders.services.placing import place_order
 from orders.services.prefunding import watch_prefunding
-from orders.services.previewing import Preview, preview
+from orders.services.previewing import Preview, PreviewedRoute, preview
 from orders.services.reconciling import reconcile, reconcile_each, reconcile_open, resolve_pending
 from orders.services.replacing import replace_order
 from orders.services.reports import apply_trades
@@ -37,6 +37,7 @@ __all__ = [
     "ListTicket",
     "Plan",
     "Preview",
+    "PreviewedRoute",
     "Ticket",
     "Watch",
     "Wishes",

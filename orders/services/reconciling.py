@@ -18,6 +18,7 @@ from orders import queries, rules
 from orders.errors import NEVER_ARRIVED
 from orders.models import FINAL, Order, Source, Status, VenueOrder
 from orders.services import recorder
+from orders.services.certainty import certain_from, note_amend_certain
 from orders.services.ending import reject
 from orders.services.missing import note_missing
 from orders.services.reports import apply_report
@@ -36,7 +37,8 @@ def reconcile(*, venue_order_id: int) -> None:
         pk=venue_order_id
     )
     _note_check(venue_order)
-    symbol = venue_order.order.market_id
+    symbol, asked_at = venue_order.order.market_id, venue_order.order.amend_asked_at
+    tells_outcome = asked_at is not None and timezone.now() > certain_from(asked_at)
     if venue_order.status == Status.PENDING and venue_order.order.replaces_id:
         _look_at_the_replaced(venue_order.order)
     try:
@@ -53,6 +55,8 @@ def reconcile(*, venue_order_id: int) -> None:
         _not_found(venue_order)
         return
     apply_report(venue_account=venue_order.venue_account, report=report, source=Source.RECONCILIATION)
+    if asked_at is not None and tells_outcome:
+        note_amend_certain(venue_order.order_id, asked_at)
     if not rules.is_closed(report.status):
         _carry_out_cancel(venue_order_id)
 

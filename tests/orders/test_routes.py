@@ -246,3 +246,32 @@ def test_staff_see_by_kind_what_routes_saved(client: Client, routed: User, venue
     assert "routed by the venue" in page and "+1" in page
     assert client.get(f"/admin/orders/routedecision/{Order.objects.get().pk}/change/").status_code == 200
     assert 'causeway_route_saved_bps{asset="BTC",kind="SOR"} 1.0' in client.get("/metrics").content.decode()
+
+
+# ------------------------------------------------------------------ before an order is placed
+def previewed(client: Client, **wanted: str) -> Any:
+    body = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", **wanted}
+    return client.post("/api/v1/orders/preview/", body, content_type="application/json").json()
+
+
+def test_a_preview_tells_the_way_an_order_would_take_and_what_it_saves(routed: User, client: Client) -> None:
+    client.force_login(routed)
+    found = previewed(client, quantity="1")["route"]
+    assert (found["kind"], found["over"], found["saving_asset"]) == ("SOR", "", "BTC")
+    # 40006 instead of 40010, and our fee of a tenth of a percent on both: a ten-thousandth.
+    assert Decimal(found["saving_bps"]) == ONE
+    assert Decimal(found["saving"]) == round(Decimal("0.999") * 40006 * (ONE / 40006 - ONE / 40010), 8)
+    assert found["text"] == "Routed by the venue, about 0.01% better"
+    assert "data-estimate-route" in client.get("/trade/BTCUSDT/").content.decode()
+
+
+def test_a_preview_of_an_order_for_its_own_market_says_so_and_where_nothing_is_compared_nothing(
+    routed: User, client: Client
+) -> None:
+    client.force_login(routed)
+    publish_book("BTCUSDC", bids=[("40004.00", "5")], asks=[("40016.00", "5")])
+    found = previewed(client, quantity="1")["route"]
+    assert (found["kind"], found["text"]) == ("DIRECT", "The market itself")
+    RouteRule.objects.update(ended_at=timezone.now())
+    choice.forget()
+    assert previewed(client, quantity="1")["route"] is None
