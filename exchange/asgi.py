@@ -8,18 +8,24 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "exchange.settings")
 
+from functools import partialmethod
+
 from django.core.wsgi import get_wsgi_application
 
 wsgi = get_wsgi_application()
 
 from a2wsgi import WSGIMiddleware  # noqa: E402
 from channels.routing import ProtocolTypeRouter  # noqa: E402
+from daphne.http_protocol import WebRequest  # noqa: E402
 from django.conf import settings  # noqa: E402
 
 from exchange.door import Door  # noqa: E402
 from exchange.gate import services as gate  # noqa: E402
 from exchange.memory import collect_seldom  # noqa: E402
 from exchange.routing import sockets  # noqa: E402
+
+# Django reads forms itself: Twisted would read each before it, files too, by the parser of mails.
+WebRequest.__init__ = partialmethod(WebRequest.__init__, parsePOSTFormSubmission=False)  # type: ignore[method-assign]
 
 gate.refuse_unfit_database()
 gate.renew_clock()

@@ -37,3 +37,13 @@ def test_machines_are_told_how_the_site_is(site: Site) -> None:
     assert now["user_streams"][0]["state"] == "SUBSCRIBED"
     assert {book["state"] for book in now["books"].values()} == {"LIVE"}
     assert "causeway_book_live" in requests.get(f"{site.url}/metrics", timeout=10).text
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
+def test_a_form_that_nobody_can_read_is_answered_by_the_api(site: Site, kind: str) -> None:
+    """And not by an empty 400 of the server before it, which would read every file twice."""
+    answer = requests.post(
+        f"{site.url}/api/v1/kyc/documents/", b"abc", headers={"Content-Type": kind}, timeout=10
+    )
+    assert answer.status_code == 401
+    assert set(answer.json()) == {"code", "message", "field"}
