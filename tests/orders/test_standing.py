@@ -151,3 +151,13 @@ def test_an_older_report_of_an_order_that_was_canceled_alarms_nobody(alice: User
     tell(event(order, "NEW", "NEW"))
     sweep()
     assert (sources(), venue.count("DELETE", ORDER)) == ([], 0)
+
+
+def test_nor_does_one_of_an_order_that_was_given_up_and_has_been_canceled_since(
+    order: Order, venue: Venue
+) -> None:
+    cancels(venue)
+    tell(event(order, "CANCELED", "CANCELED", c="x", C=order.venue_orders.get().client_order_id))
+    tell(event(order, "NEW", "NEW"))
+    sweep()
+    assert (sources(), venue.count("DELETE", ORDER)) == ([], 0)
