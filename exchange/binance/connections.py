@@ -51,7 +51,7 @@ class _SafeLines(HTTPSConnectionPool):
     ConnectionCls = _SafeLine
 
 
-LINES = {"http": _Lines, "https": _SafeLines}
+LINES: dict[str, type[HTTPConnectionPool]] = {"http": _Lines, "https": _SafeLines}
 
 
 class Adapter(HTTPAdapter):
