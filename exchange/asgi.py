@@ -18,6 +18,7 @@ from django.conf import settings  # noqa: E402
 
 from exchange.door import Door  # noqa: E402
 from exchange.gate import services as gate  # noqa: E402
+from exchange.memory import collect_seldom  # noqa: E402
 from exchange.routing import sockets  # noqa: E402
 
 gate.refuse_unfit_database()
@@ -29,3 +30,5 @@ application = ProtocolTypeRouter(
         "websocket": sockets,
     }
 )
+
+collect_seldom()

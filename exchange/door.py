@@ -21,12 +21,13 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 WAIT_SECONDS = 1
 MOST_WAITING = 8
 CREDENTIALS = (b"authorization", b"x-session-token")
+WISHES = ("POST", "PUT", "PATCH")
 # What ends something is not kept waiting by what begins something.
 ENDING = re.compile(r"/(cancel|disarm|panic|unlock)/$")
 
 
 class Door:
-    """`most` POST requests of one credential at a time; the next ones wait a second at most, and not many of them."""
+    """`most` wishes of one credential at a time; the next ones wait a second at most, and not many of them."""
 
     def __init__(self, app: App, most: int) -> None:
         self._app, self._most = app, most
@@ -61,7 +62,7 @@ class Door:
 
 def _credential(scope: Scope) -> bytes | None:
     """By what the request says who it is of; None for one that wishes nothing, or of nobody known."""
-    if scope["type"] != "http" or scope["method"] != "POST" or ENDING.search(scope["path"]):
+    if scope["type"] != "http" or scope["method"] not in WISHES or ENDING.search(scope["path"]):
         return None
     found = dict(scope["headers"])
     return next((found[name] for name in CREDENTIALS if name in found), None) or _session(found)

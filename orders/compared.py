@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db.models import Max, Min, Q
 
 from markets import queries as markets
+from orders.errors import LOST
 from orders.models import (
     Fill,
     VenueOrder,
@@ -45,6 +46,15 @@ def known_orders(venue_account_id: int, symbol: str, numbers: Collection[int]) -
         venue_account_id=venue_account_id, order__market_id=symbol, venue_order_id__in=list(numbers)
     )
     return {number: order for number, order in found.values_list("venue_order_id", "order_id") if number}
+
+
+def is_unsure(venue_account_id: int, symbol: str, number: int) -> bool:
+    """True when the venue has to say what the order with its number is: nobody here knows it, or it was taken for
+    gone."""
+    found = VenueOrder.objects.filter(
+        venue_account_id=venue_account_id, order__market_id=symbol, venue_order_id=number
+    )
+    return not found.exclude(order__reason_code=LOST.code).exists()
 
 
 def fills_by_trade(

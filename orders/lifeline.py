@@ -15,7 +15,7 @@ from ledger import services as ledger
 from markets.rules import tick_size
 from markets.templatetags.figures import amount, at_step, bps
 from orders import queries, ways
-from orders.errors import Told, told
+from orders.errors import LOST, MISSING, Told, told
 from orders.models import Inquiry, Order, OrderEvent, RouteKind, Side, Source, Status, VenueOrder
 from orders.services import cause_of_hold
 
@@ -288,7 +288,7 @@ def _end(order: Order) -> Step:
     successor = order.replacements.exclude(status=Status.REJECTED).last()
     if order.status == Status.CANCELED and successor is not None:
         text = _("Canceled; order %(id)s has its place") % {"id": successor.pk}
-    elif order.route == RouteKind.TWO_LEGS and order.reason:
+    elif order.reason and (order.route == RouteKind.TWO_LEGS or order.reason_code == LOST.code):
         text = _("Ended. %(reason)s") % {"reason": order.reason}
     elif order.reason_code == "OCO_TRIGGER":
         text = _("Ended, because the other order of its list began to trade")
@@ -311,6 +311,8 @@ def _waits(order: Order) -> str:
     if order.route == RouteKind.TWO_LEGS:
         return ways.waits(order)
     if order.status != Status.PENDING:
+        if order.venue_orders.filter(missing_asks__gt=0).exists():
+            return str(MISSING.sentence)
         wish = order.cancel_requested_at
         return _("Waiting for the venue to cancel it") if wish else _("In the book, waiting")
     sent = order.venue_orders.exclude(sent_at=None).last()

@@ -15,7 +15,7 @@ from exchange.prepared import Given, Prepared
 from markets.models import Market
 from markets.rules import GONE
 from orders import rules
-from orders.errors import UnknownOrder, UnknownOrderList
+from orders.errors import LOST, UnknownOrder, UnknownOrderList
 from orders.models import (
     FINAL,
     PAIR,
@@ -31,6 +31,7 @@ from orders.models import (
     Side,
     Source,
     Status,
+    TimeInForce,
     TradedVolume,
     Type,
     VenueOrder,
@@ -95,13 +96,14 @@ def resting_against(user: "User", market: Market, side: str, limit: Decimal) -> 
     is_in_reach = Q(price__lte=limit) if side == Side.BUY else Q(price__gte=limit)
     found = Order.objects.filter(
         is_in_reach,
+        Q(type=Type.LIMIT, time_in_force=TimeInForce.GTC) | Q(type=Type.LIMIT_MAKER),
         market=market,
         side=against,
-        type__in=[Type.LIMIT, Type.LIMIT_MAKER],
         status__in=[Status.OPEN, Status.PARTIALLY_FILLED],
         order_list__isnull=True,
         iceberg_quantity__isnull=True,
         cancel_requested_at__isnull=True,
+        amend_asked_at__isnull=True,
         user__is_active=True,
         user__is_frozen=False,
     )
@@ -283,9 +285,11 @@ def traded_since(since: datetime) -> Iterator[tuple[int, str, Decimal]]:
 
 
 def silent_venue_orders(now: datetime, patience: timedelta) -> QuerySet[VenueOrder]:
-    """Venue orders still PENDING, or asked to be canceled and not closed, that nobody looked at for a moment."""
+    """Venue orders still PENDING, asked to be canceled and not closed, or asked to be made smaller without a certain
+    answer, that nobody looked at for a moment."""
     quiet = Q(checked_at__isnull=True) | Q(checked_at__lt=now - patience)
     silent = Q(status=Status.PENDING) | Q(order__cancel_requested_at__isnull=False)
+    silent |= Q(order__amend_asked_at__isnull=False)
     unfinished = VenueOrder.objects.exclude(status__in=FINAL).filter(
         silent, quiet, created_at__lt=now - patience
     )
@@ -310,6 +314,15 @@ def unreleased_venue_orders(now: datetime, patience: timedelta) -> QuerySet[Venu
 def unfinished_venue_orders() -> QuerySet[VenueOrder]:
     """Every venue order that may have moved while nobody listened."""
     return VenueOrder.objects.filter(order__finished_at__isnull=True).order_by("id")
+
+
+def given_up_venue_orders(client_order_ids: Collection[str]) -> QuerySet[VenueOrder]:
+    """Those of them that were taken for never arrived or gone, so that nothing is held for them any more."""
+    given_up = Q(status=Status.REJECTED) | Q(status=Status.EXPIRED, order__reason_code=LOST.code)
+    found = VenueOrder.objects.filter(
+        given_up, client_order_id__in=list(client_order_ids), order__finished_at__isnull=False
+    )
+    return found.select_related("venue_account", "order").order_by("id")
 
 
 def client_order_id_is_known(client_order_id: str) -> bool:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
-from markets.templatetags.figures import amount
+from markets.templatetags.figures import amount, bps
 from orders import queries
 from orders.models import Order, RouteDecision, RouteKind, Side
 from orders.rules import BPS
@@ -21,6 +21,20 @@ def steps(order: Order) -> Iterator[Told]:
         yield "seen", _chosen(order, decision), decision.at
     for part in queries.parts_of(order):
         yield from _part(part)
+
+
+def foretold(kind: str, over: str, saving_bps: Decimal | None) -> str:
+    """How an order would be executed now, in one short line."""
+    ways = {
+        RouteKind.DIRECT: _("The market itself"),
+        RouteKind.SOR: _("Routed by the venue"),
+        RouteKind.TWO_LEGS: _("Two trades over %(asset)s") % {"asset": over},
+        RouteKind.CROSS: _("With another customer of ours"),
+    }
+    way = ways[RouteKind(kind)]
+    if not saving_bps or saving_bps < 0:
+        return way
+    return _("%(way)s, about %(percent)s better") % {"way": way, "percent": bps(saving_bps)}
 
 
 def _chosen(order: Order, decision: RouteDecision) -> str:

@@ -169,6 +169,18 @@ class Rest:
         rows = self._read(self._base + "/api/v3/openOrders", pairs, weight=6 if symbol else 80)
         return [Report.from_answer(row) for row in rows]
 
+    def all_orders(self, symbol: str, *, from_number: int, limit: int) -> list[Report]:
+        """Orders of every state from this one's number on, oldest first; weight 20."""
+        pairs = [("symbol", symbol), ("orderId", str(from_number)), ("limit", str(limit))]
+        rows = self._read(self._base + "/api/v3/allOrders", pairs, weight=20)
+        return [Report.from_answer(row) for row in rows]
+
+    def listed_orders(self, *, start_ms: int, end_ms: int) -> set[int]:
+        """The venue's numbers of the orders in every order list of at most 24 hours; weight 20."""
+        pairs = [*_times(start_ms, end_ms), ("limit", "1000")]
+        rows = self._read(self._base + "/api/v3/allOrderList", pairs, weight=20)
+        return {int(order["orderId"]) for row in rows for order in row["orders"]}
+
     def my_trades(
         self,
         symbol: str,

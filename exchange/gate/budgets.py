@@ -31,6 +31,7 @@ def shares() -> dict[str, int]:
     """How much of the weight, in percent, may be used when a call of the kind comes; the others may use the most."""
     return {
         "place": settings.GATE_PLACE_PERCENT,
+        "take back": settings.GATE_PLACE_PERCENT,
         "market data": settings.GATE_MARKET_DATA_PERCENT,
         "history": settings.GATE_HISTORY_PERCENT,
     }

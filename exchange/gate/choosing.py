@@ -82,11 +82,6 @@ def accounts_for_order(
     return able
 
 
-def account_for_order(**order: Any) -> VenueAccount:
-    """The first of them."""
-    return accounts_for_order(**order)[0]
-
-
 _FOR_ORDER: Prepared[Any] = Prepared(
     lambda: (
         VenueAccount.objects.filter(is_enabled=True)

@@ -151,10 +151,18 @@ class _Thread(threading.local):
 _thread = _Thread()
 
 
-def slot_of_this_thread() -> Slot | None:
-    """One that nothing was sent with yet."""
+def slot_for(account: str | None, customer_id: int | None) -> Slot | None:
+    """What this thread has for the customer's order in the account, and has sent nothing with yet."""
     slot = _thread.slot
-    return None if slot is None or slot.is_sent else slot
+    if slot is None or slot.is_sent:
+        return None
+    is_for_it = (slot.reservation.account, slot.customer) == (account, str(customer_id or NOBODY))
+    return slot if is_for_it else None
+
+
+def has_seat() -> bool:
+    """True while this thread uses a slot: one request after the other, it needs no second seat."""
+    return _thread.slot is not None
 
 
 def take_slot(

@@ -32,7 +32,6 @@ from exchange.gate.bans import Banned
 from exchange.gate.breakers import Operation, Paused
 from exchange.gate.budgets import NOBODY, Full
 from exchange.gate.choosing import (
-    account_for_order,
     accounts_for_order,
     counts_needs,
     is_placing_paused,
@@ -92,7 +91,6 @@ __all__ = [
     "Slot",
     "Stopped",
     "WrongVenue",
-    "account_for_order",
     "account_named",
     "accounts_for_order",
     "accounts_with_key",
@@ -151,6 +149,7 @@ class Kind(StrEnum):
 
     PLACE = "place"
     CANCEL = "cancel"
+    TAKE_BACK = "take back"  # to trade it here: no customer's cancel, and a part of placing
     QUERY = "query"
     WALLET = "wallet"
     WITHDRAW = "withdraw"
@@ -161,6 +160,7 @@ class Kind(StrEnum):
 
 OPERATIONS = {
     Kind.PLACE: Operation.PLACE,
+    Kind.TAKE_BACK: Operation.PLACE,
     Kind.CANCEL: Operation.CANCEL,
     Kind.QUERY: Operation.QUERY,
     Kind.HISTORY: Operation.QUERY,
@@ -169,7 +169,7 @@ OPERATIONS = {
     Kind.MARKET_DATA: Operation.MARKET_DATA,
 }
 
-WITH_THE_TRADING_KEY = (Kind.PLACE, Kind.CANCEL, Kind.QUERY, Kind.HISTORY)
+WITH_THE_TRADING_KEY = (Kind.PLACE, Kind.TAKE_BACK, Kind.CANCEL, Kind.QUERY, Kind.HISTORY)
 
 ALARM = gettext_lazy("Reports of our orders do not come as they should")
 ALARM_AGAIN = timedelta(hours=1)
@@ -196,9 +196,9 @@ def call(
         measure_clock()
     try:
         name = account.name if account else None
-        slot = _slot_for(name) if kind == Kind.PLACE else None
+        slot = queue.slot_for(name, customer_id) if kind == Kind.PLACE else None
         calling = metering.Calling(kind, egress, name, customer_id, slot)
-        with _guarded(account, kind), _a_relay(kind, customer_id, slot), metering.called(calling):
+        with _guarded(account, kind), _a_relay(kind, customer_id), metering.called(calling):
             return metering.read(fn, rest)
     except Rejected as error:
         if error.code == BAD_TIMESTAMP:
@@ -208,18 +208,17 @@ def call(
         raise
 
 
-def _slot_for(account: str | None) -> Slot | None:
-    """The slot this thread has for an order of the account; one for another account does not help."""
-    slot = queue.slot_of_this_thread()
-    return slot if slot is not None and slot.reservation.account == account else None
+def _a_relay(kind: Kind, customer_id: int | None) -> AbstractContextManager[None]:
+    """One of so many that may be under way at once; Busy when none is free for a moment.
 
-
-def _a_relay(kind: Kind, customer_id: int | None, slot: Slot | None) -> AbstractContextManager[None]:
-    """One of so many that may be under way at once; Busy when none is free for a moment."""
-    if kind not in (Kind.PLACE, Kind.CANCEL) or slot is not None:
+    A seat is for a thread that waits for the venue, and serves for all that it places one after the other; each
+    request has a place of its own in the budgets.
+    """
+    if kind == Kind.CANCEL:
+        return queue.canceling().taken(str(customer_id or NOBODY), RELAY_WAIT)
+    if kind not in (Kind.PLACE, Kind.TAKE_BACK) or queue.has_seat():
         return nullcontext()
-    seats = queue.placing() if kind == Kind.PLACE else queue.canceling()
-    return seats.taken(str(customer_id or NOBODY), RELAY_WAIT)
+    return queue.placing().taken(str(customer_id or NOBODY), RELAY_WAIT)
 
 
 def _guarded(account: VenueAccount | None, kind: Kind) -> AbstractContextManager[None]:

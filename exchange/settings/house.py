@@ -28,6 +28,10 @@ RELAY_THREADS = number("RELAY_THREADS", GATE_MAX_RELAYS, low=0, high=64)
 FACTS_SECONDS = number("FACTS_SECONDS", 1, low=0, high=60)
 ORDER_SEND_BY_MS = number("ORDER_SEND_BY_MS", 4000, low=100, high=60000)
 ORDER_RESOLVE_MARGIN_MS = number("ORDER_RESOLVE_MARGIN_MS", 15000, low=100, high=600000)
+# An order that the venue had and does not know any more is gone when it said so this often, each time so long after the
+# time before, and nothing else there has it.
+ORDER_LOST_ASKS = number("ORDER_LOST_ASKS", 6, low=2, high=100)
+ORDER_LOST_INTERVAL_SECONDS = number("ORDER_LOST_INTERVAL_SECONDS", 600, low=1, high=86_400)
 SWEEP_SECONDS = number("SWEEP_SECONDS", 2, low=1, high=60)
 # A process keeps the rules of routes so long; a book older than this is no ground for a choice of ways; two trades over
 # another asset must be better by so much; and what they have got so far is the customer's when the second cannot begin.

@@ -125,6 +125,8 @@ class LedgerException(models.Model):
         WITHDRAWAL_UNDONE = "withdrawal undone by the venue", _("withdrawal undone by the venue")
         UNCOVERED_FILL = "uncovered fill", _("uncovered fill")
         ORPHAN_FILL = "fill of an unknown order", _("fill of an unknown order")
+        LOST_ORDER = "order the venue does not know", _("order the venue does not know")
+        STANDING_ORDER = "order without a hold at the venue", _("order without a hold at the venue")
         BALANCE = "the venue and the books differ", _("the venue and the books differ")
         DEPOSIT_DIFFERS = "deposit differs from the venue's", _("deposit differs from the venue's")
         DEPOSIT_NOT_THERE = "deposit the venue does not show", _("deposit the venue does not show")

@@ -17,7 +17,7 @@ from accounts.permissions import CanTrade
 from exchange.api import MoneyField, StrictSerializer, WholeField, shared
 from markets import queries as markets
 from markets.errors import UnknownMarket
-from orders import lifeline, queries, schedule, services
+from orders import lifeline, queries, schedule, services, ways
 from orders.models import (
     FINAL,
     Channel,
@@ -172,6 +172,18 @@ class FeesOut(serializers.Serializer[Any]):
     lines = FeeLineOut(many=True, source="rules")
 
 
+class RouteOut(serializers.Serializer[Any]):
+    kind = serializers.CharField()
+    over = serializers.CharField(help_text="The asset between two trades.")
+    saving_bps = MoneyField(allow_null=True)
+    saving = MoneyField(allow_null=True)
+    saving_asset = serializers.CharField()
+    text = serializers.SerializerMethodField()
+
+    def get_text(self, route: services.PreviewedRoute) -> str:
+        return ways.foretold(route.kind, route.over, route.saving_bps)
+
+
 class PreviewOut(serializers.Serializer[Any]):
     average = MoneyField(allow_null=True)
     worst = MoneyField(allow_null=True)
@@ -185,6 +197,7 @@ class PreviewOut(serializers.Serializer[Any]):
     filled_share = MoneyField(allow_null=True)
     is_complete = serializers.BooleanField()
     limit_price = MoneyField(allow_null=True)
+    route = RouteOut(allow_null=True, help_text="Null where ways are not compared.")
 
 
 def ticket_of(request: Request) -> services.Ticket:

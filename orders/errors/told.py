@@ -32,6 +32,23 @@ CHECKING = Told("checking", _("What became of the order is being checked; nothin
 TOO_LATE = Told("too_late", _("The order could not be sent in time; nothing was placed. Please try again."))
 FIRST_ENDED = Told("first_ended", _("The first order ended without being filled completely."))
 NEVER_ARRIVED = Told("never_arrived", _("The order did not reach the market; nothing was executed."))
+MISSING = Told(
+    "checking",
+    _(
+        "The market does not show this order at the moment. It is being checked, and nothing is given back yet."
+    ),
+)
+LOST = Told(
+    "lost_at_venue",
+    _("The market has this order no more. What it traded is booked, and the rest was given back."),
+)
+STANDS = Told(
+    "stands_after_all",
+    _(
+        "The market had this order after all, though it had been given up here. It is canceled there, and what it"
+        " traded until then is booked."
+    ),
+)
 _CLOSED = Told("market_closed", _("This market takes no new orders at the moment."))
 ENDED = Told("order_is_closed", _("The order was filled or ended meanwhile; nothing was changed."))
 _EMPTY = Told("no_liquidity", _("There is nobody on the other side of the book right now."))
@@ -196,4 +213,5 @@ REASONS: dict[str, Text] = {
     "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY": _TRIGGERS.sentence,
     "WOULD_MATCH_IMMEDIATELY": _BY_TEXT["Order would immediately match and take"].sentence,
     "OCO_BAD_PRICES": _WRONG_SIDES.sentence,
+    LOST.code: LOST.sentence,
 }

@@ -139,6 +139,21 @@ class Follower:
         except Exception:  # one bad event never stops the next; reconciliation brings it again
             log.exception("executions.report_failed", client_order_id=report.client_order_id)
 
+    def apply_answered(self, now: datetime) -> None:
+        """What the answers have told by now goes on record in one step; what they have not is applied."""
+        due = []
+        while self.answered_too and (now - self.answered_too[0][0]).total_seconds() >= ANSWERED_SECONDS:
+            due.append(self.answered_too.popleft())
+        if not due:
+            return
+        close_old_connections()
+        try:
+            due = services.note_known(self.account, due, "stream")
+        except Exception:  # each for itself then
+            log.exception("executions.reports_not_noted", count=len(due))
+        for heard_at, report in due:
+            self.apply(report, heard_at)
+
     def balance_changed(self, update: BalanceUpdate) -> None:
         if not self.account.is_primary:  # deposits come to the primary account alone
             return
@@ -171,9 +186,7 @@ class Follower:
         """Now and then: the stream is said to be alive, and asked whether it is also good for something."""
         now = timezone.now()
         self.note_position()
-        while self.answered_too and (now - self.answered_too[0][0]).total_seconds() >= ANSWERED_SECONDS:
-            heard_at, report = self.answered_too.popleft()
-            self.apply(report, heard_at)
+        self.apply_answered(now)
         if (now - self.noted_at).total_seconds() < ALIVE_EVERY_SECONDS:
             return ""
         self.noted_at = now

@@ -162,6 +162,9 @@ class Order(models.Model):
     quantity = amount_field(null=True)
     original_quantity = amount_field(null=True, help_text=_("Before it was made smaller."))
     amends = models.PositiveSmallIntegerField(default=0)
+    amend_asked_at = models.DateTimeField(
+        null=True, help_text=_("It was asked to be made smaller; until it is certain what became of that.")
+    )
     quote_quantity = amount_field(null=True)
     stop_price = amount_field(null=True)
     trailing_delta = models.PositiveIntegerField(
@@ -338,6 +341,10 @@ class VenueOrder(models.Model):
     answered_at = models.DateTimeField(null=True)
     checked_at = models.DateTimeField(null=True)
     checks = models.PositiveIntegerField(default=0)
+    missing_asks = models.PositiveIntegerField(
+        default=0, help_text=_("How often, at intervals, the venue said that it does not know what it had.")
+    )
+    missing_at = models.DateTimeField(null=True, help_text=_("When it said so last, of those."))
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

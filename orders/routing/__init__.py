@@ -10,7 +10,7 @@ from orders.routing.crossing import cost, is_allowed, is_less_than_a_step, witho
 from orders.routing.paths import Path, paths
 from orders.routing.savings import Saving, savings
 from orders.routing.strategies import STRATEGIES, route_of
-from orders.routing.ways import Asked, Hop, Route, Way
+from orders.routing.ways import Asked, Hop, Route, Way, better_by
 
 __all__ = [
     "STRATEGIES",
@@ -21,6 +21,7 @@ __all__ = [
     "Rule",
     "Saving",
     "Way",
+    "better_by",
     "cost",
     "forget",
     "is_allowed",

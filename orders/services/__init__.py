@@ -17,11 +17,12 @@ from orders.services.ending import cause_of_hold
 from orders.services.fees import begin_fee_rule, count_volumes, end_fee_rule
 from orders.services.following import apply_report, follow_lists
 from orders.services.foretelling import ListPreview, preview_list
+from orders.services.known import note_known
 from orders.services.listing import place_order_list
 from orders.services.listtickets import ListTicket
 from orders.services.placing import place_order
 from orders.services.prefunding import watch_prefunding
-from orders.services.previewing import Preview, preview
+from orders.services.previewing import Preview, PreviewedRoute, preview
 from orders.services.reconciling import reconcile, reconcile_each, reconcile_open, resolve_pending
 from orders.services.replacing import replace_order
 from orders.services.reports import apply_trades
@@ -36,6 +37,7 @@ __all__ = [
     "ListTicket",
     "Plan",
     "Preview",
+    "PreviewedRoute",
     "Ticket",
     "Watch",
     "Wishes",
@@ -57,6 +59,7 @@ __all__ = [
     "follow_crosses",
     "follow_lists",
     "follow_routes",
+    "note_known",
     "place_house_order",
     "place_order",
     "place_order_list",

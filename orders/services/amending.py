@@ -4,13 +4,17 @@ The venue's word alone counts (binance.md 10): whatever report says first how la
 question, releases the difference, once. Until then everything stays held.
 """
 
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
 import structlog
+from django.utils import timezone
 
 from accounts.models import User
 from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
+from exchange.binance.models import Report
+from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
 from markets import rules as filters
 from markets.models import Market
@@ -31,6 +35,7 @@ from orders.errors import (
 from orders.models import FINAL, Crossing, Order, Source, Status, VenueOrder
 from orders.services import recorder
 from orders.services.alarming import is_certain, reason_of
+from orders.services.certainty import note_amend_certain, send_by
 from orders.services.reconciling import reconcile
 from orders.services.reports import apply_report
 
@@ -67,6 +72,12 @@ def can_amend(order: Order) -> bool:
     return order.keeps_place and order.quantity is not None
 
 
+def has_amends_left(order: Order) -> bool:
+    """The venue makes what stands there smaller only so many times."""
+    most = filters.most_amends(order.market.filters)
+    return not most or order.amends < most
+
+
 def _require_open(order: Order) -> None:
     if order.is_final:
         raise OrderIsClosed()
@@ -84,8 +95,7 @@ def _require_offered(market: Market, order: Order) -> None:
         raise InAList()
     if not can_amend(order):
         raise NotOffered(field="quantity")
-    most = filters.most_amends(market.filters)
-    if most and order.amends >= most:
+    if not has_amends_left(order):
         raise AmendedTooOften(field="quantity")
 
 
@@ -116,20 +126,42 @@ def _amend(order: Order, sent: VenueOrder, quantity: Decimal, nonce: str) -> Non
         "what is given by total cannot be amended"
     )
     smaller = sent.quantity - (order.quantity - quantity)
-    recorder.note_amend(sent, smaller, nonce)
+    asked_at, is_alone = _wish(order.pk, sent, smaller, nonce)
     try:
         report = gate.call(
             sent.venue_account,
             gate.Kind.CANCEL,
             order.user_id,
-            lambda rest: rest.amend(order.market_id, sent.client_order_id, smaller),
+            partial(_ask, order.market_id, sent.client_order_id, smaller, send_by(asked_at)),
         )
     except VenueError as error:
         recorder.note_error([sent], error, source=Source.AMEND)
+        if is_alone and not isinstance(error, Unknown):
+            note_amend_certain(order.pk, asked_at)
         if isinstance(error, Rejected):
             _look(sent)
         raise
     apply_report(venue_account=sent.venue_account, report=report, source=Source.AMEND)
+    if is_alone:
+        note_amend_certain(order.pk, asked_at)
+
+
+def _ask(symbol: str, name: str, quantity: Decimal, until: datetime, rest: gate.Rest) -> Report:
+    if timezone.now() > until:
+        raise NotSent("too late")
+    return rest.amend(symbol, name, quantity)
+
+
+@transaction_with_retry
+def _wish(order_id: int, sent: VenueOrder, quantity: Decimal, nonce: str) -> tuple[datetime, bool]:
+    """The wish is on record, so that nobody trades the order away before it is certain what became of it. False where
+    an earlier one is not certain: no answer tells of both."""
+    order = Order.objects.select_for_update(of=("self",)).get(pk=order_id)
+    _require_open(order)
+    recorder.note_amend(sent, quantity, nonce)
+    is_alone, order.amend_asked_at = order.amend_asked_at is None, timezone.now()
+    order.save(update_fields=["amend_asked_at"])
+    return order.amend_asked_at, is_alone
 
 
 def _look(sent: VenueOrder) -> None:

@@ -20,7 +20,8 @@ from markets import services as market_services
 from orders import compared
 from orders.models import Fill
 from orders.rules import trade_name
-from orders.services.reports import apply_trades, text_key
+from orders.services.missed import apply_missed
+from orders.services.orphans import text_key
 
 PAGE = 1000
 PART = "trades:"
@@ -103,7 +104,7 @@ def _parts_of(_account: VenueAccount, day: date) -> list[str]:
 
 
 def _compare(account: VenueAccount, day: date, part: str) -> int | None:
-    """How many trades differ; None while an order may still turn out to have made one that is missing here."""
+    """How many trades differ; None while nobody can say of which order one is that is missing here."""
     symbol = part.removeprefix(PART)
     start, end = ledger.span_of(day)
     theirs = {trade.fill.trade_id: trade for trade in _trades(account, symbol, start, end)}
@@ -111,6 +112,8 @@ def _compare(account: VenueAccount, day: date, part: str) -> int | None:
     told = [*theirs.values(), *_allotted(account, symbol, start, end)]
     missing = [trade for trade in told if not is_booked(account, trade, ours)]
     if any(_may_be_under_way(account, trade) for trade in missing):
+        return None
+    if not apply_missed(account=account, symbol=symbol, trades=missing):
         return None
     found = [_repaired(account, trade) for trade in missing]
     found += [_missing_there(account, fill) for number, fill in ours.items() if number not in theirs]
@@ -155,10 +158,7 @@ def _may_be_under_way(account: VenueAccount, trade: MyTrade) -> bool:
 
 
 def _repaired(account: VenueAccount, trade: MyTrade) -> ledger.Finding:
-    """The trade is booked: to its order, or to suspense when nobody here knows the order."""
-    if trade.fill.commission_asset:
-        market_services.ensure_asset(trade.fill.commission_asset)
-    apply_trades(venue_account=account, trades=[trade])
+    """The trade was booked just now: to its order, or to suspense when nobody here knows the order."""
     key = text_key(account.pk, trade.symbol, trade.fill)
     office.record(None, "trade.repaired", "trade", key, after={"venue_order_id": trade.venue_order_id})
     return _finding(

@@ -36,7 +36,7 @@ def place_house_order(*, house: User, ticket: Ticket, hold: Hold) -> Order:
     market = markets.market(ticket.symbol)
     plan = plan_of(market, ticket)
     require_venue()
-    found = accounts_for(house, ticket, plan)
+    found = accounts_for(house, market, ticket, plan)
     with room_for(house, ticket.nonce, found) as slot:
         order, venue_order_id = _record(house, market, ticket, plan, hold, having(slot, found))
     failpoints.hit("order.held")

@@ -17,7 +17,7 @@ State = Cross.State
 
 def note_smaller(order: Order, venue_order: VenueOrder, quantity: Decimal) -> bool:
     """True when the size is the one that was asked for to trade the difference here: the customer's order stays as
-    large as it is. The caller holds the locks of both."""
+    large as it is, and may be made smaller once less. The caller holds the locks of both."""
     if order.crossing != Crossing.UNDER_WAY:
         return False
     asked = Cross.objects.filter(maker=order, sent=venue_order, state=State.ASKED, to_quantity=quantity)
@@ -26,8 +26,9 @@ def note_smaller(order: Order, venue_order: VenueOrder, quantity: Decimal) -> bo
         return False
     assert venue_order.quantity is not None, "a total is never amended"
     _take(cross, EXACT.subtract(venue_order.quantity, quantity))
-    venue_order.quantity = quantity
+    venue_order.quantity, order.amends = quantity, order.amends + 1
     update(venue_order, "quantity")
+    update(order, "amends")
     return True
 
 

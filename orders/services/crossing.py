@@ -6,11 +6,9 @@ leaves both as they are. What was taken back and cannot be traded goes to the ve
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
-from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
@@ -24,10 +22,12 @@ from exchange.money import EXACT
 from ledger import services as ledger
 from markets.models import Market
 from orders import queries, routing
-from orders.errors import NobodyThere
+from orders.errors import Busy, NobodyThere
 from orders.models import Cross, Crossing, Order, RouteKind, Source, Status, VenueOrder
 from orders.services import crosses, events, recorder, routes
-from orders.services.placing import in_its_market, relay, relay_and_wait
+from orders.services.amending import has_amends_left
+from orders.services.certainty import certain_from, send_by
+from orders.services.placing import accounts_for, in_its_market, relay, relay_and_wait, room_for
 from orders.services.puttingback import go_on
 from orders.services.reconciling import reconcile
 from orders.services.recording import new_order
@@ -42,24 +42,23 @@ State = Cross.State
 
 @routes.takes(RouteKind.CROSS)
 def place(user: User, market: Market, ticket: Ticket, plan: Plan, route: routing.Route) -> Order:
-    """The order is recorded and held for, trades with whom it can, and the rest of it goes to the venue; what keeps it
-    from that sends it to the venue whole."""
+    """The order is recorded and held for; relayed, it trades with whom it can, and the rest of it goes to the venue.
+    What keeps it from that sends it to the venue whole."""
     try:
-        order, asked = _record(user, market, ticket, plan, route)
+        with room_for(user, ticket.nonce, accounts_for(user, market, ticket, plan)) as slot:
+            order = _record(user, market, ticket, plan, route)
+    except Busy:
+        raise
     except DomainError as refusal:
         log.info("route.not_taken", kind=route.taken.kind, market=market.symbol, reason=refusal.code)
         return in_its_market(user, market, ticket, plan, replace(route, taken=route.direct))
     failpoints.hit("order.held")
-    for cross in asked:
-        _take_back(cross.pk)
-    _go_on(order.pk, wait=True)
+    relay_and_wait([order.pk], _carry_out, slot=slot)
     return queries.order_now(order.pk)
 
 
 @transaction_with_retry
-def _record(
-    user: User, market: Market, ticket: Ticket, plan: Plan, route: routing.Route
-) -> tuple[Order, list[Cross]]:
+def _record(user: User, market: Market, ticket: Ticket, plan: Plan, route: routing.Route) -> Order:
     """The order and its hold, and whom it is to trade with: they are as they were seen, and nobody else takes them."""
     wanted = dict(route.taken.makers)
     found = Order.objects.select_for_update(of=("self",), skip_locked=True).filter(pk__in=wanted)
@@ -80,16 +79,16 @@ def _record(
         whole=True,
     )
     in_turn = sorted(makers, key=lambda maker: list(wanted).index(maker.pk))
-    asked = [cross for maker in in_turn if (cross := _asked(order, maker, wanted[maker.pk]))]
-    if not asked:
+    if not [cross for maker in in_turn if (cross := _asked(order, maker, wanted[maker.pk]))]:
         raise NobodyThere()
     events.tell(order, plan.hold_asset)
-    return order, asked
+    return order
 
 
 def _still_rests(maker: Order) -> bool:
     is_open = maker.status in (Status.OPEN, Status.PARTIALLY_FILLED) and maker.cancel_requested_at is None
-    is_changing = maker.replacements.filter(finished_at__isnull=True).exists()
+    is_changing = maker.amend_asked_at is not None
+    is_changing |= maker.replacements.filter(finished_at__isnull=True).exists()
     return is_open and not is_changing and maker.crossing != Crossing.UNDER_WAY
 
 
@@ -103,7 +102,7 @@ def _asked(order: Order, maker: Order, wanted: Decimal) -> Cross | None:
     rest = EXACT.subtract(maker.left, quantity)
     if not routing.is_allowed(maker.market, maker.price, rest):
         return None
-    is_part = rest > 0 and maker.keeps_place
+    is_part = rest > 0 and maker.keeps_place and has_amends_left(maker)
     maker.crossing = Crossing.UNDER_WAY
     maker.save(update_fields=["crossing"])
     return Cross.objects.create(
@@ -118,16 +117,24 @@ def _asked(order: Order, maker: Order, wanted: Decimal) -> Cross | None:
 
 
 # ------------------------------------------------------------------ at the venue
+def _carry_out(order_ids: Sequence[int]) -> None:
+    """Whom the orders are to trade with is taken back, in turn, and they go on as far as that got."""
+    for cross_id in Cross.objects.filter(taker__in=order_ids).order_by("id").values_list("pk", flat=True):
+        _take_back(cross_id)
+    for order_id in order_ids:
+        _go_on(order_id)
+
+
 def _take_back(cross_id: int) -> None:
     """The venue is asked for it once; nobody knows what a silent one has done."""
-    cross = Cross.objects.select_related("sent__venue_account", "maker").get(pk=cross_id)
-    if cross.state != State.ASKED or timezone.now() > _send_by(cross):
+    cross = Cross.objects.select_related("sent__venue_account", "maker", "taker").get(pk=cross_id)
+    if cross.state != State.ASKED:
         return
     failpoints.hit("cross.asking")
     sent = cross.sent
     try:
         reports = gate.call(
-            sent.venue_account, gate.Kind.CANCEL, cross.maker.user_id, lambda rest: _ask(rest, cross)
+            sent.venue_account, gate.Kind.TAKE_BACK, cross.taker.user_id, lambda rest: _ask(rest, cross)
         )
     except Unknown as error:
         recorder.note_error([sent], error, source=Source.AMEND if cross.to_quantity else Source.CANCEL)
@@ -148,6 +155,8 @@ def _take_back(cross_id: int) -> None:
 
 
 def _ask(rest: gate.Rest, cross: Cross) -> Sequence[Report]:
+    if timezone.now() > send_by(cross.asked_at):
+        raise NotSent("too late")
     symbol, name = cross.maker.market_id, cross.sent.client_order_id
     if cross.to_quantity is None:
         return rest.cancel(symbol, name)
@@ -162,16 +171,6 @@ def _look(sent: VenueOrder) -> bool:
         log.warning("order.not_reconciled", order=sent.order_id, reason=str(error)[:120])
         return False
     return True
-
-
-def _send_by(cross: Cross) -> datetime:
-    return cross.asked_at + timedelta(milliseconds=settings.ORDER_SEND_BY_MS)
-
-
-def _certain_from(cross: Cross) -> datetime:
-    """From then on the venue takes no request for it any more."""
-    after = settings.RECV_WINDOW_MS + settings.ORDER_RESOLVE_MARGIN_MS
-    return _send_by(cross) + timedelta(milliseconds=after)
 
 
 @transaction_with_retry
@@ -190,7 +189,7 @@ def follow_crosses() -> int:
     found = list(queries.crosses_to_follow().values_list("pk", flat=True)[:BATCH])
     for order_id in found:
         try:
-            _go_on(order_id, wait=False)
+            _go_on(order_id)
         except (VenueError, DomainError) as error:
             log.info("cross.waits", order=order_id, reason=str(error)[:120])
         except Exception:  # one odd order never stops the next
@@ -198,7 +197,7 @@ def follow_crosses() -> int:
     return len(found)
 
 
-def _go_on(order_id: int, *, wait: bool) -> None:
+def _go_on(order_id: int) -> None:
     """Each of its crossed trades is settled or ended, as far as that is certain, and what is left goes on: the taker's
     when all are, a maker's when nothing of it is under way."""
     for cross in Cross.objects.filter(taker=order_id, state__in=Cross.OPEN).order_by("id"):
@@ -206,10 +205,7 @@ def _go_on(order_id: int, *, wait: bool) -> None:
         settle(cross.pk)
     touched = list(Cross.objects.filter(taker=order_id).values_list("maker_id", flat=True).distinct())
     for number in dict.fromkeys([*touched, order_id]):
-        sent = go_on(number)
-        if sent and wait and number == order_id:
-            relay_and_wait(sent)
-        elif sent:
+        if sent := go_on(number):
             relay(sent)
 
 
@@ -217,6 +213,7 @@ def _ask_again(cross: Cross) -> None:
     """What the venue left without an answer is looked at, until no request for it can be accepted any more."""
     if cross.state != State.ASKED:
         return
-    is_certain, sent = timezone.now() > _certain_from(cross), VenueOrder.objects.get(pk=cross.sent_id)
-    if timezone.now() > _send_by(cross) and _look(sent) and is_certain:
+    is_certain = timezone.now() > certain_from(cross.asked_at)
+    sent = VenueOrder.objects.get(pk=cross.sent_id)
+    if timezone.now() > send_by(cross.asked_at) and _look(sent) and is_certain:
         _missed(cross.pk, "unanswered")

@@ -13,14 +13,14 @@ from django.conf import settings
 from django.db.models import Count, F, Q, Sum
 
 from accounts.models import User
-from exchange.gate import services as gate
+from exchange.gate.models import VenueAccount
 from exchange.money import plain
 from ledger import queries as books
 from markets import queries as markets
 from markets import rules as filters
 from markets.models import Market
 from orders.errors import Busy, TooMuchOfAnAsset
-from orders.models import Leg, Order, Side, Type
+from orders.models import FINAL, Leg, Order, Side, Type, VenueOrder
 from orders.rules import OPENING
 
 # The venue counts each kind in a market, and again everywhere.
@@ -79,18 +79,40 @@ def require_room(market: Market, more: Mapping[str, int]) -> None:
 def require_position(user: User, market: Market, *, side: str, quantity: Decimal | None) -> None:
     """A purchase leaves what is held of the asset, and what is being bought, within the venue's limit.
 
-    Raises TooMuchOfAnAsset where it is the customer's own share, and Busy where it is the house's whole.
+    Raises TooMuchOfAnAsset where it is the customer's own share, and Busy where no account of the house has room.
     """
-    found = (item for item in market.filters if item.get("filterType") == "MAX_POSITION")
-    most = next((filters.number(item, "maxPosition") for item in found), ZERO)
+    most = _most_held(market)
     if not most or side != Side.BUY or quantity is None:
         return
     own, share = _owned(user, market) + _buying(market, user), share_of(most)
     if own + quantity > share:
         raise TooMuchOfAnAsset(field="quantity", most=plain(share), asset=market.base_id)
-    account = gate.primary_account()
-    if _position(account.pk).get(market.base_id, ZERO) + _buying(market) + quantity > most:
+    with_room(list(VenueAccount.objects.filter(is_enabled=True)), market, side=side, quantity=quantity)
+
+
+def with_room(
+    accounts: Sequence[VenueAccount], market: Market, *, side: str, quantity: Decimal | None
+) -> Sequence[VenueAccount]:
+    """Those of the accounts in which a purchase stays within the venue's limit, which counts each by itself; raises
+    Busy where it does in none."""
+    most = _most_held(market)
+    if not most or side != Side.BUY or quantity is None:
+        return accounts
+    buying = _buying_at(market)
+    found = [
+        account
+        for account in accounts
+        if _position(account.pk).get(market.base_id, ZERO) + buying.get(account.pk, ZERO) + quantity <= most
+    ]
+    if not found:
         raise Busy()
+    return found
+
+
+def _most_held(market: Market) -> Decimal:
+    """Of the market's base, in one account; zero: there is no rule."""
+    found = (item for item in market.filters if item.get("filterType") == "MAX_POSITION")
+    return next((filters.number(item, "maxPosition") for item in found), ZERO)
 
 
 def places(market: Market) -> list[tuple[str, Sequence[filters.Filter], str]]:
@@ -149,12 +171,20 @@ def _counted(place: str) -> House:
     return House(**{**told, "buying": told["buying"] or ZERO})
 
 
-def _buying(market: Market, user: User | None = None) -> Decimal:
-    found = Order.objects.filter(_open(market.symbol), side=Side.BUY)
-    if user is not None:
-        found = found.filter(user=user)
+def _buying(market: Market, user: User) -> Decimal:
+    found = Order.objects.filter(_open(market.symbol), side=Side.BUY, user=user)
     left = found.aggregate(left=Sum(F("quantity") - F("cumulative_quantity")))["left"]
     return Decimal(left or 0)
+
+
+def _buying_at(market: Market) -> dict[int, Decimal]:
+    """What orders may still buy in the market, by venue account."""
+    found = VenueOrder.objects.exclude(status__in=FINAL).filter(
+        order__market=market, order__side=Side.BUY, order__status__in=OPENING
+    )
+    left = Sum(F("quantity") - F("cumulative_quantity"))
+    rows = found.order_by().values("venue_account").annotate(left=left).values_list("venue_account", "left")
+    return {account: bought or ZERO for account, bought in rows}
 
 
 def _position(venue_account_id: int) -> dict[str, Decimal]:

@@ -65,7 +65,7 @@ def _placed(user: User, ticket: ListTicket) -> OrderList:
     require_venue()
     legs = first_legs(ticket.kind)
     dearest = max(legs, key=lambda leg: plans[leg].hold_amount)
-    found = accounts_for(user, ticket.legs[dearest], plans[dearest])
+    found = accounts_for(user, market, ticket.legs[dearest], plans[dearest])
     with room_for(user, ticket.nonce, found, len(legs)) as slot:
         order_list, sent = _record(user, market, ticket, plans, having(slot, found))
     if not sent:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts import services as accounts
 from accounts.models import User
 from exchange import failpoints
-from exchange.binance.errors import BAD_TIMESTAMP, NotSent, Rejected, Unknown, VenueError
+from exchange.binance.errors import BAD_TIMESTAMP, KEY_REFUSED, NotSent, Rejected, Unknown, VenueError
 from exchange.binance.models import Report
 from exchange.binance.sending import PlacePair
 from exchange.database import transaction_with_retry
@@ -32,8 +32,9 @@ from orders import queries
 from orders.errors import TOO_LATE, Busy, NonceReused, Told, VenuePaused, VenueUnreachable
 from orders.models import Order, RouteKind, Source, Status, VenueOrder
 from orders.routing import Route
-from orders.services import events, recorder, routes
+from orders.services import events, house, recorder, routes
 from orders.services.alarming import PASSING_SECONDS, is_certain, reason_of
+from orders.services.elsewhere import go_elsewhere
 from orders.services.ending import reject
 from orders.services.limits import require_within_limits
 from orders.services.recording import new_order, new_venue_order, request_of
@@ -46,6 +47,7 @@ log = structlog.get_logger()
 Send = Callable[[Sequence[int]], Order | None]
 # How often a repeat looks for the answer to the first request, which another process may have.
 LOOK_SECONDS = 1 / 20
+UNAUTHORIZED = 401
 
 
 def place_order(*, user: User, ticket: Ticket) -> Order:
@@ -79,7 +81,7 @@ def _placed(user: User, ticket: Ticket) -> Order:
 
 def in_its_market(user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None) -> Order:
     """The order is recorded, held for, and relayed to its own market."""
-    found = accounts_for(user, ticket, plan)
+    found = accounts_for(user, market, ticket, plan)
     with room_for(user, ticket.nonce, found) as slot:
         venue_order = _record(user, market, ticket, plan, route, having(slot, found))
     failpoints.hit("order.held")
@@ -99,8 +101,9 @@ def require_venue() -> None:
         raise VenueUnreachable() from error
 
 
-def accounts_for(user: User, ticket: Ticket, plan: Plan) -> list[VenueAccount]:
-    """The venue accounts to which the order can go, the best first; raises Stopped, and NoAccount, which staff hear."""
+def accounts_for(user: User, market: Market, ticket: Ticket, plan: Plan) -> Sequence[VenueAccount]:
+    """The venue accounts to which the order can go, the best first; raises Stopped, NoAccount, which staff hear, and
+    Busy where each of them may hold no more of the asset."""
     named: dict[str, Any] = {
         "market": ticket.symbol,
         "side": ticket.side,
@@ -108,7 +111,8 @@ def accounts_for(user: User, ticket: Ticket, plan: Plan) -> list[VenueAccount]:
         "channel": ticket.channel,
     }
     with gate.shortage_told():
-        return gate.accounts_for_order(asset=plan.hold_asset, amount=plan.hold_amount, **named)
+        found = gate.accounts_for_order(asset=plan.hold_asset, amount=plan.hold_amount, **named)
+    return house.with_room(found, market, side=ticket.side, quantity=plan.quantity)
 
 
 def room_for(user: User, nonce: str, found: Sequence[VenueAccount], orders: int = 1) -> gate.Slot:
@@ -219,7 +223,8 @@ def relay(venue_order_ids: Sequence[int]) -> Order | None:
     return _send_once(queries.to_be_sent(venue_order_ids)[0])
 
 
-def _send_once(sent: Sequence[VenueOrder]) -> Order | None:
+def _send_once(sent: Sequence[VenueOrder], refused_by: VenueAccount | None = None) -> Order | None:
+    """`refused_by`: the account that could not take them, because of its key."""
     claim = _claim(sent)
     if claim is None:
         return None
@@ -236,6 +241,9 @@ def _send_once(sent: Sequence[VenueOrder]) -> Order | None:
     except (Rejected, NotSent) as error:
         log.warning("order.rejected", order=order.pk, reason=str(error)[:120])
         recorder.note_error(sent, error, source=Source.ANSWER)
+        numbers = [venue_order.pk for venue_order in sent]
+        if refused_by is None and _is_of_key(error) and go_elsewhere(numbers, account.pk):
+            return _send_once(queries.to_be_sent(numbers)[0], account)
         _refused(sent, error)
     except Unknown as error:
         log.warning("order.unknown", order=order.pk, reason=error.reason)
@@ -247,6 +255,11 @@ def _send_once(sent: Sequence[VenueOrder]) -> Order | None:
         for report in reports:
             apply_report(venue_account=account, report=report, source=Source.ANSWER)
     return None
+
+
+def _is_of_key(error: Rejected | NotSent) -> bool:
+    """The venue does not know who asks: nothing was executed."""
+    return isinstance(error, Rejected) and (error.code in KEY_REFUSED or error.http_status == UNAUTHORIZED)
 
 
 class _Claim(NamedTuple):

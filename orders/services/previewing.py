@@ -8,16 +8,31 @@ from markets import queries as markets
 from markets.models import Market
 from markets.rules import step_size
 from markets.walks import Walk
-from orders import queries, rules
+from orders import queries, routing, rules
 from orders.models import Side
+from orders.services import routes
 from orders.services.tickets import Plan, Ticket, plan_of
+
+
+@dataclass(frozen=True)
+class PreviewedRoute:
+    """The way the order would take now. What it is expected to save is beside its own market, our fees taken off: in
+    basis points and in the asset it receives; None where that market has nobody to trade with. `over`: the asset in
+    between."""
+
+    kind: str
+    over: str
+    saving_bps: Decimal | None
+    saving: Decimal | None
+    saving_asset: str
 
 
 @dataclass(frozen=True)
 class Preview:
     """Estimates from the book of this moment, no further than the order's own worst price.
 
-    `filled_share`, from 0 to 1, is how much of it this book fills at once, None without a book.
+    `filled_share`, from 0 to 1, is how much of it this book fills at once, None without a book. `route` is None where
+    ways are not compared.
     """
 
     average: Decimal | None
@@ -32,6 +47,7 @@ class Preview:
     filled_share: Decimal | None
     is_complete: bool
     limit_price: Decimal | None
+    route: PreviewedRoute | None
 
 
 def preview(ticket: Ticket, *, user: User | None = None) -> Preview:
@@ -62,6 +78,20 @@ def preview(ticket: Ticket, *, user: User | None = None) -> Preview:
         filled_share=_shown(walk.share) if walk else None,
         is_complete=walk.is_complete if walk else False,
         limit_price=plan.price,
+        route=_route(user, market, ticket, plan),
+    )
+
+
+def _route(user: User | None, market: Market, ticket: Ticket, plan: Plan) -> PreviewedRoute | None:
+    found = routes.chosen(user, market, ticket, plan) if user else None
+    if found is None:
+        return None
+    way, usual = found.taken, found.direct
+    bps, saving = routing.better_by(way, usual), None
+    if usual.rate is not None and way.rate is not None:
+        saving = _shown(way.received - usual.rate * way.paid)
+    return PreviewedRoute(
+        way.kind, way.over, None if bps is None else round(bps, 2), saving, found.asked.received_asset
     )
 
 

@@ -65,7 +65,10 @@ def _take_the_rest(sent: VenueOrder) -> None:
     symbol, name = sent.order.market_id, sent.client_order_id
     try:
         reports = gate.call(
-            sent.venue_account, gate.Kind.CANCEL, sent.order.user_id, lambda rest: rest.cancel(symbol, name)
+            sent.venue_account,
+            gate.Kind.TAKE_BACK,
+            sent.order.user_id,
+            lambda rest: rest.cancel(symbol, name),
         )
     except VenueError as error:
         log.warning("cross.rest_not_taken", order=sent.order_id, reason=str(error)[:120])
@@ -104,6 +107,13 @@ def _is_over(order: Order) -> None:
     if order.crossing == Crossing.UNDER_WAY:
         order.crossing = Crossing.OVER
         order.save(update_fields=["crossing"])
+
+
+def _is_as_new(order: Order) -> None:
+    """What stands at the venue for it was never made smaller there."""
+    if order.amends:
+        order.amends = 0
+        order.save(update_fields=["amends"])
 
 
 def _has_ended(order: Order, sent: VenueOrder | None) -> bool:
@@ -173,6 +183,7 @@ def _send_rest(order: Order, obstacle: DomainError | None) -> list[int]:
             obstacle = refusal
         else:
             _is_over(order)
+            _is_as_new(order)
             return [sent.pk]
     _wait(order, obstacle)
     return []

@@ -1,7 +1,7 @@
 """Asking the venue what became of an order, until it is certain. Nothing is ever sent again."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from functools import partial
 
@@ -18,7 +18,9 @@ from orders import queries, rules
 from orders.errors import NEVER_ARRIVED
 from orders.models import FINAL, Order, Source, Status, VenueOrder
 from orders.services import recorder
+from orders.services.certainty import certain_from, note_amend_certain
 from orders.services.ending import reject
+from orders.services.missing import note_missing
 from orders.services.reports import apply_report
 
 log = structlog.get_logger()
@@ -35,7 +37,8 @@ def reconcile(*, venue_order_id: int) -> None:
         pk=venue_order_id
     )
     _note_check(venue_order)
-    symbol = venue_order.order.market_id
+    symbol, asked_at = venue_order.order.market_id, venue_order.order.amend_asked_at
+    tells_outcome = asked_at is not None and timezone.now() > certain_from(asked_at)
     if venue_order.status == Status.PENDING and venue_order.order.replaces_id:
         _look_at_the_replaced(venue_order.order)
     try:
@@ -52,6 +55,8 @@ def reconcile(*, venue_order_id: int) -> None:
         _not_found(venue_order)
         return
     apply_report(venue_account=venue_order.venue_account, report=report, source=Source.RECONCILIATION)
+    if asked_at is not None and tells_outcome:
+        note_amend_certain(venue_order.order_id, asked_at)
     if not rules.is_closed(report.status):
         _carry_out_cancel(venue_order_id)
 
@@ -85,9 +90,7 @@ def _not_found(venue_order: VenueOrder) -> None:
     if venue_order.sent_at is None and venue_order.order.is_later:
         return  # it never left the house, and will be sent anew
     if venue_order.status != Status.PENDING:
-        log.error(
-            "order.lost_at_venue", order=venue_order.order_id, client_order_id=venue_order.client_order_id
-        )
+        note_missing(venue_order)
         return
     last_moment = venue_order.timestamp_ms + venue_order.recv_window_ms + settings.ORDER_RESOLVE_MARGIN_MS
     if gate.clock().now_ms() <= last_moment or timezone.now() <= venue_order.send_by:
@@ -101,11 +104,12 @@ def _not_found(venue_order: VenueOrder) -> None:
 
 
 def _carry_out_cancel(venue_order_id: int) -> None:
-    """A customer asked for the end of an order that was found open: cancel it; a repeated cancel is harmless."""
-    order = Order.objects.get(venue_orders=venue_order_id)
-    if order.cancel_requested_at is None or order.is_final:
+    """The end of an order that was found open is asked for, by its customer or because nothing is held for it: cancel
+    it; a repeated cancel is harmless."""
+    venue_order = VenueOrder.objects.select_related("venue_account", "order").get(pk=venue_order_id)
+    order = venue_order.order
+    if order.cancel_requested_at is None or rules.is_closed(venue_order.status):
         return
-    venue_order = VenueOrder.objects.select_related("venue_account").get(pk=venue_order_id)
     try:
         reports = gate.call(
             venue_order.venue_account,
@@ -148,6 +152,7 @@ def look_at(venue_orders: Collection[VenueOrder]) -> int:
     found: dict[str, Report] = {}
     for account, symbols in _places(venue_orders).items():
         found |= _open_at(account, symbols)
+    _note_standing(found.keys() - {order.client_order_id for order in venue_orders}, found)
     looked = [order for order in venue_orders if order.client_order_id in found]
     for venue_order in looked:
         _apply_open(venue_order, found[venue_order.client_order_id])
@@ -183,11 +188,19 @@ def _open_orders(symbol: str | None, rest: gate.Rest) -> list[Report]:
     return rest.open_orders(symbol)
 
 
+def _note_standing(others: Collection[str], found: Mapping[str, Report]) -> None:
+    """Of what the venue has open besides, what was given up here is told as any other fact."""
+    given_up = queries.given_up_venue_orders(others) if others else ()
+    for venue_order in given_up:
+        _apply_open(venue_order, found[venue_order.client_order_id])
+
+
 def _apply_open(venue_order: VenueOrder, report: Report) -> None:
     """What is new of an open order is applied; most have nothing new, and cost nothing."""
     known = (venue_order.status, venue_order.cumulative_quantity)
+    is_sure = venue_order.venue_order_id is not None and not venue_order.missing_asks
     try:
-        if known != (report.status, report.cumulative_quantity) or venue_order.venue_order_id is None:
+        if known != (report.status, report.cumulative_quantity) or not is_sure:
             apply_report(venue_account=venue_order.venue_account, report=report, source=Source.RECONCILIATION)
         if venue_order.order.cancel_requested_at is not None:
             _carry_out_cancel(venue_order.pk)

@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
+from django.db import connection
 from django.db.models import F, Max
 from django.utils import timezone
 
@@ -78,6 +80,17 @@ def note_known(
     _note_report(order_id, venue_order_id, report, source, "", report.fills, heard_at)
 
 
+def note_all_known(told: Iterable[tuple[int, int, Report, datetime]], *, source: str) -> None:
+    """Many such reports, with order, venue order and when it was heard; from a stream, not from a sweep."""
+    rows = [
+        _row(order_id, venue_order_id, Kind.REPORT, source, at=heard_at, **_said_by(report, report.fills))
+        for order_id, venue_order_id, report, heard_at in told
+    ]
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(_INSERT, rows)
+
+
 def note_trade(order: Order, venue_order: VenueOrder, trade: MyTrade) -> None:
     """A trade that was found by asking for trades, and booked."""
     effect = Effect.CHANGED if order.finished_at is None else Effect.LATE
@@ -137,18 +150,28 @@ def _note_report(
     heard_at: datetime | None = None,
 ) -> None:
     """What a sweep asked for and knew already is counted."""
-    trades = list(dict.fromkeys(trade_name(fill.trade_id, fill.allocation_id) for fill in fills))
     if source == Source.RECONCILIATION and not effect:
         _count(venue_order_id, order_id, Inquiry.Kind.QUERY, Inquiry.Outcome.UNCHANGED, report.status)
         return
-    _insert(
-        order_id, venue_order_id, Kind.REPORT, source, effect, status=report.status,
-        quantity=(report.quantity, report.cumulative_quantity, report.cumulative_quote),
-        time_ms=_time(report.transact_time_ms), trades=trades, code=report.reason, at=heard_at,
-    )  # fmt: skip
+    said = _said_by(report, fills)
+    _insert(order_id, venue_order_id, Kind.REPORT, source, effect, at=heard_at, **said)
 
 
-def _insert(
+def _said_by(report: Report, fills: Iterable[TradeFill]) -> dict[str, Any]:
+    return {
+        "status": report.status,
+        "quantity": (report.quantity, report.cumulative_quantity, report.cumulative_quote),
+        "time_ms": _time(report.transact_time_ms),
+        "trades": list(dict.fromkeys(trade_name(fill.trade_id, fill.allocation_id) for fill in fills)),
+        "code": report.reason,
+    }
+
+
+def _insert(*named: Any, **more: Any) -> None:
+    execute(_INSERT, *_row(*named, **more))
+
+
+def _row(
     order_id: int,
     venue_order_id: int,
     kind: str,
@@ -162,10 +185,10 @@ def _insert(
     code: str = "",
     message: str = "",
     at: datetime | None = None,
-) -> None:
+) -> list[Any]:
     named = [str(kind), str(source), str(effect), _text(status, 24)]
     heard = [*quantity, time_ms, trades or [], _text(code, 40), _text(message, 200)]
-    execute(_INSERT, order_id, venue_order_id, at or timezone.now(), *named, *heard)
+    return [order_id, venue_order_id, at or timezone.now(), *named, *heard]
 
 
 def _text(said: str, most: int) -> str:

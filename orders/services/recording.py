@@ -16,6 +16,7 @@ from ledger import services as ledger
 from markets.models import Market
 from orders import funds, rules
 from orders.models import Leg, Order, OrderList, Status, VenueOrder
+from orders.services import house
 from orders.services.listtickets import held_for_pair
 from orders.services.tickets import Plan, Ticket
 
@@ -56,7 +57,7 @@ def new_venue_orders(
 ) -> list[VenueOrder]:
     """What will be sent for the orders, with the time at which it is signed: nobody sends it later. Two are sent as
     one request. `at`: the venue account, when it is not to be chosen. Raises Stopped while staff have stopped such
-    orders, and NoAccount when none can take them."""
+    orders, and NoAccount or Busy when none can take them."""
     found = [
         VenueOrder(
             order=order,
@@ -83,8 +84,8 @@ def new_venue_order(order: Order, plan: Plan, at: VenueAccount | None = None) ->
 
 
 def again(unsent: Sequence[VenueOrder]) -> list[VenueOrder]:
-    """The same to be sent under another name and time, in place of what never left and never will; raises Stopped and
-    NoAccount."""
+    """The same to be sent under another name and time, in place of what never left and never will; raises Stopped,
+    NoAccount and Busy."""
     for venue_order in unsent:
         venue_order.pk, venue_order.status = None, Status.PENDING
     _go_to(unsent)
@@ -93,12 +94,18 @@ def again(unsent: Sequence[VenueOrder]) -> list[VenueOrder]:
 
 def _go_to(venue_orders: Sequence[VenueOrder], at: VenueAccount | None = None) -> None:
     """The account to which they go is on them."""
-    # The two of a pair need the dearer one's funds, once.
-    if at is None:
-        asset, amount = max(map(funds.need_of, venue_orders), key=lambda need: need[1])
-        at = gate.account_for_order(asset=asset, amount=amount, **venue_orders[0].order.named)
+    at = at or accounts_of(venue_orders)[0]
     for venue_order in venue_orders:
         venue_order.venue_account = at
+
+
+def accounts_of(venue_orders: Sequence[VenueOrder]) -> Sequence[VenueAccount]:
+    """The venue accounts that can take them in one request, the best first; raises Stopped, NoAccount and Busy."""
+    # The two of a pair need the dearer one's funds, once.
+    asset, amount = max(map(funds.need_of, venue_orders), key=lambda need: need[1])
+    order, quantity = venue_orders[0].order, venue_orders[0].quantity
+    found = gate.accounts_for_order(asset=asset, amount=amount, **order.named)
+    return house.with_room(found, order.market, side=order.side, quantity=quantity)
 
 
 @gate.counts_needs

@@ -7,7 +7,6 @@ from functools import partial
 from typing import NamedTuple
 
 import structlog
-from django.db.models import Q
 from django.utils import timezone
 
 from exchange import failpoints
@@ -18,16 +17,14 @@ from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from exchange.moments import moment_of
 from exchange.money import decimals
-from exchange.prepared import Given, Prepared, insert, update
+from exchange.prepared import insert, update
 from ledger import services as ledger
-from markets import queries as markets
-from markets import services as market_services
-from markets.models import Market
 from orders import rules
-from orders.errors import REASONS
+from orders.errors import LOST, REASONS
 from orders.models import Crossing, Fill, Order, Source, Status, VenueOrder
-from orders.services import bridges, crosses, events, recorder
+from orders.services import bridges, crosses, events, known, recorder, standing
 from orders.services.ending import MOVED, Belongs, ends_hold, finish, locked, take_over
+from orders.services.orphans import book_orphan, book_unknown, commission_asset, text_key
 from orders.services.shrinking import is_smaller, shrink
 
 log = structlog.get_logger()
@@ -45,21 +42,21 @@ def apply_and_tell(
     *, venue_account: VenueAccount, report: Report, source: str, heard_at: datetime | None = None
 ) -> Belongs | None:
     """The same; gives what the report belongs to, None when that is nothing of ours."""
-    known = _known(report)
-    if known is None:
-        _apply_unknown(venue_account, report)
+    found = known.of(report)
+    if found is None:
+        book_unknown(venue_account, report)
         return None
-    if _is_old_news(known, report):
-        _looked_at(known)
-        recorder.note_known(known.belongs.order_id, known.pk, report, source=source, heard_at=heard_at)
+    if known.has_all(found, report):
+        known.looked_at([found])
+        recorder.note_known(found.belongs.order_id, found.pk, report, source=source, heard_at=heard_at)
     else:
         if report.fills:
             failpoints.hit("order.settling")
-        fills = _exact(report, known.quote_scale)
-        if _apply(known.pk, known.belongs, report, fills, source).is_missing_trades:
-            _fetch_missing(venue_account, known.pk, known.belongs, report)
-    log.info("order.reported", order=known.pk, status=report.status, source=source)
-    return known.belongs
+        fills = _exact(report, found.quote_scale)
+        if _apply(found.pk, found.belongs, report, fills, source).is_missing_trades:
+            _fetch_missing(venue_account, found.pk, found.belongs, report)
+    log.info("order.reported", order=found.pk, status=report.status, source=source)
+    return found.belongs
 
 
 def apply_answer(sent: VenueOrder, report: Report) -> Order | None:
@@ -79,65 +76,6 @@ def apply_answer(sent: VenueOrder, report: Report) -> Order | None:
     if applied.is_missing_trades:
         _fetch_missing(sent.venue_account, sent.pk, belongs, report)
     return None if applied.is_missing_trades else applied.order
-
-
-class _Known(NamedTuple):
-    """What is known of a venue order without its lock: facts that only move forward."""
-
-    pk: int
-    belongs: Belongs
-    quote_scale: int
-    venue_account_id: int
-    status: str
-    number: int | None
-    quantity: Decimal | None
-    cumulative_quantity: Decimal
-    cumulative_quote: Decimal
-    booked: Decimal
-    finished_at: datetime | None
-
-
-_KNOWN = Prepared(
-    lambda: VenueOrder.objects.filter(
-        client_order_id=Given("client_order_id"), order__market=Given("symbol")
-    ).values_list(
-        "pk", "order_id", "order__order_list_id", "order__replaces_id", "order__extra_hold",
-        "order__route_of_id", "by_sor", "order__market__quote__scale", "venue_account_id", "status",
-        "venue_order_id", "quantity", "cumulative_quantity", "cumulative_quote", "order__cumulative_quantity",
-        "order__finished_at",
-    )
-)  # fmt: skip
-
-
-def _known(report: Report) -> _Known | None:
-    row = _KNOWN.first(client_order_id=report.client_order_id, symbol=report.symbol)
-    return None if row is None else _Known(row[0], Belongs(*row[1:7]), *row[7:])
-
-
-def _is_old_news(known: _Known, report: Report) -> bool:
-    """True when the books have all of it, as they do of what the answer and the stream tell alike."""
-    is_ahead = (
-        rules.next_status(known.status, report.status) == known.status != Status.PENDING
-        and known.number is not None
-        and known.cumulative_quantity >= report.cumulative_quantity
-        and known.cumulative_quote >= report.cumulative_quote
-    )
-    is_settled = (
-        known.booked >= known.cumulative_quantity
-        and known.belongs.extra_hold is None
-        and (known.finished_at is not None) == rules.is_closed(known.status)
-    )
-    is_smaller_now = known.quantity is not None and 0 < report.quantity < known.quantity
-    return is_ahead and is_settled and not is_smaller_now and _all_booked(known, report)
-
-
-def _all_booked(known: _Known, report: Report) -> bool:
-    return not report.fills or not _new_ones(known.venue_account_id, report.symbol, report.fills)
-
-
-def _looked_at(known: _Known) -> None:
-    if known.finished_at is None:
-        VenueOrder.objects.filter(pk=known.pk).update(checked_at=timezone.now())
 
 
 def _exact(report: Report, quote_scale: int) -> tuple[TradeFill, ...]:
@@ -162,13 +100,17 @@ def _apply(
     number: int, belongs: Belongs, report: Report, fills: Sequence[TradeFill], source: str
 ) -> _Applied:
     order, venue_order = locked(number, belongs)
+    if report.reason == LOST.code and not venue_order.missing_asks:
+        return _Applied(order, False)  # it was heard of since that was concluded
     before = recorder.state_of(order, venue_order)
+    if venue_order.missing_asks:
+        standing.note_seen(order, venue_order)
     if order.extra_hold is not None and report.status != Status.REJECTED:
         take_over(order)
     is_shrinking = is_smaller(venue_order, report) and order.finished_at is None
     if is_shrinking and not crosses.note_smaller(order, venue_order, report.quantity):
         shrink(order, venue_order, report.quantity)
-    new = _new_ones(venue_order.venue_account_id, order.market_id, fills)
+    new = known.new_ones(venue_order.venue_account_id, order.market_id, fills)
     is_released = False
     for fill in new:
         # With the trade that fills the order goes back what the hold did not need, unless it still covers another.
@@ -203,6 +145,7 @@ def _settle(
     missing = crosses.booked_of(order, venue_order) < venue_order.cumulative_quantity
     touched = (order.market.base_id, order.market.quote_id) if changed else ()
     if order.finished_at is not None or crosses.is_superseded(order, venue_order):
+        standing.note_after_the_end(order, venue_order, report)
         if changed:
             update(order, *MOVED)
             events.tell(order, *touched)
@@ -225,43 +168,6 @@ def _settle(
     return missing
 
 
-_Key = tuple[int | None, int | None]  # of the trade, or of the allocation
-
-
-def _new_ones(venue_account_id: int, symbol: str, fills: Sequence[TradeFill]) -> list[TradeFill]:
-    """Those of the trades that are not booked."""
-    if not fills:
-        return []
-    new: dict[_Key, TradeFill] = {}
-    for fill in fills:
-        new.setdefault(_key(fill), fill)
-    booked = set(_booked(venue_account_id, symbol, list(new)))
-    return [fill for key, fill in new.items() if key not in booked]
-
-
-def _key(fill: TradeFill) -> _Key:
-    return (fill.trade_id, None) if fill.allocation_id is None else (None, fill.allocation_id)
-
-
-def _booked(venue_account_id: int, symbol: str, keys: list[_Key]) -> Iterable[_Key]:
-    if len(keys) == 1 and keys[0][0] is not None:
-        return _BOOKED.all(account=venue_account_id, symbol=symbol, trade=keys[0][0])
-    trades = Q(trade_id__in=[trade for trade, _allocation in keys if trade is not None], allocation_id=None)
-    allocations = Q(allocation_id__in=[allocation for _trade, allocation in keys if allocation is not None])
-    found = Fill.objects.filter(trades | allocations, venue_account_id=venue_account_id, market_id=symbol)
-    return [
-        (trade, None) if allocation is None else (None, allocation)
-        for trade, allocation in found.values_list("trade_id", "allocation_id")
-    ]
-
-
-_BOOKED = Prepared(
-    lambda: Fill.objects.filter(
-        venue_account=Given("account"), market=Given("symbol"), trade_id=Given("trade"), allocation_id=None
-    ).values_list("trade_id", "allocation_id")
-)
-
-
 def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bool) -> None:
     """One trade of ours that is not booked; the caller holds the locks and saves the order."""
     market = order.market
@@ -270,7 +176,7 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
     # What a placing answer tells of traded at once: it took.
     fee_bps = order.maker_fee_bps if fill.is_maker else order.fee_bps
     fee = rules.fee_of(received, fee_bps, received_asset.scale)
-    commission_asset = _commission_asset(fill, market)
+    taken_in = commission_asset(fill, market)
     posted = ledger.post_fill(
         ledger.FillPosting(
             key=text_key(venue_order.venue_account_id, order.market_id, fill),
@@ -284,7 +190,7 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
             quote_quantity=fill.quote_quantity,
             fee=fee,
             commission=fill.commission,
-            commission_asset=commission_asset,
+            commission_asset=taken_in,
             list_id=order.order_list_id if order.is_paired else None,
         ),
         is_last=is_last,
@@ -299,7 +205,7 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
         fee=fee,
         fee_asset=received_asset,
         commission=fill.commission,
-        commission_asset=commission_asset,
+        commission_asset=taken_in,
         is_maker=fill.is_maker,
         transfer_id=posted.transfer_id,
         at=moment_of(fill.time_ms),
@@ -312,24 +218,12 @@ def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bo
     events.tell_fill(row)
 
 
-def _commission_asset(fill: TradeFill, market: Market) -> str:
-    known = (market.base_id, market.quote_id)
-    if fill.commission and fill.commission_asset and fill.commission_asset not in known:
-        market_services.ensure_asset(fill.commission_asset)
-    return fill.commission_asset
-
-
 def _venue_key(venue_account_id: int, symbol: str, fill: TradeFill) -> dict[str, object]:
     """What names a trade for ever; trades by smart order routing all have trade id -1 and an allocation id."""
     key: dict[str, object] = {"venue_account_id": venue_account_id, "market_id": symbol}
     if fill.allocation_id is not None:
         return {**key, "allocation_id": fill.allocation_id}
     return {**key, "trade_id": fill.trade_id, "allocation_id": None}
-
-
-def text_key(venue_account_id: int, symbol: str, fill: TradeFill) -> str:
-    """The name under which the trade is booked, once."""
-    return f"{venue_account_id}:{symbol}:{rules.trade_name(fill.trade_id, fill.allocation_id)}"
 
 
 # ------------------------------------------------------------------ what a report alone does not say
@@ -362,7 +256,7 @@ def apply_trades(*, venue_account: VenueAccount, trades: Iterable[MyTrade]) -> N
             _apply_trade(found.pk, trade)
         else:
             detail: dict[str, object] = {"venue_order_id": trade.venue_order_id}
-            _book_orphan(venue_account, trade.symbol, trade.side, trade.fill, detail)
+            book_orphan(venue_account, trade.symbol, trade.side, trade.fill, detail)
 
 
 @transaction_with_retry
@@ -370,44 +264,8 @@ def _apply_trade(venue_order_id: int, trade: MyTrade) -> None:
     order, venue_order = locked(venue_order_id)
     if order.extra_hold is not None:
         take_over(order)
-    if _new_ones(venue_order.venue_account_id, order.market_id, [trade.fill]):
+    if known.new_ones(venue_order.venue_account_id, order.market_id, [trade.fill]):
         _book(order, venue_order, trade.fill, is_last=False)
         update(order, *MOVED)
         recorder.note_trade(order, venue_order, trade)
         events.tell(order, order.market.base_id, order.market.quote_id)
-
-
-def _apply_unknown(venue_account: VenueAccount, report: Report) -> None:
-    """An order nobody here knows moved the account's funds: suspense, an exception, and staff look into it."""
-    log.error(
-        "order.not_ours", symbol=report.symbol, client_order_id=report.client_order_id, status=report.status
-    )
-    if markets.market_row_or_none(report.symbol) is None:
-        # Nothing says what was traded for what: the comparison of balances finds it, and staff look.
-        if report.fills:
-            log.error("order.not_bookable", symbol=report.symbol, trades=len(report.fills))
-        return
-    detail: dict[str, object] = {
-        "client_order_id": report.client_order_id,
-        "venue_order_id": report.venue_order_id,
-    }
-    for fill in report.fills:
-        _book_orphan(venue_account, report.symbol, report.side, fill, detail)
-
-
-def _book_orphan(
-    venue_account: VenueAccount, symbol: str, side: str, fill: TradeFill, detail: dict[str, object]
-) -> None:
-    market = markets.market_row(symbol)
-    ledger.post_orphan_fill(
-        key=text_key(venue_account.pk, symbol, fill),
-        venue_account_id=venue_account.pk,
-        side=side,
-        base=market.base_id,
-        quote=market.quote_id,
-        quantity=fill.quantity,
-        quote_quantity=fill.quote_quantity,
-        commission=fill.commission,
-        commission_asset=_commission_asset(fill, market),
-        detail=detail,
-    )

@@ -8,17 +8,15 @@ from itertools import groupby
 import structlog
 from django.utils import timezone
 
-from exchange.binance.errors import NO_SUCH_ORDER, Rejected, VenueError
-from exchange.binance.models import MyTrade, Report
+from exchange.binance.errors import VenueError
+from exchange.binance.models import MyTrade
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from exchange.moments import milliseconds_of
 from orders import compared, queries
-from orders.models import Source
 from orders.services.comparing import PAGE, is_booked
-from orders.services.following import apply_report
+from orders.services.missed import apply_missed
 from orders.services.reconciling import look_at
-from orders.services.reports import apply_trades
 
 log = structlog.get_logger()
 # The line was open for a while before anybody noticed that it was dead, and trades are told a little later.
@@ -57,7 +55,10 @@ def _trades_since(account: VenueAccount, symbol: str, since: datetime, first: da
     while page := gate.call(account, gate.Kind.HISTORY, None, read):
         missing = _unbooked(account, symbol, page)
         for number, theirs in groupby(missing, key=lambda trade: trade.venue_order_id):
-            _apply(account, symbol, number, list(theirs))
+            trades = list(theirs)
+            log.warning("stream.trades_missed", symbol=symbol, venue_order=number, trades=len(trades))
+            # Where the list of orders lags behind, the comparison of the day finds them.
+            apply_missed(account=account, symbol=symbol, trades=trades)
         found += len(missing)
         if len(page) < PAGE:
             break
@@ -77,25 +78,3 @@ def _unbooked(account: VenueAccount, symbol: str, page: Iterable[MyTrade]) -> li
     rows = sorted(page, key=lambda trade: (trade.venue_order_id, trade.fill.trade_id))
     ours = compared.fills_by_trade(account.pk, symbol, [trade.fill.trade_id for trade in rows])
     return [trade for trade in rows if not is_booked(account, trade, ours)]
-
-
-def _apply(account: VenueAccount, symbol: str, number: int, trades: list[MyTrade]) -> None:
-    """To the order with this number; an order that has none here yet is known by the id that we gave it."""
-    log.warning("stream.trades_missed", symbol=symbol, venue_order=number, trades=len(trades))
-    if not compared.known_orders(account.pk, symbol, [number]):
-        report = _order_at(account, symbol, number)
-        if report is None:  # its list of orders lags behind: the comparison of the day finds it
-            return
-        if queries.client_order_id_is_known(report.client_order_id):
-            apply_report(venue_account=account, report=report, source=Source.RECONCILIATION)
-            return
-    apply_trades(venue_account=account, trades=trades)
-
-
-def _order_at(account: VenueAccount, symbol: str, number: int) -> Report | None:
-    try:
-        return gate.call(account, gate.Kind.QUERY, None, lambda rest: rest.order_by_number(symbol, number))
-    except Rejected as error:
-        if error.code != NO_SUCH_ORDER:
-            raise
-        return None

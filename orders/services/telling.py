@@ -1,10 +1,11 @@
-"""What the customer of an order in two trades has now, and why: on the order while it goes on, by notice when it ends
-in the asset between."""
+"""What the customer of an order in two trades has now, and why: on the order while it goes on, by notice when something
+is left in the asset between at its end."""
 
 from datetime import timedelta
 from decimal import Decimal
 
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -17,6 +18,7 @@ from orders.services import events, routes
 # A venue that has not answered for so long is being asked.
 SILENCE = timedelta(seconds=5)
 _IN_BETWEEN = gettext_lazy("Your order ended in %(asset)s")
+_LEFT = gettext_lazy("Something is left of your order in %(asset)s")
 _IN_BETWEEN_BODY = gettext_lazy(
     "Your order %(order)s to trade %(give)s for %(get)s was executed in two trades over %(asset)s. %(reason)s"
 )
@@ -54,7 +56,7 @@ def ends_in_between(order: Order, first: Order, amount: Decimal, why: str) -> No
         " %(why)s"
     )
     _end_with(order, "second_part_not_made", (text % words).strip())
-    _notify(order, first)
+    _notify(order, first, "order.in_between", _IN_BETWEEN)
 
 
 def ends(order: Order, first: Order, second: Order, left: Decimal) -> None:
@@ -63,14 +65,15 @@ def ends(order: Order, first: Order, second: Order, left: Decimal) -> None:
     if not left:
         _end_with(order, first.reason_code, first.reason)
     elif second.status == Status.FILLED:
-        text = _("%(amount)s %(asset)s of the first trade are left, too little to be traded, and available.")
+        text = _("%(amount)s %(asset)s of the first trade are left over and available in your wallet.")
         _end_with(order, "left_over", text % words)
+        _notify(order, first, "order.left_over", _LEFT)
     else:
         text = _(
             "%(amount)s %(asset)s of the first trade could not be traded on and are available in your wallet. %(why)s"
         )
         _end_with(order, "second_part_not_whole", (text % words).strip())
-        _notify(order, first)
+        _notify(order, first, "order.in_between", _IN_BETWEEN)
 
 
 def _between(first: Order) -> dict[str, str]:
@@ -91,9 +94,9 @@ def _end_with(order: Order, code: str, sentence: str) -> None:
     order.reason_code, order.reason = code, sentence[:300]
 
 
-def _notify(order: Order, first: Order) -> None:
+def _notify(order: Order, first: Order, kind: str, subject: Promise) -> None:
     words = {
         "order": order.pk, "give": order.paid_asset_id, "get": order.received_asset_id, "reason": order.reason,
         "asset": first.received_asset_id,
     }  # fmt: skip
-    office.notify(order.user, "order.in_between", _IN_BETWEEN, _IN_BETWEEN_BODY, words)
+    office.notify(order.user, kind, subject, _IN_BETWEEN_BODY, words)

@@ -61,20 +61,29 @@ def place(user: User, market: Market, ticket: Ticket, plan: Plan, route: routing
         part = _first(ticket, first, given)
         ledger.require_asset_open(bridge.base_id, bridge.quote_id, first.received_asset)
         planned = plan_of(bridge, part)
-        found = accounts_for(user, part, planned)
+        found = accounts_for(user, bridge, part, planned)
+    except DomainError as refusal:
+        return _directly(user, market, ticket, plan, route, refusal)
+    try:
         with room_for(user, ticket.nonce, found) as slot:
             order, sent = _record(user, market, ticket, route, bridge, part, planned, having(slot, found))
     except Busy:
         raise
     except DomainError as refusal:
-        log.info("route.not_taken", kind=route.taken.kind, market=first.symbol, reason=refusal.code)
-        return in_its_market(user, market, ticket, plan, replace(route, taken=route.direct))
+        return _directly(user, market, ticket, plan, route, refusal)
     failpoints.hit("order.held")
     relay_and_wait([sent.pk], slot=slot)
     if second := _followed(order.pk):
         relay_and_wait(second)
         _followed(order.pk)
     return queries.order_now(order.pk)
+
+
+def _directly(
+    user: User, market: Market, ticket: Ticket, plan: Plan, route: routing.Route, refusal: DomainError
+) -> Order:
+    log.info("route.not_taken", kind=route.taken.kind, market=route.taken.hops[0].symbol, reason=refusal.code)
+    return in_its_market(user, market, ticket, plan, replace(route, taken=route.direct))
 
 
 def _first(ticket: Ticket, hop: routing.Hop, given: Decimal) -> Ticket:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.window import Window
 
@@ -172,6 +172,24 @@ def test_a_market_order_by_total_fills_and_moves_the_balances(trade: Page) -> No
         arg=str(before),
         timeout=SOON,
     )
+
+
+def test_a_ticket_tells_the_way_a_market_order_would_take_where_there_are_several(trade: Page) -> None:
+    """Nothing is compared in the world of the tests, so the answer says so at first, and then names a way."""
+    choose(trade, "type", "MARKET")
+    choose(trade, "measure", "quote_quantity")
+    trade.fill("[data-ticket] [name=quote_quantity]", "100")
+    expect(trade.locator("[data-estimate-receive]")).to_contain_text("BTC", timeout=SOON)
+    expect(trade.locator("[data-estimate-route]")).to_be_hidden()
+
+    def named(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, json={**answer.json(), "route": {"text": "Routed by the venue"}})
+
+    trade.route("**/api/v1/orders/preview/", named)
+    trade.fill("[data-ticket] [name=quote_quantity]", "101")
+    expect(trade.locator("[data-estimate-route]")).to_have_text("Routed by the venue", timeout=SOON)
+    expect(trade.locator("[data-estimate-route]")).to_be_visible()
 
 
 def test_an_amount_off_its_step_is_refused_beside_the_field(trade: Page) -> None:

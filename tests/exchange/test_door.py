@@ -66,6 +66,21 @@ def test_of_one_person_two_wishes_are_under_way_and_others_pass() -> None:
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH"])
+def test_a_change_is_a_wish_as_well(method: str) -> None:
+    async def story() -> None:
+        app = App()
+        asking = Asking(app)
+        alices = [asyncio.create_task(asking.ask("alice", method)) for _time in range(4)]
+        alices.append(asyncio.create_task(asking.ask("alice")))
+        await some(10)
+        assert app.inside == [b"alice"] * 2
+        app.may_end.set()
+        assert [await task for task in alices] == [201] * 5
+
+    asyncio.run(story())
+
+
 def test_who_waits_too_long_or_in_too_long_a_line_is_told_to_come_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -132,17 +132,17 @@ class Platform:
             self.check_told(order)
 
     def check_told(self, order: Order) -> None:
-        """Who has something of the asset in between knows of it, by notice unless it is too little to be traded."""
+        """Who has something of the asset in between knows of it, by notice."""
         sold = order.parts.get(part=1)
         left = routes.total_of(sold, sold.received_asset_id) if sold.cumulative_quantity else Decimal(0)
         second = order.parts.filter(part=2).first()
         if second is not None:
             left -= second.cumulative_quantity if second.side == "SELL" else second.cumulative_quote
         is_told = bool(order.reason) and sold.received_asset_id in order.reason
-        if left and order.reason_code != "left_over":
-            is_told &= Notice.objects.filter(
-                user=order.user, kind="order.in_between", body__contains=f" {order.pk} "
-            ).exists()
+        kinds = ("order.in_between", "order.left_over")
+        is_told &= Notice.objects.filter(
+            user=order.user, kind__in=kinds, body__contains=f" {order.pk} "
+        ).exists()
         if left and not is_told:
             self.found.untold.append(f"{order}: {left} {sold.received_asset_id}, {order.reason}")
 

@@ -16,7 +16,7 @@ from orders import services
 from orders.models import Fill, Order
 from tests.factories import balance, held_by_the_house, make_market, publish_ticker
 from tests.ledger.runs import differences, holds, run, twice
-from tests.orders.test_placing import ticket
+from tests.orders.test_placing import made_long_ago, ticket
 from tests.orders.test_reports import tell, traded
 from tests.venue import Venue, error, order_body, trade_body
 
@@ -40,6 +40,12 @@ def order(alice: User, venue: Venue) -> Order:
 
 def trades(venue: Venue, *rows: dict[str, Any]) -> None:
     venue.on("GET", TRADES, (200, list(rows)))
+
+
+def shows(venue: Venue, client_order_id: str, **changes: Any) -> None:
+    """Asked for an order by its number, the venue says that it has this name."""
+    named = {"symbol": "BTCUSDT", "newClientOrderId": client_order_id}
+    venue.on("GET", "/api/v3/order", (200, order_body(named, **changes)))
 
 
 def half(**changes: Any) -> dict[str, Any]:
@@ -158,6 +164,7 @@ def test_a_trade_whose_event_was_lost_is_booked_put_on_record_and_told_to_staff(
 
 def test_a_trade_of_an_order_nobody_knows_goes_to_suspense_once(order: Order, venue: Venue) -> None:
     trades(venue, {**half(), "orderId": 99})
+    shows(venue, "web_123", orderId=99)
     for _time in range(2):
         services.compare_trades(day=DAY)
     assert held_by_the_house(Account.Type.SUSPENSE, "BTC") == D("0.5")
@@ -166,6 +173,34 @@ def test_a_trade_of_an_order_nobody_knows_goes_to_suspense_once(order: Order, ve
         "fill of an unknown order",
         "trade was missing here",
     ]
+
+
+def test_a_trade_of_an_order_that_was_given_up_is_its_orders_and_told_later_it_is_a_repeat(
+    alice: User, venue: Venue
+) -> None:
+    venue.on("POST", "/api/v3/order", (504, "late"))
+    venue.knows_none()
+    order = services.place_order(user=alice, ticket=ticket())
+    services.reconcile(venue_order_id=made_long_ago(order, 60).pk)
+    ended = {"status": "CANCELED", "executedQty": "0.5", "cummulativeQuoteQty": "19500.0"}
+    shows(venue, order.venue_orders.get().client_order_id, orderId=4711, **ended)
+    trades(venue, half())
+    assert services.compare_trades(day=DAY) == ledger.Comparison(1)
+    tell(traded(order, 7, "0.5", "0.5"))
+    assert Fill.objects.get().order == order
+    assert held_by_the_house(Account.Type.SUSPENSE, "BTC") == 0
+    assert [source for source, _asset, _amount in found()] == ["uncovered fill", "trade was missing here"]
+
+
+def test_a_trade_whose_order_the_venue_does_not_show_yet_is_asked_for_again(
+    order: Order, venue: Venue
+) -> None:
+    trades(venue, half(), {**half(id=8), "orderId": 99})
+    venue.on("GET", "/api/v3/order", error(-2013, "Order does not exist."))
+    assert services.compare_trades(day=DAY) == ledger.Comparison(0, (f"{DAY} trades:BTCUSDT",))
+    assert (Fill.objects.count(), found()) == (0, [])
+    shows(venue, "web_123", orderId=99)
+    assert services.compare_trades(day=DAY) == ledger.Comparison(2)
 
 
 def test_nothing_is_called_unknown_while_an_order_has_no_number_at_the_venue(

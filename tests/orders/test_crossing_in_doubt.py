@@ -209,7 +209,7 @@ def test_what_stands_again_is_not_asked_for_with_every_sweep(alice: User, bob: U
 def test_a_rest_that_was_given_up_is_not_asked_for_for_ever(alice: User, bob: User, venue: Venue) -> None:
     gives_back(venue)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("orders.services.crossing.relay_and_wait", stopped)
+        patch.setattr("orders.services.crossing.relay", stopped)
         with pytest.raises(Stop):
             buy(alice, "1.5")
     gate.flip_switch(scope="EVERYTHING", by=carol(), reason="stop")

@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from exchange.office.models import AuditRecord
@@ -17,7 +18,8 @@ from markets.models import Market
 from orders import routing, services
 from orders.models import Fill, Order, RouteDecision, RouteRule, Strategy
 from orders.routing import choice
-from tests.factories import balance, make_market, make_user, publish_book
+from tests.exchange.gate.test_budgets import calm, orders_used
+from tests.factories import balance, make_market, make_user, publish_book, venue_account
 from tests.orders.test_placing import market_ticket, ticket
 from tests.venue import Venue, error, fill_body, order_body, trade_body
 
@@ -175,6 +177,31 @@ def test_an_order_that_the_venue_will_not_route_goes_to_its_own_market(routed: U
     assert balance(routed, "USDT") == (Decimal(59990), 0)
 
 
+def test_what_is_not_routed_needs_no_second_seat_and_has_its_own_place_among_the_orders(
+    routed: User, venue: Venue, settings: Settings
+) -> None:
+    """Each thread with a seat may be one whose order was refused so: none of them waits for another's."""
+    settings.GATE_MAX_RELAYS = 1
+    calm()
+    venue.on("POST", SOR_PATH, error(-2010, "This action is disabled on this account."))
+    venue.places(status="EXPIRED")
+    order = services.place_order(user=routed, ticket=market_ticket(quantity=ONE))
+    assert (order.status, order.route) == ("EXPIRED", "DIRECT")
+    assert orders_used(venue_account()) == 1, "as the venue counts: what it took, and not what it refused"
+
+
+def test_what_is_not_routed_is_not_sent_when_the_account_may_place_no_more(
+    routed: User, venue: Venue
+) -> None:
+    calm()
+    refusal = error(-2010, "This action is disabled on this account.")
+    venue.on("POST", SOR_PATH, (*refusal, {"X-MBX-ORDER-COUNT-10S": "1000000"}))
+    venue.places()
+    order = services.place_order(user=routed, ticket=market_ticket(quantity=ONE))
+    assert (order.status, order.reason_code) == ("REJECTED", "busy")
+    assert (venue.count("POST", "/api/v3/order"), balance(routed, "USDT")) == (0, (100000, 0))
+
+
 def test_an_allotment_of_a_past_day_that_nobody_told_of_is_found_and_booked(
     routed: User, venue: Venue
 ) -> None:
@@ -219,3 +246,32 @@ def test_staff_see_by_kind_what_routes_saved(client: Client, routed: User, venue
     assert "routed by the venue" in page and "+1" in page
     assert client.get(f"/admin/orders/routedecision/{Order.objects.get().pk}/change/").status_code == 200
     assert 'causeway_route_saved_bps{asset="BTC",kind="SOR"} 1.0' in client.get("/metrics").content.decode()
+
+
+# ------------------------------------------------------------------ before an order is placed
+def previewed(client: Client, **wanted: str) -> Any:
+    body = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", **wanted}
+    return client.post("/api/v1/orders/preview/", body, content_type="application/json").json()
+
+
+def test_a_preview_tells_the_way_an_order_would_take_and_what_it_saves(routed: User, client: Client) -> None:
+    client.force_login(routed)
+    found = previewed(client, quantity="1")["route"]
+    assert (found["kind"], found["over"], found["saving_asset"]) == ("SOR", "", "BTC")
+    # 40006 instead of 40010, and our fee of a tenth of a percent on both: a ten-thousandth.
+    assert Decimal(found["saving_bps"]) == ONE
+    assert Decimal(found["saving"]) == round(Decimal("0.999") * 40006 * (ONE / 40006 - ONE / 40010), 8)
+    assert found["text"] == "Routed by the venue, about 0.01% better"
+    assert "data-estimate-route" in client.get("/trade/BTCUSDT/").content.decode()
+
+
+def test_a_preview_of_an_order_for_its_own_market_says_so_and_where_nothing_is_compared_nothing(
+    routed: User, client: Client
+) -> None:
+    client.force_login(routed)
+    publish_book("BTCUSDC", bids=[("40004.00", "5")], asks=[("40016.00", "5")])
+    found = previewed(client, quantity="1")["route"]
+    assert (found["kind"], found["text"]) == ("DIRECT", "The market itself")
+    RouteRule.objects.update(ended_at=timezone.now())
+    choice.forget()
+    assert previewed(client, quantity="1")["route"] is None

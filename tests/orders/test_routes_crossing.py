@@ -358,7 +358,7 @@ def test_a_rest_that_never_left_is_sent_once_under_another_name(alice: User, bob
     gives_back(venue)
     fills_buyers(venue, "0.5", "20005.0")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("orders.services.crossing.relay_and_wait", stopped)
+        patch.setattr("orders.services.crossing.relay", stopped)
         with pytest.raises(Stop):
             buy(alice, "1.5")
     VenueOrder.objects.filter(order__user=alice).update(send_by=timezone.now() - timedelta(seconds=1))

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from exchange.binance.models import MyTrade
 from exchange.desk import evidence
+from exchange.money import plain
 from exchange.office.models import Notice
 from ledger import queries as books
 from ledger.models import Hold
@@ -111,6 +112,28 @@ def test_an_order_goes_over_another_asset_when_that_brings_more(bridged: User, v
     asked = [asked for method, path, asked in venue.asked if method == "POST"]
     assert [(row["symbol"], row["side"]) for row in asked] == [("ETHUSDT", "SELL"), ("BTCUSDT", "BUY")]
     assert asked[1]["quoteOrderQty"] == "2997"
+
+
+def test_what_a_market_without_totals_leaves_in_between_is_told_by_notice(
+    bridged: User, venue: Venue
+) -> None:
+    """The second trade is by amount: what 2997 dollars buy at the worst price that is allowed, five per cent up."""
+    Market.objects.filter(symbol="BTCUSDT").update(allows_quote_quantity=False)
+    publish_book("ETHBTC", bids=[("0.06600", "50")], asks=[("0.06610", "50")])
+
+    def buys_by_amount(asked: Body) -> Any:
+        quote = Decimal(asked["quantity"]) * 40000
+        return executed(asked, 12, "40000.00", asked["quantity"], f"{quote:f}")
+
+    answers(venue, sells, buys_by_amount)
+    order = services.place_order(user=bridged, ticket=sale())
+    assert (order.status, order.route, order.reason_code) == ("FILLED", "TWO_LEGS", "left_over")
+    left = balance(bridged, "USDT")[0] - 100000
+    assert left > 100
+    for channel in ("SITE", "MAIL"):
+        notice = Notice.objects.get(user=bridged, kind="order.left_over", channel=channel)
+        assert f"{plain(left)} USDT of the first trade are left over" in notice.body
+    assert nothing_is_held()
 
 
 def test_what_it_brought_beyond_its_own_market_is_on_record(bridged: User, venue: Venue) -> None:

@@ -71,6 +71,8 @@ class Line:
         self._was_told_to_leave = False
         self._rhythm = Rhythm(pace)
         self._complete_at: float | None = None
+        # True when the library is not in the middle of a message.
+        self._is_between = True
 
     def fileno(self) -> int:
         return self._buffered.fileno()
@@ -125,10 +127,15 @@ class Line:
         """Hands on what has come, raises Down at the end of the line; True when there is more to read at once."""
         recv, on_frame, buffered = self._socket.recv_data, self._on_frame, self._buffered
         for _ in range(FRAMES_A_TURN):
-            try:
-                opcode, raw = recv()
-            except BlockingIOError:
-                return False
+            if self._is_between and (text := buffered.plain_text()) is not None:
+                opcode, raw = TEXT, text
+            else:
+                self._is_between = False
+                try:
+                    opcode, raw = recv()
+                except BlockingIOError:
+                    return False
+                self._is_between = True
             if opcode == TEXT and raw.startswith(EVENT) and not raw.startswith(OF_THE_VENUE, len(EVENT)):
                 self.heard_at = now
                 on_frame(raw)

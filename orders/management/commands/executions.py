@@ -13,6 +13,7 @@ from django.db import DatabaseError, close_old_connections
 
 from exchange.gate import services as gate
 from exchange.gate.rights import require_fit_keys
+from exchange.memory import collect_seldom
 from orders.management.follower import Followers
 
 log = structlog.get_logger()
@@ -26,6 +27,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         gate.refuse_unfit_database()
         require_fit_keys()
+        collect_seldom()
         followers, is_told = Followers(), False
         while True:
             try:

@@ -165,8 +165,15 @@ export class Ticket {
     if (!this.isStop && !this.isPair) this.warnFar(price);
   }
 
+  /** The way the order would take, where the market's orders may take others than its own. */
+  showRoute(route) {
+    const line = hook("estimate-route", this.form);
+    line.textContent = route?.text ?? "";
+    line.parentElement.hidden = !route;
+  }
+
   estimateMarket() {
-    for (const name of ["average", "worst", "pay", "fee", "receive"]) this.show(name, null);
+    for (const name of ["average", "worst", "pay", "fee", "receive", "route"]) this.show(name, null);
     const wanted = big(this.value(this.isByTotal ? "quote_quantity" : "quantity"));
     if (!wanted || wanted.eq(0) || this.config.obstacle === "anonymous") return;
     this.previewing = setTimeout(() => this.preview(), PREVIEW_WAIT_MS);
@@ -194,6 +201,7 @@ export class Ticket {
     this.show("pay", amount(pay), payAsset);
     this.show("fee", amount(found.fee), asset);
     this.show("receive", amount(new Big(gross).minus(found.fee).toFixed()), asset);
+    this.showRoute(found.route);
     const percent = new Big(found.slippage_bps ?? 0).div(100);
     const share = new Big(found.filled_share ?? 0).times(100).round(1, Big.roundDown);
     if (!found.is_complete) this.warn(format(this.texts.onlyPart, { percent: share.toFixed() }));

@@ -112,6 +112,15 @@ def test_a_frame_may_come_in_pieces() -> None:
     assert frames == [event(1, 300), event(2)]
 
 
+def test_a_frame_may_be_cut_before_a_byte_that_could_begin_another() -> None:
+    """0x81 begins a text in one frame, and is the second half of some letters."""
+    sent = '{"stream":"a@trade","data":"\u00c1\u0005abcde, and more"}'.encode()
+    for before in (b"", framed(event(1))):
+        content = before + framed(sent) + framed(event(2))
+        frames, _pongs = frames_of(cut(content, content.index(b"\xc3\x81") + 1), 2 + bool(before))
+        assert frames == [event(1)] * bool(before) + [sent, event(2)]
+
+
 def test_many_frames_of_one_read_come_without_another() -> None:
     sent = [event(number) for number in range(1200)]
     frames, _pongs = frames_of([b"".join(map(framed, sent))], len(sent))

@@ -57,7 +57,7 @@ def told(account: VenueAccount, asked_ago: float = 0, **amounts: str) -> None:
 
 def chosen(amount: str, asset: str = "USDT") -> str:
     words: Asked = {"market": "BTCUSDT", "side": "BUY", "customer": 1, "channel": "SITE"}
-    return gate.account_for_order(asset=asset, amount=D(amount), **words).name
+    return gate.accounts_for_order(asset=asset, amount=D(amount), **words)[0].name
 
 
 # ------------------------------------------------------------------ by what lies where

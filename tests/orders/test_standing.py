@@ -1,0 +1,153 @@
+"""An order that was given up, its hold released, and that the venue has after all: staff hear, and it is canceled."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db.models import F
+from django.test import Client
+
+from accounts.models import User
+from exchange.office.models import Notice
+from ledger.models import LedgerException
+from orders import services
+from orders.models import Fill, Order, VenueOrder
+from tests.factories import balance
+from tests.ledger.custodian import make_staff
+from tests.orders.test_lost_orders import LAST, OPEN, asked, knows_nothing, told
+from tests.orders.test_placing import made_long_ago, ticket
+from tests.orders.test_reports import event, tell, traded
+from tests.venue import Venue, order_body
+
+D = Decimal
+ORDER = "/api/v3/order"
+STANDS = "order without a hold at the venue"
+
+
+@pytest.fixture
+def carol(db: None) -> User:
+    return make_staff("carol")
+
+
+@pytest.fixture
+def order(alice: User, venue: Venue) -> Order:
+    """alice's order of 1 BTC at 39,000 was given up as never arrived, and nothing is held for it."""
+    venue.on("POST", ORDER, (504, "timeout"))
+    knows_nothing(venue)
+    found = services.place_order(user=alice, ticket=ticket())
+    services.reconcile(venue_order_id=made_long_ago(found, 60).pk)
+    found.refresh_from_db()
+    assert (found.status, found.reason_code) == ("REJECTED", "never_arrived")
+    return found
+
+
+def sweep() -> None:
+    VenueOrder.objects.update(created_at=F("created_at") - timedelta(minutes=1))
+    services.resolve_pending()
+
+
+def cancels(venue: Venue) -> None:
+    """The venue has it open, until it is asked to cancel it."""
+    venue.knows()
+
+    def answer(asked: dict[str, Any]) -> Any:
+        venue.knows(status="CANCELED")
+        return 200, order_body(asked, status="CANCELED")
+
+    venue.on("DELETE", ORDER, answer)
+
+
+def sources() -> list[str]:
+    return list(LedgerException.objects.order_by("id").values_list("source", flat=True))
+
+
+def test_an_order_that_arrived_after_it_was_given_up_is_canceled_and_staff_hear_of_it(
+    alice: User, order: Order, venue: Venue, carol: User
+) -> None:
+    cancels(venue)
+    for _time in range(2):
+        tell(event(order, "NEW", "NEW"))
+    found = LedgerException.objects.get()
+    assert (found.source, found.owner, found.asset_id, found.amount) == (STANDS, carol, "USDT", D(39000))
+    assert found.detail["client_order_id"] == order.venue_orders.get().client_order_id
+    assert f"Order {order.pk}" in Notice.objects.get(user=carol, kind="ledger.difference").body
+    for _time in range(3):
+        sweep()
+    assert venue.count("DELETE", ORDER) == 1
+    assert order.venue_orders.get().status == "CANCELED"
+    order.refresh_from_db()
+    assert (order.status, balance(alice, "USDT")) == ("REJECTED", (100000, 0))
+
+
+def test_its_customer_reads_what_is_so(alice: User, order: Order, client: Client) -> None:
+    tell(event(order, "NEW", "NEW"))
+    client.force_login(alice)
+    page = client.get(f"/orders/{order.pk}/").content.decode()
+    assert "It is canceled there" in page
+    assert "did not reach the market" not in page
+
+
+def test_what_it_trades_until_it_is_canceled_is_booked(
+    alice: User, order: Order, venue: Venue, carol: User
+) -> None:
+    cancels(venue)
+    tell(traded(order, 7, "0.5", "0.5"))
+    tell(traded(order, 8, "0.1", "0.6"))
+    alice.refresh_from_db()
+    assert (Fill.objects.count(), balance(alice, "USDT"), alice.is_frozen) == (2, (76600, 0), True)
+    assert sources() == ["uncovered fill", STANDS, "uncovered fill"]
+    sweep()
+    assert venue.count("DELETE", ORDER) == 1
+
+
+def test_a_cancel_that_is_not_answered_is_asked_for_again(alice: User, order: Order, venue: Venue) -> None:
+    cancels(venue)
+    tell(event(order, "NEW", "NEW"))
+    venue.on("DELETE", ORDER, (504, ""))
+    sweep()
+    assert order.venue_orders.get().status == "OPEN"
+    cancels(venue)
+    sweep()
+    assert order.venue_orders.get().status == "CANCELED"
+
+
+def test_what_the_venue_has_open_besides_those_that_were_asked_for_is_found_too(
+    alice: User, order: Order, venue: Venue
+) -> None:
+    venue.places()
+    others = [services.place_order(user=alice, ticket=ticket(nonce=f"other{n}")) for n in range(2)]
+    rows = [told(one, orderId=number) for number, one in enumerate([*others, order], 4711)]
+    venue.on("GET", OPEN, (200, rows))
+    VenueOrder.objects.filter(order__in=others).update(checked_at=None)
+    services.reconcile_open()
+    assert sources() == [STANDS]
+    cancels(venue)
+    sweep()
+    canceled = [asked["origClientOrderId"] for method, _path, asked in venue.asked if method == "DELETE"]
+    assert canceled == [order.venue_orders.get().client_order_id]
+
+
+def test_one_that_was_taken_for_gone_is_canceled_when_the_venue_has_it_again(
+    alice: User, venue: Venue
+) -> None:
+    venue.places()
+    order = services.place_order(user=alice, ticket=ticket())
+    knows_nothing(venue)
+    asked(LAST)
+    order.refresh_from_db()
+    assert order.reason_code == "lost_at_venue"
+    cancels(venue)
+    tell(event(order, "NEW", "NEW"))
+    sweep()
+    assert sources() == ["order the venue does not know", STANDS]
+    assert (venue.count("DELETE", ORDER), order.venue_orders.get().status) == (1, "CANCELED")
+
+
+def test_an_older_report_of_an_order_that_was_canceled_alarms_nobody(alice: User, venue: Venue) -> None:
+    venue.places(status="CANCELED")
+    order = services.place_order(user=alice, ticket=ticket())
+    cancels(venue)
+    tell(event(order, "NEW", "NEW"))
+    sweep()
+    assert (sources(), venue.count("DELETE", ORDER)) == ([], 0)
