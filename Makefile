@@ -59,7 +59,7 @@ prove-market: ; $(SETUP) test
 prove-streams: ; $(SETUP) test
 	@$(IN) tests.prove_streams
 
-# The gate at full length: books lost under load, a flood, a hanging venue, a ban with Redis killed; a quarter of an hour.
+# The gate: books lost under load, a flood, a venue that hangs or fails, a kill switch, a ban; a quarter of an hour.
 prove-gate: ; $(SETUP) test
 	@$(IN) tests.prove_gate
 

@@ -24,9 +24,9 @@ from uuid import uuid4
 import requests
 
 from tests.canaries import found_in, places_of
-from tests.exchange.paper.people import Caller
 from tests.journeys.people import PASSWORD, AppCustomer, eventually
 from tests.journeys.site import Site, running_site
+from tests.second import HEARD, first_account, give_key, open_second
 from tests.soak.guests import email_of, invite
 from tests.verdict import verdict
 
@@ -85,18 +85,14 @@ class Guest(AppCustomer):
 
 class Proof:
     def __init__(self, site: Site) -> None:
-        self.site, known = site, site.environment
-        self.first = Caller(
-            known["BINANCE_REST_URL"],
-            {"key": known["BINANCE_API_KEY"], "secret": known["BINANCE_API_SECRET"]},
-        )
-        self.file = Path(known["VENUE_KEYS_SECRET_FILE"])
+        self.site, self.first = site, first_account(site)
+        self.file = Path(site.environment["VENUE_KEYS_SECRET_FILE"])
         self.secrets = [self.file.read_text().strip()]
         self.over = threading.Event()
 
     def run(self) -> dict[str, Any]:
         self.arrive()
-        self.open_second()
+        self.second = open_second(self.site, self.first).caller
         before = self.differences()
         threads = [threading.Thread(target=guest.trade, args=(self.over,)) for guest in self.guests]
         for thread in threads:
@@ -127,32 +123,6 @@ class Proof:
         unswept = "SELECT id FROM ledger_deposit WHERE swept_at IS NULL"
         eventually(lambda: not self.rows(unswept), what="the deposits to be swept", seconds=120)
 
-    def open_second(self) -> None:
-        """It has all the BTC of the first, and is followed without a restart."""
-        found = self.first.door("account", name="second", funds={"USDT": "100"})
-        self.second = Caller(self.first.url, {"key": found["key"], "secret": found["secret"]})
-        moved = {
-            "toEmail": found["email"],
-            "fromAccountType": "SPOT",
-            "toAccountType": "SPOT",
-            "asset": "BTC",
-        }
-        answer = self.first.signed(
-            "POST", "/sapi/v1/sub-account/universalTransfer", amount=f"{self.first.free('BTC'):f}", **moved
-        )
-        assert answer.status_code == 200, answer.text
-        self.give_key("second", self.second, "--add")
-        self.site.manage("venue_account", "second", "--enable", "--reason", "it is funded")
-        eventually(lambda: self.rows(HEARD), what="the second account to be heard")
-        eventually(lambda: self.rows(SECOND_HAS), what="what lies there to be known")
-        assert self.first.free("BTC") == 0, "the first account is to have no BTC"
-
-    def give_key(self, name: str, caller: Caller, *words: str) -> None:
-        file = self.site.state / "a-key"
-        file.write_text(f"{caller.key['key']}\n{caller.key['secret']}\n")
-        self.site.manage("venue_account", name, *words, "--key-file", str(file), "--reason", "proof")
-        file.unlink()
-
     # ------------------------------------------------------------------ under load
     def phase(self, seconds: float) -> tuple[float, float]:
         began = time.monotonic()
@@ -162,7 +132,7 @@ class Proof:
     def rotate(self) -> tuple[float, float]:
         """The settings' key is sealed too, secrets change again and again, and who is killed begins with the newest."""
         began = time.monotonic()
-        self.give_key("primary", self.first)
+        give_key(self.site, "primary", self.first)
         for turn in range(ROTATIONS):
             self.secrets.append(secrets.token_urlsafe(48))
             self.write(self.secrets[-1], self.secrets[-2])
@@ -278,12 +248,7 @@ SELECT d.id FROM ledger_deposit d JOIN accounts_user u ON u.id = d.user_id
  WHERE u.email LIKE 'guest%' AND d.status = 'CREDITED'
 """
 UNFINISHED = "SELECT id FROM orders_order WHERE finished_at IS NULL"
-HEARD = "SELECT 1 FROM gate_venueaccount WHERE name = 'second' AND stream_state = 'SUBSCRIBED'"
 OUT = "SELECT 1 FROM gate_venueaccount WHERE name = 'second' AND key_state = 'REFUSED'"
-SECOND_HAS = """
-SELECT 1 FROM gate_inventory i JOIN gate_venueaccount a ON a.id = i.venue_account_id
- WHERE a.name = 'second' AND i.asset = 'BTC' AND i.free > 1 AND a.inventory_at IS NOT NULL
-"""
 POSITIONS = """
 SELECT v.name, a.asset_id, sum(e.amount) FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
   JOIN gate_venueaccount v ON v.id = a.venue_account_id GROUP BY 1, 2

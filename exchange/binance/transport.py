@@ -6,17 +6,19 @@ import statistics
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from exchange.binance.connections import Adapter, asking
 from exchange.binance.errors import GONE, HALVES_CODES, NoConnection, NotSent, Rejected, Unknown, of_code
 from exchange.binance.usage import FREE, NEVER_LEFT, NO_ANSWER, USUAL_WAIT, Cost, Meter, Usage, usage_of
 
 CONNECT_SECONDS = 3.05
+BANNED = 418
 CLOCK_SAMPLES = 3
 CLOCK_SECONDS = 600
 
@@ -82,38 +84,49 @@ class Transport:
     ) -> Any:
         """The decoded answer; raises Rejected, NotSent or Unknown. `writes`: doubt counts as Unknown.
 
-        `within`: seconds after which it is given up even where others may take longer. The meter is asked before.
+        `within`: seconds after which it is given up even where others may take longer. The meter is asked before, and
+        once more when the connection stands.
         """
         timeout = (min(CONNECT_SECONDS, within), min(self._timeout, within))
         headers = {"X-MBX-APIKEY": api_key} if api_key else {}
         begun, usage = self._meter.begin(cost) if self._meter else None, NO_ANSWER
         try:
-            try:
-                answer = self._asked(method, url, headers, timeout)
-            except requests.exceptions.ProxyError as error:
-                # urllib3 says so too of a line that broke after the request was passed on.
-                if not _never_connected(error):
-                    raise Unknown("the connection by the proxy broke") from error
-                usage = NEVER_LEFT
-                raise NoConnection("no connection by the proxy") from error
-            except requests.exceptions.ConnectTimeout as error:
-                usage = NEVER_LEFT
-                raise NoConnection("no connection within the time") from error
-            except requests.exceptions.ConnectionError as error:
-                if _never_connected(error):
-                    usage = NEVER_LEFT
-                    raise NoConnection("no connection") from error
-                raise Unknown("the connection broke") from error
-            except requests.exceptions.RequestException as error:
-                raise Unknown(f"no answer: {type(error).__name__}") from error
-            body = _body_of(answer)
-            usage = usage_of(answer.status_code, answer.headers, body)
+            with self._confirmed(begun):
+                answer = self._answer(method, url, headers, timeout)
+            usage, body = _read(answer)
+        except NotSent:
+            usage = NEVER_LEFT
+            raise
         finally:
             if self._meter:
                 self._meter.end(begun, usage)
         if usage.http_status == 200 and body is not None:
             return body
         raise _wrong_way(usage, body, writes)
+
+    def _confirmed(self, begun: Any) -> AbstractContextManager[None]:
+        meter = self._meter
+        return nullcontext() if meter is None else asking(lambda: meter.confirm(begun))
+
+    def _answer(
+        self, method: str, url: str, headers: dict[str, str], timeout: tuple[float, float]
+    ) -> requests.Response:
+        """As soon as its headers are there; raises NotSent and Unknown."""
+        try:
+            return self._asked(method, url, headers, timeout)
+        except requests.exceptions.ProxyError as error:
+            # urllib3 says so too of a line that broke after the request was passed on.
+            if not _never_connected(error):
+                raise Unknown("the connection by the proxy broke") from error
+            raise NoConnection("no connection by the proxy") from error
+        except requests.exceptions.ConnectTimeout as error:
+            raise NoConnection("no connection within the time") from error
+        except requests.exceptions.ConnectionError as error:
+            if _never_connected(error):
+                raise NoConnection("no connection") from error
+            raise Unknown("the connection broke") from error
+        except requests.exceptions.RequestException as error:
+            raise Unknown(f"no answer: {type(error).__name__}") from error
 
     def _asked(
         self, method: str, url: str, headers: dict[str, str], timeout: tuple[float, float]
@@ -125,22 +138,28 @@ class Transport:
         request.headers = CaseInsensitiveDict({**self._headers, **headers})
         if method != "GET":
             request.headers["Content-Length"] = "0"
-        answer = self._adapter().send(request, timeout=timeout, proxies=self._proxies)
-        answer.content  # noqa: B018 - read here, where it counts as the line's fault when it breaks
-        return answer
+        return self._adapter().send(request, timeout=timeout, proxies=self._proxies)
 
-    def _adapter(self) -> HTTPAdapter:
-        adapter: HTTPAdapter | None = getattr(self._local, "adapter", None)
+    def _adapter(self) -> Adapter:
+        adapter: Adapter | None = getattr(self._local, "adapter", None)
         if adapter is None:
-            adapter = self._local.adapter = HTTPAdapter(pool_maxsize=4, max_retries=0)
+            adapter = self._local.adapter = Adapter(pool_maxsize=4, max_retries=0)
         return adapter
 
 
+def _read(answer: requests.Response) -> tuple[Usage, Any]:
+    """What it says of the limits, and its body. For that of a ban nobody waits: others are to hear at once."""
+    status = answer.status_code
+    with answer:
+        body = None if status == BANNED else _body_of(answer)
+    return usage_of(status, answer.headers, body), body
+
+
 def _body_of(answer: requests.Response) -> Any:
-    """What was answered, None when it cannot be read."""
+    """What was answered, None when it cannot be read or breaks off."""
     try:
         return json.loads(answer.content) if answer.content else {}
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, requests.exceptions.RequestException):
         return None
 
 
@@ -148,7 +167,7 @@ def _wrong_way(usage: Usage, body: Any, writes: bool) -> Exception:
     status, wait = usage.http_status, usage.retry_after
     if isinstance(body, dict) and body.get("code") in HALVES_CODES and isinstance(body.get("data"), dict):
         return Rejected(int(body["code"]), str(body.get("msg", "")), status, body["data"])
-    if status in (418, 429):
+    if status in (BANNED, 429):
         return NotSent("rate limit" if status == 429 else "banned for a while", wait or USUAL_WAIT)
     if status == GONE:  # whatever the body says: nobody is there who could have done anything
         return Rejected(0, "the venue does not offer this any more", GONE)

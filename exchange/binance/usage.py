@@ -51,10 +51,13 @@ NEVER_LEFT, NO_ANSWER = Usage(-1), Usage(0)
 
 
 class Meter(Protocol):
-    """Asked before each request, and told what came of it."""
+    """Asked before each request, and told what came of it as soon as that is known."""
 
     def begin(self, cost: Cost) -> Any:
         """Gives what `end` is to be told; raises NotSent when it may not be sent."""
+
+    def confirm(self, begun: Any) -> None:
+        """Asked when the connection stands and nothing has left; raises NotSent when it may not be sent any more."""
 
     def end(self, begun: Any, usage: Usage) -> None: ...
 

@@ -103,16 +103,22 @@ def note(egress: str, account: str | None, usage: Usage) -> None:
     """An answer was 429 or 418: nobody asks until its time is over. One about orders concerns the account alone."""
     is_of_orders = usage.http_status == 429 and usage.code == TOO_MANY_ORDERS and account is not None
     key = account_key(account) if is_of_orders and account else egress_key(egress)
-    wait = usage.retry_after
-    if wait is None:
-        kind = "orders" if is_of_orders else str(usage.http_status)
-        wait = _guess(key, FIRST_WAITS[kind])
-    is_longer = wait > seconds_left(key) + 1
-    remember(key, wait)
+    first = FIRST_WAITS["orders" if is_of_orders else str(usage.http_status)]
+    known = seconds_left(key)
+    # Before anything else: whoever asks meanwhile would ask inside it.
+    wait = _share(key, usage.retry_after or first)
+    if usage.retry_after is None:
+        wait = _share(key, _guess(key, first))
     log.warning("gate.banned", key=key, status=usage.http_status, seconds=wait, odd=usage.odd)
-    tell_others(key, wait)
-    if is_longer:
+    if wait > known + 1:
         _keep(key, usage, wait)
+
+
+def _share(key: str, seconds: float) -> float:
+    """Everybody obeys it from now on, for so long at least."""
+    remember(key, seconds)
+    tell_others(key, seconds)
+    return seconds
 
 
 def _guess(key: str, first: float) -> float:

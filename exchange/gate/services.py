@@ -50,7 +50,7 @@ from exchange.gate.installing import (
 from exchange.gate.keys import KeyNotUsed, key_of, venue_key
 from exchange.gate.learned import learn as learn_limits
 from exchange.gate.limits import blocked_for, clock, has_spare_weight, used_weight, weight_for_books
-from exchange.gate.metering import count_socket, note_limit
+from exchange.gate.metering import count_socket, note_limit, require_no_ban
 from exchange.gate.models import VenueAccount
 from exchange.gate.queries import (
     IS_ANYTHING_STOPPED,
@@ -128,6 +128,7 @@ __all__ = [
     "renew_clock",
     "renew_listen_keys",
     "renew_order_counts",
+    "require_no_ban",
     "require_not_cancel_only",
     "require_not_stopped",
     "require_open_way",

@@ -27,7 +27,8 @@ POST /paper/fault   {on, do, count?, ms?, symbol?, hideMs?} - see `faults` (and 
                     {do: "replace", id} carries it by another transaction; {do: "delay", ms} shows withdrawals so much
                     later; {do: "clear"} forgets all faults
 GET  /paper/state   every balance and open order as it really is; faults that have not struck yet; the request weight
-                    of the last hour by address and minute; what came beyond a limit or inside a ban, and when
+                    of the last hour by address and minute, and its orders by account and ten seconds; what came beyond
+                    a limit or inside a ban, and when
 """
 
 import secrets

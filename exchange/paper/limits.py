@@ -13,7 +13,7 @@ WALLET_IP_LIMIT, WALLET_UID_LIMIT = 12_000, 180_000
 RAW_SECONDS, RAW_LIMIT = 300, 300_000
 BAN_SECONDS, LONGEST_BAN = 120, 3 * 86_400  # each longer than the one before
 CONNECT_WEIGHT = 2  # of a socket to the WebSocket API
-MINUTES_KEPT = 60
+MINUTES_KEPT, WINDOWS_KEPT = 60, 360
 PATIENCE = 10  # refused requests in a row until an address is banned
 WEIGHTS = {
     ("GET", "/api/v3/exchangeInfo"): 20, ("GET", "/api/v3/trades"): 25, ("GET", "/api/v3/historicalTrades"): 25,
@@ -99,14 +99,17 @@ class Limits:
         self.unwelcome: dict[str, dict[str, int]] = {}
         # Milliseconds after the ban began at which they came, of the latest.
         self.inside_ms: deque[int] = deque(maxlen=1000)
-        self._banned_at: dict[str, float] = {}
+        # By address, when the latest ban began.
+        self.banned_at: dict[str, float] = {}
+        # By account and the first second of a window of ten.
+        self.placed: dict[int, dict[int, int]] = {}
 
     def spend(self, address: str, weight: int) -> int:
         """Counts the request and its weight, and gives the minute's total; 429 beyond a limit, 418 for who goes on."""
         now = time.time()
         if self._banned.get(address, 0) > now:
             self._note_unwelcome(address, "inside a ban")
-            self.inside_ms.append(int((now - self._banned_at[address]) * 1000))
+            self.inside_ms.append(int((now - self.banned_at[address]) * 1000))
             raise _banned(int(self._banned[address] - now) + 1)
         used = self._weigh(address, weight)
         if self._count((address, "raw"), 1, RAW_SECONDS) > self.raw_limit:
@@ -142,6 +145,7 @@ class Limits:
     def connect(self, address: str, kind: str = "streams") -> None:
         """Counts an attempt to open a socket of its kind; 429 for too many in five minutes."""
         if self._count((address, kind), 1, CONNECT_SECONDS) > CONNECTS:
+            self._note_unwelcome(address, kind)
             raise ApiError(-1003, "Too many connection attempts.", 429, 60)
 
     def _count(self, name: object, weight: int, seconds: int) -> int:
@@ -157,8 +161,8 @@ class Limits:
 
     def ban(self, address: str, seconds: int) -> ApiError:
         """From now on; gives what the request that led to it is told."""
-        self._banned_at[address] = time.time()
-        self._banned[address] = self._banned_at[address] + seconds
+        self.banned_at[address] = time.time()
+        self._banned[address] = self.banned_at[address] + seconds
         return _banned(seconds)
 
     def spend_at_wallet(self, address: str, account_id: int, path: str, weight: int) -> dict[str, str]:
@@ -166,14 +170,17 @@ class Limits:
         if path not in COUNTED_BY_ACCOUNT:
             used = self._count((address, path), weight, 60)
             if used > WALLET_IP_LIMIT:
+                self._note_unwelcome(address, "wallet")
                 raise too_much(60 - int(time.time() % 60))
             return {"x-sapi-used-ip-weight-1m": str(used)}
         if path.endswith("/history"):
             if self._count((account_id, path, "second"), 1, 1) > HISTORY_PER_SECOND:
+                self._note_unwelcome(f"account {account_id}", "wallet")
                 raise too_much(1)
             return {"x-sapi-used-uid-weight-1m": str(self._count((account_id, path), weight, 60))}
         used = self._count((account_id, path), weight, 60)
         if used > WALLET_UID_LIMIT:
+            self._note_unwelcome(f"account {account_id}", "wallet")
             raise too_much(60 - int(time.time() % 60))
         return {"x-sapi-used-uid-weight-1m": str(used)}
 
@@ -201,8 +208,13 @@ class Limits:
             raise _too_many_orders(self.orders_10s, "10 SECOND", 10 - int(time.time() % 10))
 
     def count_order(self, account_id: int) -> None:
-        self._recent(account_id).append(time.time())
+        now = time.time()
+        self._recent(account_id).append(now)
         self._count(("orders", account_id), 1, 86_400)
+        windows = self.placed.setdefault(account_id, {})
+        windows[int(now // 10 * 10)] = windows.get(int(now // 10 * 10), 0) + 1
+        if len(windows) > WINDOWS_KEPT:
+            del windows[min(windows)]
 
     def uncount_order(self, account_id: int, *, is_maker: bool = False) -> None:
         """A first fill gives the order's place back, a maker's several; the count never falls below zero."""

@@ -134,6 +134,8 @@ def true_state(venue: Venue) -> dict[str, Any]:
         "weight": venue.limits.spent,
         "unwelcome": venue.limits.unwelcome,
         "inside_ban_ms": list(venue.limits.inside_ms),
+        "banned_at": venue.limits.banned_at,
+        "placed": venue.limits.placed,
     }
 
 

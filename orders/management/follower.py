@@ -98,6 +98,7 @@ class Follower:
             clock=gate.clock(),
             recv_window_ms=settings.RECV_WINDOW_MS,
             before=partial(gate.count_socket, self.account),
+            again=partial(gate.require_no_ban, self.account),
             on_limit=partial(gate.note_limit, self.account),
         )
 

@@ -38,12 +38,14 @@ class SubscriptionDoor:
         recv_window_ms: int = 5000,
         seconds: float = 10,
         before: Callable[[], None] = lambda: None,
+        again: Callable[[], None] = lambda: None,
         on_limit: Callable[[Usage], None] = lambda usage: None,
     ) -> None:
-        """`before` raises when nothing may be asked of the venue now; `on_limit` hears of a 429 or 418."""
+        """`before` raises when nothing may be asked of the venue now, `again` when that is so once the socket stands;
+        `on_limit` hears of a 429 or 418."""
         self._url, self._key, self._clock = url, key, clock
         self._recv_window_ms, self._seconds = recv_window_ms, seconds
-        self._before, self._on_limit = before, on_limit
+        self._before, self._again, self._on_limit = before, again, on_limit
 
     def address(self) -> str:
         self._before()
@@ -57,6 +59,7 @@ class SubscriptionDoor:
             "method": "userDataStream.subscribe.signature",
             "params": signed_params(params, self._key),
         }
+        self._again()
         line.send(json.dumps(asked))
         early: list[Message] = []
         give_up_at = time.monotonic() + self._seconds

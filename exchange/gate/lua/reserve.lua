@@ -65,6 +65,9 @@ if account then
   for _, one in ipairs(counts) do
     local most = math.max(math.floor(one.most * orders_share / 100), math.min(one.most, orders))
     if used(one) + orders > most then return full('orders', one.left) end
+    -- Just after a window began the venue may still count in the one before: what is sent now has to fit into both.
+    local young = DOUBTFUL_MS - (now - one.number * one.seconds * 1000)
+    if young > 0 and one.last + used(one) + orders > most then return full('orders', young) end
     local place = KEYS[2] .. ':' .. one.seconds .. ':' .. one.number
     if not is_fair(one, most) then return full('share', one.left) end
     shares[#shares + 1] = {place, one.seconds}

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from decimal import Decimal
@@ -13,7 +14,7 @@ from exchange.binance.rest import NoWallet, Rest
 from exchange.binance.sending import PlaceOrder
 from exchange.binance.signing import HmacKey
 from exchange.binance.transport import Clock
-from exchange.binance.usage import Cost, Usage
+from exchange.binance.usage import NEVER_LEFT, Cost, Usage
 from tests.venue import REST, Venue, error
 
 ORDER = PlaceOrder(
@@ -24,7 +25,7 @@ ORDER = PlaceOrder(
 
 @contextmanager
 def server(answer: bytes | None, *, hang: bool = False) -> Iterator[tuple[str, list[bytes]]]:
-    """Reads one request a connection, then says the bytes (None: cuts the line)."""
+    """Reads one request a connection, then says the bytes, if any, and cuts the line, or leaves it to hang."""
     heard: list[bytes] = []
     listening = socket.create_server(("127.0.0.1", 0))
     over = threading.Event()
@@ -35,10 +36,10 @@ def server(answer: bytes | None, *, hang: bool = False) -> Iterator[tuple[str, l
                 line, _peer = listening.accept()
                 with line:
                     heard.append(line.recv(65536))
+                    if answer is not None:
+                        line.sendall(answer)
                     if hang:
                         over.wait(5)
-                    elif answer is not None:
-                        line.sendall(answer)
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
@@ -63,20 +64,32 @@ class Listening:
     def begin(self, cost: Cost) -> None:
         return None
 
+    def confirm(self, begun: None) -> None:
+        pass
+
     def end(self, begun: None, usage: Usage) -> None:
         self.seen.append(usage)
 
 
-def rest(url: str, seen: list[Usage] | None = None) -> Rest:
+class TooLate(Listening):
+    """What it let pass is forbidden when the connection stands."""
+
+    def confirm(self, begun: None) -> None:
+        raise NotSent("the venue wants to hear nothing any more", 7)
+
+
+def rest(
+    url: str, seen: list[Usage] | None = None, *, meter: type[Listening] = Listening, proxy: str = ""
+) -> Rest:
     clock = Clock()
     clock.measure(lambda: 1_700_000_000_000)
-    meter = None if seen is None else Listening(seen)
-    return Rest(base_url=url, key=HmacKey("key", "secret"), clock=clock, timeout=0.5, meter=meter)
+    told = None if seen is None else meter(seen)
+    return Rest(base_url=url, key=HmacKey("key", "secret"), clock=clock, timeout=0.5, meter=told, proxy=proxy)
 
 
-def outcome(url: str) -> VenueError:
+def outcome(url: str, seen: list[Usage] | None = None) -> VenueError:
     with pytest.raises(VenueError) as wrong:
-        rest(url).place(ORDER)
+        rest(url, seen).place(ORDER)
     return wrong.value
 
 
@@ -120,6 +133,41 @@ def test_a_limit_says_how_long_to_wait(status: str, seconds: int) -> None:
         wrong = outcome(url)
     assert isinstance(wrong, NotSent)
     assert wrong.retry_after == seconds
+
+
+def broken_off(status: str, seconds: int) -> bytes:
+    """The beginning of an answer about a limit."""
+    return f"HTTP/1.1 {status}\r\nRetry-After: {seconds}\r\nContent-Length: 500\r\n\r\n{{".encode()
+
+
+@pytest.mark.parametrize("hang", [False, True], ids=["breaks off", "hangs"])
+@pytest.mark.parametrize(("status", "seconds"), [("429 Too Many", 7), ("418 Teapot", 120)])
+def test_a_limit_is_heard_of_though_the_answer_never_ends(status: str, seconds: int, hang: bool) -> None:
+    seen: list[Usage] = []
+    with server(broken_off(status, seconds), hang=hang) as (url, _heard):
+        wrong = outcome(url, seen)
+    assert isinstance(wrong, NotSent)
+    assert wrong.retry_after == seconds
+    assert [(usage.http_status, usage.retry_after) for usage in seen] == [(int(status[:3]), seconds)]
+
+
+def test_nobody_waits_for_the_words_of_a_ban() -> None:
+    with server(broken_off("418 Teapot", 120), hang=True) as (url, _heard):
+        began = time.monotonic()
+        outcome(url)
+        assert time.monotonic() - began < 0.4, "the client waits half a second for what hangs"
+
+
+@pytest.mark.parametrize("by_proxy", [False, True], ids=["directly", "by a proxy"])
+def test_what_is_forbidden_while_the_connection_is_made_never_leaves(by_proxy: bool) -> None:
+    seen: list[Usage] = []
+    with server(http("200 OK", '{"serverTime":5}')) as (url, heard):
+        address, proxy = ("http://venue.invalid", url) if by_proxy else (url, "")
+        with pytest.raises(NotSent):
+            rest(address, seen, meter=TooLate, proxy=proxy).time()
+        time.sleep(0.1)
+    assert b"".join(heard) == b""
+    assert seen == [NEVER_LEFT]
 
 
 def test_a_definite_no_keeps_its_code_and_words() -> None:

@@ -1,24 +1,31 @@
 """A ban is obeyed by every process until its time is over, whatever Redis forgot and however odd the venue said it."""
 
 import re
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from django.core.cache import cache
+from django.db import connection
 from django.utils import timezone
+from pytest_django import Settings
 
 from exchange.binance.errors import NotSent
 from exchange.binance.signing import HmacKey
 from exchange.binance.streams import SubscriptionDoor
 from exchange.binance.usage import Usage
-from exchange.gate import bans, store
+from exchange.gate import bans, limits, store
 from exchange.gate import services as gate
 from exchange.gate.models import Ban, VenueAccount
 from exchange.office.models import Notice
+from tests.conftest import forget_the_venue
 from tests.exchange.binance.test_outcomes import ORDER as TICKET
+from tests.exchange.paper.people import wait_for
 from tests.factories import make_user, venue_account
 from tests.venue import Venue, error, order_body
 
@@ -119,6 +126,76 @@ def test_without_redis_a_process_uses_a_small_part_of_the_weight(venue: Venue, w
     assert gate.call(None, gate.Kind.CLOCK, None, lambda rest: rest.time()), (
         "what matters more has a part of it left"
     )
+
+
+# ------------------------------------------------------------------ at the same moment
+def test_others_hear_of_a_ban_before_the_database_is_asked() -> None:
+    """How long one lasts that names no time is looked up, and that may take a while."""
+    with connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE gate_ban IN ACCESS EXCLUSIVE MODE")
+
+    def told() -> None:
+        with connection.cursor() as own:
+            own.execute("SET lock_timeout = '3s'")
+        bans.note(bans.DEFAULT_EGRESS, None, Usage(418, odd="none"))
+        connection.close()
+
+    thread = threading.Thread(target=told)
+    thread.start()
+    try:
+        wait_for(lambda: limits.banned_for(store.read(bans.egress_key(bans.DEFAULT_EGRESS))) > 110, 2)
+    finally:
+        thread.join()
+
+
+class SlowDoor(threading.Thread):
+    """A venue to which a connection takes a second; meanwhile another process is told of a ban."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listening, self.heard = socket.create_server(("127.0.0.1", 0), backlog=0), b""
+        self.listening.settimeout(10)
+        self.ahead = socket.create_connection(self.listening.getsockname())  # there is room for no other
+        self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
+
+    def run(self) -> None:
+        time.sleep(0.4)
+        bans.tell_others(bans.egress_key(bans.DEFAULT_EGRESS), 120)
+        self.listening.accept()[0].close()
+        line, _peer = self.listening.accept()
+        self.listening.close()
+        with line, self.ahead:
+            self.heard = line.recv(65536)
+
+
+def test_a_ban_that_begins_while_a_connection_is_made_is_obeyed(settings: Settings) -> None:
+    door = SlowDoor()
+    settings.BINANCE_REST_URL = door.url
+    forget_the_venue()
+    door.start()
+    try:
+        with pytest.raises(gate.Banned) as refusal:
+            ask()
+    finally:
+        door.join()
+        forget_the_venue()
+    assert door.heard == b""
+    assert 110 < (refusal.value.retry_after or 0) <= 120
+
+
+def test_nothing_is_subscribed_to_in_a_ban_that_began_while_the_socket_was_opened(
+    account: VenueAccount, venue: Venue
+) -> None:
+    sent: list[str] = []
+    door = SubscriptionDoor(
+        url="", key=HmacKey("key", "secret"), clock=gate.clock(), before=partial(gate.count_socket, account),
+        again=partial(gate.require_no_ban, account),
+    )  # fmt: skip
+    door.address()
+    bans.tell_others(bans.egress_key(bans.DEFAULT_EGRESS), 120)
+    with pytest.raises(gate.Banned):
+        door.enter(SimpleNamespace(send=sent.append))  # type: ignore[arg-type]
+    assert sent == []
 
 
 # ------------------------------------------------------------------ what is said

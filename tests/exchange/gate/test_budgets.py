@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
@@ -149,6 +150,28 @@ def test_the_venues_count_is_the_one_that_counts(account: VenueAccount, venue: V
         with pytest.raises(Exception, match="closed"):
             place(account)
     assert orders_used(account) == 1
+
+
+def test_what_a_window_has_just_begun_with_may_count_in_the_one_before(
+    account: VenueAccount, venue: Venue
+) -> None:
+    """Nobody knows the venue's time to the millisecond, and many wait for the moment at which a window begins."""
+    customers, begin = count(100), time.time_ns() // 1_000_000 // 10_000 * 10_000
+
+    def is_at(second: float) -> None:
+        shift = begin + int(second * 1000) - time.time_ns() // 1_000_000
+        venue.on(*TIME, lambda asked: (200, {"serverTime": time.time_ns() // 1_000_000 + shift}))
+        gate.clock().forget()
+        gate.measure_clock()
+
+    is_at(7)
+    assert many(lambda: place(account, next(customers))) == 19
+    is_at(10.02)
+    with pytest.raises(gate.Full) as refusal:
+        place(account, next(customers))
+    assert 0 < (refusal.value.retry_after or 0) <= 0.25
+    time.sleep(refusal.value.retry_after or 0)
+    assert many(lambda: place(account, next(customers))) == 19
 
 
 def test_one_customer_leaves_room_for_whoever_comes_next(account: VenueAccount) -> None:

@@ -265,6 +265,18 @@ def test_the_first_fill_of_a_maker_gives_back_more_than_its_own_place(venue: Ven
     assert venue.limits.order_counts(1) == (0, 0)
 
 
+def test_what_each_account_placed_is_told_by_ten_seconds_though_it_was_filled(
+    venue: Venue, trader: Caller
+) -> None:
+    wait_for(lambda: time.time() % 10 < 7)
+    window = int(time.time() // 10 * 10)
+    for _order in range(3):
+        venue.limits.count_order(1)
+    venue.limits.count_order(2)
+    venue.limits.uncount_order(1)
+    assert trader.door_get("state")["placed"] == {"1": {str(window): 3}, "2": {str(window): 1}}
+
+
 def test_a_taken_order_costs_no_weight_and_counts_as_an_order_until_it_is_filled(trader: Caller) -> None:
     trader.deposit("USDT", "1000")
     order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "price": "70000"}
