@@ -25,7 +25,7 @@ from exchange.memory import collect_seldom  # noqa: E402
 from exchange.routing import sockets  # noqa: E402
 
 # Django reads forms itself: Twisted would read each before it, files too, by the parser of mails.
-WebRequest.__init__ = partialmethod(WebRequest.__init__, parsePOSTFormSubmission=False)  # type: ignore[method-assign]
+WebRequest.__init__ = partialmethod(WebRequest.__init__, parsePOSTFormSubmission=False)
 
 gate.refuse_unfit_database()
 gate.renew_clock()

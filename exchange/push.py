@@ -24,7 +24,7 @@ LISTENS_SECONDS = 60
 # More than a second of a busy site; beyond it events are lost, and the pages find the gap.
 MOST_WAITING, MOST_AT_ONCE = 10_000, 500
 # What happens to an order that trades at once is two commits a few milliseconds apart.
-GATHER_SECONDS = 0.02
+GATHER_SECONDS = 1 / 50
 
 
 def group_of(user_id: int) -> str:

@@ -321,9 +321,8 @@ def fault_of(error: VenueError) -> str | None:
 
 
 def _opened(reason: str, since: float, wait: float) -> Opened:
-    """Not all that wait come back at the same moment."""
-    wait = wait * random.uniform(0.9, 1.1)
-    return Opened(reason, since, wait, time.time() + wait)
+    """Not all that wait come back at the same moment; the next wait is twice this one, and not twice what it became."""
+    return Opened(reason, since, wait, time.time() + wait * random.uniform(0.9, 1.1))
 
 
 def _asked(question: Callable[[], Given], otherwise: Given) -> Given:
