@@ -18,6 +18,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from exchange.gate import bans, breakers, budgets, choosing, keys, learned, limits, queue, store
 from exchange.gate import services as gate
 from exchange.local import suite
+from exchange.memory import collect_seldom
 from markets import interest
 from orders.routing import choice
 from orders.services import house
@@ -153,6 +154,12 @@ def venue(most_orders: int | None) -> Iterator[Venue]:
         begin_with_nothing_used(most_orders)
         yield Venue(mock)
     forget_the_venue()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What all tests are made of is not looked through for garbage again and again while they run."""
+    collect_seldom()
 
 
 FIGURE = "figure"

@@ -38,7 +38,11 @@ MOST_WAITS, WAIT_SECONDS = 40, 0.25
 
 
 def run_suite(arguments: list[str]) -> int:
-    """Becomes pytest over all cores, and one worker more, because much of the time is waiting."""
+    """Becomes pytest over all cores, and one worker more, because much of the time is waiting.
+
+    What was compiled is kept, whatever the shell says: every worker reads all tests, and many of these start processes.
+    """
+    os.environ["PYTHONDONTWRITEBYTECODE"] = ""
     workers = str((os.cpu_count() or 1) + 1)
     command = [sys.executable, "-m", "pytest", "-n", workers, "--dist", "loadgroup", *arguments]
     os.chdir(CHECKOUT)
