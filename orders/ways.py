@@ -62,7 +62,11 @@ def _not_traded(order: Order) -> Iterator[Told]:
         if cross.ended_at is None:
             continue
         if cross.reason == "venue_is_better":
-            yield "changed", _("Not traded with another customer: the venue's price was better"), cross.ended_at
+            yield (
+                "changed",
+                _("Not traded with another customer: the venue's price was better"),
+                cross.ended_at,
+            )
         else:
             yield "changed", _("The trade with another customer did not come about"), cross.ended_at
 
