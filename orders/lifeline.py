@@ -87,7 +87,7 @@ def _conditions(order: Order) -> Iterator[str]:
         yield _("Not before the price has turned by %(distance)s.") % {"distance": bps(order.trailing_delta)}
     if order.replaces_id is not None:
         yield _("It is to take the place of order %(id)s.") % {"id": order.replaces_id}
-    if order.is_later:
+    if order.order_list_id is not None and order.is_later:
         yield _("Not before the first order of its list is filled.")
     elif order.is_paired:
         yield _("It ends when the other order of its list begins to trade.")

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from markets.templatetags.figures import amount, bps
 from orders import queries
-from orders.models import Order, RouteDecision, RouteKind, Side
+from orders.models import Cross, Order, RouteDecision, RouteKind, Side
 from orders.rules import BPS
 
 Told = tuple[str, str, datetime]  # kind of step, sentence, time
@@ -19,6 +19,8 @@ def steps(order: Order) -> Iterator[Told]:
     decision = RouteDecision.objects.filter(order=order).first()
     if decision is not None and order.route != RouteKind.DIRECT:
         yield "seen", _chosen(order, decision), decision.at
+    if order.route == RouteKind.CROSS:
+        yield from _not_traded(order)
     for part in queries.parts_of(order):
         yield from _part(part)
 
@@ -41,7 +43,7 @@ def _chosen(order: Order, decision: RouteDecision) -> str:
     ways = {
         RouteKind.SOR: _("Routed by the venue over several of its books, at whichever has the best price"),
         RouteKind.TWO_LEGS: _("In two trades over another asset"),
-        RouteKind.CROSS: _("With another customer of ours, without the venue"),
+        RouteKind.CROSS: _("First with another customer of ours; what is left of it goes to the venue"),
     }
     sentence = ways.get(RouteKind(order.route), "")
     expected = _expected(decision)
@@ -53,6 +55,20 @@ def _chosen(order: Order, decision: RouteDecision) -> str:
         "way": sentence,
         "bps": amount(round(expected, 2)),
     }
+
+
+def _not_traded(order: Order) -> Iterator[Told]:
+    for cross in order.crosses_taken.filter(state__in=[Cross.State.MISSED, Cross.State.RETURNED]):
+        if cross.ended_at is None:
+            continue
+        if cross.reason == "venue_is_better":
+            yield (
+                "changed",
+                _("Not traded with another customer: the venue's price was better"),
+                cross.ended_at,
+            )
+        else:
+            yield "changed", _("The trade with another customer did not come about"), cross.ended_at
 
 
 def _expected(decision: RouteDecision) -> Decimal | None:

@@ -61,7 +61,10 @@ def at_step(value: object, step: object) -> str:
 def places(value: object, count: int) -> str:
     """A figure for orientation, cut to so many decimals: sums and changes, never a balance."""
     found = number(value)
-    return NOTHING if found is None else grouped(format(found.quantize(Decimal(1).scaleb(-int(count))), "f"))
+    if found is None:
+        return NOTHING
+    cut = found.quantize(Decimal(1).scaleb(-int(count))) + 0  # nothing has no sign
+    return grouped(format(cut, "f")).replace("-", "−")
 
 
 @register.filter

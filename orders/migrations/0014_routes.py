@@ -35,8 +35,8 @@ class Migration(migrations.Migration):
                 ('realised_at', models.DateTimeField(null=True)),
             ],
             options={
-                'verbose_name': 'route of an order',
-                'verbose_name_plural': 'routes of orders',
+                'verbose_name': 'route decision',
+                'verbose_name_plural': 'route decisions',
                 'ordering': ['-order_id'],
             },
         ),
@@ -53,8 +53,8 @@ class Migration(migrations.Migration):
                 ('ended_at', models.DateTimeField(editable=False, null=True)),
             ],
             options={
-                'verbose_name': 'rule of routes',
-                'verbose_name_plural': 'rules of routes',
+                'verbose_name': 'route rule',
+                'verbose_name_plural': 'route rules',
                 'ordering': ['-id'],
             },
         ),

@@ -48,8 +48,8 @@ class RouteRule(models.Model):
     ended_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
-        verbose_name = _("rule of routes")
-        verbose_name_plural = _("rules of routes")
+        verbose_name = _("route rule")
+        verbose_name_plural = _("route rules")
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
@@ -86,8 +86,8 @@ class RouteDecision(models.Model):
     realised_at = models.DateTimeField(null=True)
 
     class Meta:
-        verbose_name = _("route of an order")
-        verbose_name_plural = _("routes of orders")
+        verbose_name = _("route decision")
+        verbose_name_plural = _("route decisions")
         ordering = ["-order_id"]
         indexes = [
             models.Index(fields=["at"], name="route_by_time"),

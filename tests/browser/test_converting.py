@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.test_trade import SOON
+from tests.browser.test_trade import SOON, write_limit_below_market
 from tests.browser.window import Window
 
 SIZES = [(390, "dark"), (1280, "light")]
@@ -82,6 +82,25 @@ def test_the_page_renews_its_dead_mans_switch(
     window.visit("/orders/")
     page.click("text=Switch off")
     expect(page.locator("[data-countdown]")).to_have_count(0)
+
+
+def test_orders_that_move_leave_the_form_of_the_switch_alone(open_window: Callable[..., Window]) -> None:
+    window, other = open_window(), open_window()
+    window.sign_in("alice")
+    other.sign_in("alice")
+    trade = other.visit("/trade/BTCUSDT/")
+    expect(trade.locator("[data-submit]")).to_be_enabled(timeout=SOON)
+    page = window.visit("/orders/")
+    page.click("text=Dead-man's switch")
+    page.select_option("[name=seconds]", "120")
+    rows = page.locator("[data-live~=order] tbody tr")
+    before = rows.count()
+    write_limit_below_market(trade, "0.002")
+    trade.click("[data-submit]")
+    expect(rows).to_have_count(before + 1, timeout=SOON)
+    expect(page.locator("[name=seconds]")).to_be_visible()
+    expect(page.locator("[name=seconds]")).to_have_value("120")
+    trade.locator("[data-open-rows] [data-cancel]").first.click()
 
 
 @pytest.mark.parametrize(("width", "theme"), SIZES)

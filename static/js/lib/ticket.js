@@ -197,6 +197,8 @@ export class Ticket {
     const rounded = (text) => atPlaces(new Big(text).round(places, Big.roundHalfUp), places);
     this.show("average", found.average ? rounded(found.average) : null, quote);
     const worst = found.limit_price ?? found.worst;
+    const name = hook("worst-name", this.form);
+    name.textContent = found.limit_price ? name.dataset.allowed : name.dataset.expected;
     this.show("worst", worst ? rounded(worst) : null, quote);
     this.show("pay", amount(pay), payAsset);
     this.show("fee", amount(found.fee), asset);

@@ -8,7 +8,9 @@ import { PRIVATE_SILENT_MS, Socket } from "../lib/socket.js";
 
 const GATHER_MS = 250;
 const parts = $$("[data-live]");
-const events = new Set(parts.flatMap((part) => part.dataset.live.split(" ")));
+const eventsOf = (part) => part.dataset.live.split(" ");
+const events = new Set(parts.flatMap(eventsOf));
+const heard = new Set();
 let last = null;
 let gathering = 0;
 
@@ -22,11 +24,17 @@ function exchangePart(part, fresh) {
   if (focused) $$("a, button, input, select", part).find((element) => nameOf(element) === focused)?.focus();
 }
 
+/** A part that did not move stays as it is: somebody may be filling in its form. */
 async function read() {
+  const due = new Set(heard);
+  heard.clear();
   const response = await fetch(location.href, { credentials: "same-origin" }).catch(() => null);
   if (!response?.ok || response.redirected) return;
   const fresh = $$("[data-live]", new DOMParser().parseFromString(await response.text(), "text/html"));
-  if (fresh.length === parts.length) parts.forEach((part, index) => exchangePart(part, fresh[index]));
+  if (fresh.length !== parts.length) return;
+  parts.forEach((part, index) => {
+    if (eventsOf(part).some((name) => due.has(name))) exchangePart(part, fresh[index]);
+  });
 }
 
 function hear(message) {
@@ -34,6 +42,7 @@ function hear(message) {
   const isGap = last !== null && message.seq !== last + 1;
   last = message.seq;
   if (!isGap && !events.has(message.type)) return;
+  for (const name of isGap ? events : [message.type]) heard.add(name);
   clearTimeout(gathering);
   gathering = setTimeout(read, GATHER_MS);
 }
