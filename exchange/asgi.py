@@ -14,11 +14,11 @@ from django.core.wsgi import get_wsgi_application
 
 wsgi = get_wsgi_application()
 
-from a2wsgi import WSGIMiddleware  # noqa: E402
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 from daphne.http_protocol import WebRequest  # noqa: E402
 from django.conf import settings  # noqa: E402
 
+from exchange.bridge import Bridge  # noqa: E402
 from exchange.door import Door  # noqa: E402
 from exchange.gate import services as gate  # noqa: E402
 from exchange.memory import collect_seldom  # noqa: E402
@@ -32,7 +32,7 @@ gate.renew_clock()
 
 application = ProtocolTypeRouter(
     {
-        "http": Door(WSGIMiddleware(wsgi, workers=settings.WEB_THREADS), settings.POSTS_AT_ONCE),  # type: ignore[arg-type]
+        "http": Door(Bridge(wsgi, settings.WEB_THREADS), settings.POSTS_AT_ONCE),
         "websocket": sockets,
     }
 )
