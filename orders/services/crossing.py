@@ -21,7 +21,7 @@ from exchange.gate import services as gate
 from exchange.money import EXACT
 from ledger import services as ledger
 from markets.models import Market
-from orders import queries, routing
+from orders import queries, routing, rules
 from orders.errors import Busy, NobodyThere
 from orders.models import Cross, Crossing, Order, RouteKind, Source, Status, VenueOrder
 from orders.services import crosses, events, recorder, routes
@@ -164,13 +164,12 @@ def _ask(rest: gate.Rest, cross: Cross) -> Sequence[Report]:
 
 
 def _look(sent: VenueOrder) -> bool:
-    """What stands there now, if the venue says so."""
+    """What stands there now, if the venue says so; that it does not know it is no answer."""
     try:
-        reconcile(venue_order_id=sent.pk)
+        return reconcile(venue_order_id=sent.pk)
     except VenueError as error:
         log.warning("order.not_reconciled", order=sent.order_id, reason=str(error)[:120])
         return False
-    return True
 
 
 @transaction_with_retry
@@ -215,5 +214,8 @@ def _ask_again(cross: Cross) -> None:
         return
     is_certain = timezone.now() > certain_from(cross.asked_at)
     sent = VenueOrder.objects.get(pk=cross.sent_id)
-    if timezone.now() > send_by(cross.asked_at) and _look(sent) and is_certain:
+    if timezone.now() <= send_by(cross.asked_at) or not _look(sent) or not is_certain:
+        return
+    sent.refresh_from_db(fields=["status"])
+    if not rules.is_closed(sent.status):  # else it is ours once all its trades are booked
         _missed(cross.pk, "unanswered")
