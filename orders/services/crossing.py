@@ -157,6 +157,7 @@ def _take_back(cross_id: int) -> None:
 def _ask(rest: gate.Rest, cross: Cross) -> Sequence[Report]:
     if timezone.now() > send_by(cross.asked_at):
         raise NotSent("too late")
+    crosses.require_way_back(cross.taker, cross.maker)
     symbol, name = cross.maker.market_id, cross.sent.client_order_id
     if cross.to_quantity is None:
         return rest.cancel(symbol, name)

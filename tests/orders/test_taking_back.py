@@ -1,23 +1,36 @@
-"""What rests is taken from the market to be traded here, and never by mistake."""
+"""What rests is taken from the market to be traded here only when it could go back, and never by mistake."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from accounts.models import User
+from exchange.gate import services as gate
+from exchange.gate.models import Switch, VenueAccount
 from markets.models import Market
 from orders import services
 from orders.models import Cross
+from tests.ledger.custodian import make_staff
+from tests.orders.test_crossing_in_doubt import carol
 from tests.orders.test_lost_orders import TRADES
 from tests.orders.test_routes_crossing import (
+    AMEND,
     PLACE,
+    amended,
     bob,
     buy,
+    canceled,
+    fills_buyers,
+    gives_back,
     long_ago,
     of,
     only_wanted_is_held,
     sent,
+    tell_book,
 )
+from tests.orders.test_stopping import release
 from tests.venue import Body, Venue, trade_body
 
 __all__ = ["bob"]
@@ -33,6 +46,11 @@ def cancels_only(bob: User) -> None:
 def cross() -> tuple[str, str]:
     found = Cross.objects.get()
     return found.state, found.reason
+
+
+def when_asking(monkeypatch: Any, act: Callable[[], object]) -> None:
+    """Something happens between the record of a cross and the question to the venue."""
+    monkeypatch.setattr("exchange.failpoints.hit", lambda point: act() if point == "cross.asking" else None)
 
 
 # ------------------------------------------------------------------ the venue was silent
@@ -69,3 +87,68 @@ def test_an_order_that_was_taken_back_is_not_ended_because_its_trades_are_told_l
     services.follow_crosses()
     assert (of(alice).status, of(bob).status, of(bob).left) == ("FILLED", "PARTIALLY_FILLED", D("0.3"))
     assert only_wanted_is_held()
+
+
+# ------------------------------------------------------------------ staff stop it
+@pytest.mark.parametrize("scope", ["EVERYTHING", "CUSTOMER"])
+@pytest.mark.parametrize("abilities", [[], ["AMEND", "CANCEL_REPLACE"]], ids=["cancel", "amend"])
+def test_what_could_not_go_back_is_not_taken_from_the_market(
+    alice: User, bob: User, venue: Venue, monkeypatch: Any, scope: str, abilities: list[str]
+) -> None:
+    """Staff stop everything, or bob's orders, when alice's is on record and the venue is about to be asked for his."""
+    Market.objects.filter(symbol="BTCUSDT").update(abilities=abilities)
+    gives_back(venue)
+    fills_buyers(venue, "0.4", "16004.0")
+    customer = bob.pk if scope == "CUSTOMER" else None
+    when_asking(
+        monkeypatch,
+        lambda: gate.flip_switch(scope=scope, by=carol(), reason="stop", customer_id=customer),
+    )
+    buy(alice)
+    assert sent(venue, "DELETE") + sent(venue, "PUT", AMEND) == []
+    assert (of(bob).status, of(bob).crossing, cross()) == ("OPEN", 2, ("MISSED", "not_sent"))
+
+
+def test_a_stop_in_between_leaves_in_the_market_what_still_stands_there(
+    alice: User, bob: User, venue: Venue
+) -> None:
+    gives_back(venue)
+
+    def amends_and_staff_stop(asked: Body) -> Any:
+        gate.flip_switch(scope="EVERYTHING", by=carol(), reason="stop")
+        return amended(asked)
+
+    venue.on("PUT", AMEND, amends_and_staff_stop)
+    buy(alice)
+    services.follow_crosses()
+    assert (sent(venue, "DELETE"), of(bob).reason_code) == ([], "rest_waits")
+    release(Switch.objects.get(), carol(), make_staff("dave"))
+    stands_whole_again(bob, venue)
+
+
+def test_without_an_account_for_it_an_order_keeps_in_the_market_what_still_stands_there(
+    alice: User, bob: User, venue: Venue
+) -> None:
+    gives_back(venue)
+
+    def amends_and_the_account_is_closed(asked: Body) -> Any:
+        tell_book("40001.00")
+        VenueAccount.objects.update(is_enabled=False)
+        return amended(asked)
+
+    venue.on("PUT", AMEND, amends_and_the_account_is_closed)
+    buy(alice)
+    services.follow_crosses()
+    assert (sent(venue, "DELETE"), of(bob).reason_code) == ([], "rest_waits")
+    VenueAccount.objects.update(is_enabled=True)
+    stands_whole_again(bob, venue)
+
+
+def stands_whole_again(bob: User, venue: Venue) -> None:
+    venue.on("DELETE", PLACE, lambda asked: canceled(asked, origQty="0.6"))
+    fills_buyers(venue, "0.4", "16004.0")
+    services.follow_crosses()
+    order = of(bob)
+    assert (order.status, order.crossing, order.reason) == ("OPEN", 2, "")
+    assert order.venue_orders.latest("id").quantity == 1
+    assert len(sent(venue, "DELETE")) == 1 and only_wanted_is_held()
