@@ -26,7 +26,7 @@ from orders.errors import Busy, NobodyThere
 from orders.models import Cross, Crossing, Order, RouteKind, Source, Status, VenueOrder
 from orders.services import crosses, events, recorder, routes
 from orders.services.amending import has_amends_left
-from orders.services.certainty import certain_from, send_by
+from orders.services.certainty import certain_from, send_by, signed_at
 from orders.services.placing import accounts_for, in_its_market, relay, relay_and_wait, room_for
 from orders.services.puttingback import go_on
 from orders.services.reconciling import reconcile
@@ -158,10 +158,10 @@ def _ask(rest: gate.Rest, cross: Cross) -> Sequence[Report]:
     if timezone.now() > send_by(cross.asked_at):
         raise NotSent("too late")
     crosses.require_way_back(cross.taker, cross.maker)
-    symbol, name = cross.maker.market_id, cross.sent.client_order_id
+    symbol, name, at = cross.maker.market_id, cross.sent.client_order_id, signed_at(cross.asked_at)
     if cross.to_quantity is None:
-        return rest.cancel(symbol, name)
-    return (rest.amend(symbol, name, cross.to_quantity),)
+        return rest.cancel(symbol, name, at)
+    return (rest.amend(symbol, name, cross.to_quantity, timestamp_ms=at),)
 
 
 def _look(sent: VenueOrder) -> bool:

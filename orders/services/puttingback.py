@@ -23,6 +23,7 @@ from markets.rules import min_notional
 from orders import routing, rules
 from orders.models import Cross, Crossing, Order, Source, Status, Type, VenueOrder
 from orders.services import crosses, events
+from orders.services.certainty import signed_at
 from orders.services.ending import finish
 from orders.services.placing import require_venue
 from orders.services.recording import accounts_that_take, again, new_venue_order
@@ -84,10 +85,11 @@ def _stands(sent: VenueOrder) -> Decimal:
 
 def _take_the_rest(sent: VenueOrder) -> None:
     """It is canceled, to be placed again as one with what was taken back; a silent venue is asked again."""
+    asked_at = timezone.now()
 
     def ask(rest: gate.Rest) -> Sequence[Report]:
         crosses.require_way_back(sent.order)
-        return rest.cancel(sent.order.market_id, sent.client_order_id)
+        return rest.cancel(sent.order.market_id, sent.client_order_id, signed_at(asked_at))
 
     try:
         reports = gate.call(sent.venue_account, gate.Kind.TAKE_BACK, sent.order.user_id, ask)

@@ -1,5 +1,6 @@
-"""What rests is taken from the market to be traded here only when it could go back, and never by mistake."""
+"""What rests is taken from the market to be traded here only when it could go back, in time, and never by mistake."""
 
+import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -31,7 +32,7 @@ from tests.orders.test_routes_crossing import (
     tell_book,
 )
 from tests.orders.test_stopping import release
-from tests.venue import Body, Venue, trade_body
+from tests.venue import Body, Venue, in_time, trade_body
 
 __all__ = ["bob"]
 D = Decimal
@@ -152,3 +153,25 @@ def stands_whole_again(bob: User, venue: Venue) -> None:
     assert (order.status, order.crossing, order.reason) == ("OPEN", 2, "")
     assert order.venue_orders.latest("id").quantity == 1
     assert len(sent(venue, "DELETE")) == 1 and only_wanted_is_held()
+
+
+# ------------------------------------------------------------------ nobody sends late
+@pytest.mark.parametrize("abilities", [[], ["AMEND", "CANCEL_REPLACE"]], ids=["cancel", "amend"])
+def test_the_venue_refuses_to_give_back_what_a_sender_that_was_asleep_asks_for(
+    alice: User, bob: User, venue: Venue, monkeypatch: Any, abilities: list[str]
+) -> None:
+    """By then the sweep may have sent the buyer to the market."""
+    Market.objects.filter(symbol="BTCUSDT").update(abilities=abilities)
+    venue.on("PUT", AMEND, in_time(amended))
+    venue.on("DELETE", PLACE, in_time(canceled))
+    venue.knows(origQty="1.0", side="SELL", price="40005.00")
+    fills_buyers(venue, "0.4", "16004.0")
+    when_asking(monkeypatch, lambda: time.sleep(0.3))
+    order = buy(alice)
+    assert (of(bob).status, stands(bob), cross()) == ("OPEN", D(1), ("MISSED", "refused"))
+    assert (order.status, order.cumulative_quote) == ("FILLED", 16004)
+
+
+def stands(user: User) -> Decimal | None:
+    """How much stands at the venue for the user's order."""
+    return of(user).venue_orders.get().quantity
