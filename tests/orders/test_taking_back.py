@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import User
 from exchange.gate import services as gate
-from exchange.gate.models import Switch, VenueAccount
+from exchange.gate.models import Inventory, Switch, VenueAccount
 from markets.models import Market
 from orders import services
 from orders.models import Cross
@@ -143,6 +144,29 @@ def test_without_an_account_for_it_an_order_keeps_in_the_market_what_still_stand
     assert (sent(venue, "DELETE"), of(bob).reason_code) == ([], "rest_waits")
     VenueAccount.objects.update(is_enabled=True)
     stands_whole_again(bob, venue)
+
+
+def test_what_still_stands_at_the_venue_is_room_for_the_whole_in_its_account(
+    alice: User, bob: User, venue: Venue
+) -> None:
+    """Of bob's 1 BTC there 0.6 are locked by what stands, and only what was taken back is free."""
+    gives_back(venue)
+
+    def amends_late(asked: Body) -> Any:
+        tell_book("40001.00")
+        VenueAccount.objects.update(inventory_at=timezone.now())
+        free = {"free": D("0.4"), "locked": D("0.6"), "told_ms": 1}
+        Inventory.objects.update_or_create(
+            venue_account=VenueAccount.objects.get(), asset="BTC", defaults=free
+        )
+        return amended(asked)
+
+    venue.on("PUT", AMEND, amends_late)
+    venue.on("DELETE", PLACE, lambda asked: canceled(asked, origQty="0.6"))
+    fills_buyers(venue, "0.4", "16000.4", "40001.00")
+    buy(alice)
+    assert (of(bob).status, of(bob).crossing) == ("OPEN", 2)
+    assert sent(venue, "POST")[1]["quantity"] == "1"
 
 
 def stands_whole_again(bob: User, venue: Venue) -> None:
