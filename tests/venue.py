@@ -107,6 +107,20 @@ def error(code: int, message: str, status: int = 400) -> tuple[int, Body]:
     return status, {"code": code, "msg": message}
 
 
+def in_time(answer: Callable[[Body], Any], window_ms: int = 200) -> Callable[[Body], Any]:
+    """A venue that refuses what was signed longer ago than that."""
+
+    def answered(asked: Body) -> Any:
+        is_late = time.time() * 1000 - int(asked["timestamp"]) > window_ms
+        return (
+            error(-1021, "Timestamp for this request is outside of the recvWindow.")
+            if is_late
+            else answer(asked)
+        )
+
+    return answered
+
+
 def has_counted(weight: int) -> None:
     """So much of the minute's weight is used by this address, as everybody knows."""
     key, window = bans.egress_key(bans.DEFAULT_EGRESS), "weight.60"

@@ -136,22 +136,26 @@ class Rest:
         url = self._base + "/api/v3/orderList/oco"
         return Report.each_of(self._send("POST", url, pair.parameters, cost=PAIR))
 
-    def cancel(self, symbol: str, client_order_id: str) -> tuple[Report, ...]:
-        """The order, and those of its list that ended with it; weight 1.
+    def cancel(
+        self, symbol: str, client_order_id: str, timestamp_ms: int | None = None
+    ) -> tuple[Report, ...]:
+        """The order, and those of its list that ended with it; weight 1. `timestamp_ms`: of the venue's clock, when
+        it was decided, for what the venue is to refuse if it comes late.
 
         Raises Rejected -2011 when the venue knows no such open order.
         """
         pairs = [("symbol", symbol), ("origClientOrderId", client_order_id)]
         url = self._base + "/api/v3/order"
-        return Report.each_of(self._send("DELETE", url, self._stamped(pairs), cost=CANCEL))
+        return Report.each_of(self._send("DELETE", url, self._stamped(pairs, timestamp_ms), cost=CANCEL))
 
-    def amend(self, symbol: str, client_order_id: str, quantity: Decimal) -> Report:
-        """The order is smaller from now on, and keeps its place and its id. Weight 4; sent once."""
+    def amend(self, symbol: str, client_order_id: str, quantity: Decimal, *, timestamp_ms: int) -> Report:
+        """The order is smaller from now on, and keeps its place and its id. Weight 4; sent once, with the timestamp
+        of its decision."""
         pairs = [("symbol", symbol), ("origClientOrderId", client_order_id), ("newQty", plain_text(quantity))]
         # Without this the venue would give it a new id, by which nobody here knows it.
         pairs.append(("newClientOrderId", client_order_id))
         url = self._base + "/api/v3/order/amend/keepPriority"
-        return Report.from_amend(self._send("PUT", url, self._stamped(pairs), cost=Cost(4)))
+        return Report.from_amend(self._send("PUT", url, self._stamped(pairs, timestamp_ms), cost=Cost(4)))
 
     def order(self, symbol: str, client_order_id: str) -> Report:
         """Weight 4; raises Rejected -2013 when the venue knows no such order (yet)."""
@@ -364,10 +368,11 @@ class Rest:
             raise NoWallet("this venue has no wallet")
         return f"{self._sapi}/sapi/v{version}/{path}"
 
-    def _stamped(self, pairs: Pairs) -> Pairs:
+    def _stamped(self, pairs: Pairs, timestamp_ms: int | None = None) -> Pairs:
         if not self.clock.is_known:
             self.clock.measure(self.time)
-        return [*pairs, ("recvWindow", str(self._recv_window_ms)), ("timestamp", str(self.clock.now_ms()))]
+        at = self.clock.now_ms() if timestamp_ms is None else timestamp_ms
+        return [*pairs, ("recvWindow", str(self._recv_window_ms)), ("timestamp", str(at))]
 
     def _send(self, method: str, url: str, pairs: Pairs, *, writes: bool = True, cost: Cost = FREE) -> Any:
         assert self._key is not None, "a signed call needs a key"

@@ -172,9 +172,11 @@ class Breaker:
 
     # ------------------------------------------------------------------ calls
     @contextmanager
-    def guarded(self) -> Iterator[None]:
-        """One call to the venue: raises Paused instead of making it, and judges by what came of it."""
-        is_probe, began = self._enter(), time.monotonic()
+    def guarded(self, *, proves: bool = True) -> Iterator[None]:
+        """One call to the venue: raises Paused instead of making it, and judges by what came of it. `proves`: its
+        answer shows that calls of the class work; one that shows less is never the probe, and only its failures count.
+        """
+        is_probe, began = self._enter(may_probe=proves), time.monotonic()
         label: str | None = None
         try:
             yield
@@ -185,15 +187,15 @@ class Breaker:
         finally:
             if is_probe:
                 self._judge_probe(label)
-            elif label is not None:
+            elif label or (proves and label is not None):
                 self._count(label)
 
-    def _enter(self) -> bool:
+    def _enter(self, *, may_probe: bool) -> bool:
         """True for the probe; raises Paused when this call may not go."""
         if not self._is_refused(seen := self.seen()):
             if seen.state == State.CLOSED:
                 return False
-            if self._take_probe():
+            if may_probe and self._take_probe():
                 # Whoever had the last one may have closed it, or opened it for longer.
                 if not self._is_refused(seen := self._read_again()) and seen.state != State.CLOSED:
                     return True

@@ -225,7 +225,8 @@ def _guarded(account: VenueAccount | None, kind: Kind) -> AbstractContextManager
     operation = OPERATIONS.get(kind)
     if operation is None:
         return nullcontext()
-    return breakers.of(account.name if account else breakers.NOBODYS, operation).guarded()
+    breaker = breakers.of(account.name if account else breakers.NOBODYS, operation)
+    return breaker.guarded(proves=kind != Kind.TAKE_BACK)
 
 
 def take_slot(

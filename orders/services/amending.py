@@ -12,7 +12,7 @@ import structlog
 from django.utils import timezone
 
 from accounts.models import User
-from exchange.binance.errors import NotSent, Rejected, Unknown, VenueError
+from exchange.binance.errors import BAD_TIMESTAMP, NotSent, Rejected, Unknown, VenueError
 from exchange.binance.models import Report
 from exchange.database import transaction_with_retry
 from exchange.gate import services as gate
@@ -35,7 +35,7 @@ from orders.errors import (
 from orders.models import FINAL, Crossing, Order, Source, Status, VenueOrder
 from orders.services import recorder
 from orders.services.alarming import is_certain, reason_of
-from orders.services.certainty import note_amend_certain, send_by
+from orders.services.certainty import note_amend_certain, send_by, signed_at
 from orders.services.reconciling import reconcile
 from orders.services.reports import apply_report
 
@@ -132,7 +132,7 @@ def _amend(order: Order, sent: VenueOrder, quantity: Decimal, nonce: str) -> Non
             sent.venue_account,
             gate.Kind.CANCEL,
             order.user_id,
-            partial(_ask, order.market_id, sent.client_order_id, smaller, send_by(asked_at)),
+            partial(_ask, order.market_id, sent.client_order_id, smaller, asked_at),
         )
     except VenueError as error:
         recorder.note_error([sent], error, source=Source.AMEND)
@@ -146,10 +146,10 @@ def _amend(order: Order, sent: VenueOrder, quantity: Decimal, nonce: str) -> Non
         note_amend_certain(order.pk, asked_at)
 
 
-def _ask(symbol: str, name: str, quantity: Decimal, until: datetime, rest: gate.Rest) -> Report:
-    if timezone.now() > until:
+def _ask(symbol: str, name: str, quantity: Decimal, asked_at: datetime, rest: gate.Rest) -> Report:
+    if timezone.now() > send_by(asked_at):
         raise NotSent("too late")
-    return rest.amend(symbol, name, quantity)
+    return rest.amend(symbol, name, quantity, timestamp_ms=signed_at(asked_at))
 
 
 @transaction_with_retry
@@ -177,5 +177,7 @@ def _refused(order: Order, error: Rejected) -> None:
     order.refresh_from_db()
     if order.is_final:
         raise OrderIsClosed() from error
+    if error.code == BAD_TIMESTAMP:
+        raise TryChangeAgain() from error
     if is_certain(reason):
         raise NotChanged(reason.code, reason.sentence) from error

@@ -4,12 +4,20 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from exchange.gate import services as gate
+from exchange.moments import milliseconds_of
 from orders.models import Order
 
 
 def send_by(asked_at: datetime) -> datetime:
     """What was decided to be asked then is not asked any later."""
     return asked_at + timedelta(milliseconds=settings.ORDER_SEND_BY_MS)
+
+
+def signed_at(asked_at: datetime) -> int:
+    """The same moment by the venue's clock, in milliseconds: what carries it is refused there when it comes late, as
+    from a sender that was asleep."""
+    return milliseconds_of(asked_at) + gate.clock().offset_ms
 
 
 def certain_from(asked_at: datetime) -> datetime:

@@ -6,6 +6,8 @@ import structlog
 from django.db.models import Sum
 from django.utils import timezone
 
+from exchange.binance.errors import NotSent
+from exchange.gate import services as gate
 from exchange.money import EXACT
 from exchange.prepared import update
 from orders import rules
@@ -58,6 +60,13 @@ def miss(cross: Cross, reason: str) -> None:
     cross.state, cross.reason, cross.ended_at = State.MISSED, reason, timezone.now()
     cross.save(update_fields=["state", "reason", "ended_at"])
     log.info("cross.missed", cross=cross.pk, reason=reason)
+
+
+def require_way_back(*orders: Order) -> None:
+    """Nothing is taken from the market that staff let nobody place there again; raises NotSent."""
+    for order in orders:
+        if (stop := gate.stop_against(**order.named)) is not None:
+            raise NotSent(f"stopped: {stop.code}")
 
 
 def booked_of(order: Order, venue_order: VenueOrder) -> Decimal:

@@ -21,12 +21,12 @@ from exchange.gate import services as gate
 from exchange.money import EXACT
 from ledger import services as ledger
 from markets.models import Market
-from orders import queries, routing
+from orders import queries, routing, rules
 from orders.errors import Busy, NobodyThere
 from orders.models import Cross, Crossing, Order, RouteKind, Source, Status, VenueOrder
 from orders.services import crosses, events, recorder, routes
 from orders.services.amending import has_amends_left
-from orders.services.certainty import certain_from, send_by
+from orders.services.certainty import certain_from, send_by, signed_at
 from orders.services.placing import accounts_for, in_its_market, relay, relay_and_wait, room_for
 from orders.services.puttingback import go_on
 from orders.services.reconciling import reconcile
@@ -157,20 +157,20 @@ def _take_back(cross_id: int) -> None:
 def _ask(rest: gate.Rest, cross: Cross) -> Sequence[Report]:
     if timezone.now() > send_by(cross.asked_at):
         raise NotSent("too late")
-    symbol, name = cross.maker.market_id, cross.sent.client_order_id
+    crosses.require_way_back(cross.taker, cross.maker)
+    symbol, name, at = cross.maker.market_id, cross.sent.client_order_id, signed_at(cross.asked_at)
     if cross.to_quantity is None:
-        return rest.cancel(symbol, name)
-    return (rest.amend(symbol, name, cross.to_quantity),)
+        return rest.cancel(symbol, name, at)
+    return (rest.amend(symbol, name, cross.to_quantity, timestamp_ms=at),)
 
 
 def _look(sent: VenueOrder) -> bool:
-    """What stands there now, if the venue says so."""
+    """What stands there now, if the venue says so; that it does not know it is no answer."""
     try:
-        reconcile(venue_order_id=sent.pk)
+        return reconcile(venue_order_id=sent.pk)
     except VenueError as error:
         log.warning("order.not_reconciled", order=sent.order_id, reason=str(error)[:120])
         return False
-    return True
 
 
 @transaction_with_retry
@@ -215,5 +215,8 @@ def _ask_again(cross: Cross) -> None:
         return
     is_certain = timezone.now() > certain_from(cross.asked_at)
     sent = VenueOrder.objects.get(pk=cross.sent_id)
-    if timezone.now() > send_by(cross.asked_at) and _look(sent) and is_certain:
+    if timezone.now() <= send_by(cross.asked_at) or not _look(sent) or not is_certain:
+        return
+    sent.refresh_from_db(fields=["status"])
+    if not rules.is_closed(sent.status):  # else it is ours once all its trades are booked
         _missed(cross.pk, "unanswered")

@@ -1,6 +1,8 @@
 """What is left of orders that traded with another customer's goes to the venue, or ends; a taker's rest and what was
 taken back of a maker alike."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from exchange.binance.errors import VenueError
+from exchange.binance.models import Report
 from exchange.database import transaction_with_retry
 from exchange.errors import DomainError
 from exchange.gate import services as gate
@@ -20,26 +23,46 @@ from markets.rules import min_notional
 from orders import routing, rules
 from orders.models import Cross, Crossing, Order, Source, Status, Type, VenueOrder
 from orders.services import crosses, events
+from orders.services.certainty import signed_at
 from orders.services.ending import finish
 from orders.services.placing import require_venue
-from orders.services.recording import again, new_venue_order
+from orders.services.recording import accounts_that_take, again, new_venue_order
 from orders.services.reports import apply_report
 from orders.services.tickets import Plan
 
 log = structlog.get_logger()
 State = Cross.State
+WAITS = "rest_waits"
 
 
 def go_on(order_id: int) -> list[int]:
     """The venue orders to be sent for the order, when nothing of it is under way any more."""
-    if (sent := _smaller_than_it_is(order_id)) is not None:
+    sent = _smaller_than_it_is(order_id)
+    obstacle = _obstacle_to(sent)
+    if sent is not None and obstacle is None:
         _take_the_rest(sent)
-    obstacle: DomainError | None = None
+    return _go_on(order_id, obstacle)
+
+
+def _obstacle_to(smaller: VenueOrder | None) -> DomainError | None:
+    """What keeps orders from the venue now, and what stands there made smaller from standing there whole again."""
     try:
         require_venue()
+        if smaller is not None:
+            _require_room(smaller)
     except DomainError as error:
-        obstacle = error
-    return _go_on(order_id, obstacle)
+        return error
+    return None
+
+
+def _require_room(smaller: VenueOrder) -> None:
+    """In its account, which has what still stands there, for what was taken back; elsewhere for all of it."""
+    order = smaller.order
+    plan = _plan(order)
+    assert plan.quantity is not None, "a total is never taken back"
+    part = replace(plan, quantity=EXACT.subtract(plan.quantity, _stands(smaller)))
+    if smaller.venue_account not in accounts_that_take(order, part):
+        accounts_that_take(order, plan)
 
 
 def _smaller_than_it_is(order_id: int) -> VenueOrder | None:
@@ -62,14 +85,14 @@ def _stands(sent: VenueOrder) -> Decimal:
 
 def _take_the_rest(sent: VenueOrder) -> None:
     """It is canceled, to be placed again as one with what was taken back; a silent venue is asked again."""
-    symbol, name = sent.order.market_id, sent.client_order_id
+    asked_at = timezone.now()
+
+    def ask(rest: gate.Rest) -> Sequence[Report]:
+        crosses.require_way_back(sent.order)
+        return rest.cancel(sent.order.market_id, sent.client_order_id, signed_at(asked_at))
+
     try:
-        reports = gate.call(
-            sent.venue_account,
-            gate.Kind.TAKE_BACK,
-            sent.order.user_id,
-            lambda rest: rest.cancel(symbol, name),
-        )
+        reports = gate.call(sent.venue_account, gate.Kind.TAKE_BACK, sent.order.user_id, ask)
     except VenueError as error:
         log.warning("cross.rest_not_taken", order=sent.order_id, reason=str(error)[:120])
         return
@@ -95,6 +118,8 @@ def _go_on(order_id: int, obstacle: DomainError | None) -> list[int]:
             return _send_anew(order, sent, obstacle)
         if sent.status == Status.PENDING or _stands(sent) >= (order.left or Decimal(0)):
             _is_over(order)
+        elif obstacle is not None and order.cancel_requested_at is None:
+            _wait(order, obstacle)
         return []
     if sent is not None and crosses.booked_of(order, sent) < sent.cumulative_quantity:
         return []  # a trade of it is not booked yet
@@ -110,10 +135,11 @@ def _is_over(order: Order) -> None:
 
 
 def _is_as_new(order: Order) -> None:
-    """What stands at the venue for it was never made smaller there."""
-    if order.amends:
-        order.amends = 0
-        order.save(update_fields=["amends"])
+    """What stands at the venue for it was never made smaller there, and waits for nothing."""
+    order.amends = 0
+    if order.reason_code == WAITS:
+        order.reason_code = order.reason = ""
+    order.save(update_fields=["amends", "reason_code", "reason", "updated_at"])
 
 
 def _has_ended(order: Order, sent: VenueOrder | None) -> bool:
@@ -212,7 +238,7 @@ def _wait(order: Order, obstacle: DomainError) -> None:
         return
     text = _("What is left of it waits to go to the venue: %(why)s") % {"why": str(obstacle)}
     if order.reason != text[:300]:
-        order.reason_code, order.reason = "rest_waits", text[:300]
+        order.reason_code, order.reason = WAITS, text[:300]
         order.save(update_fields=["reason_code", "reason", "updated_at"])
         events.tell(order)
 

@@ -30,9 +30,9 @@ OPEN_BATCH = 1000
 FEW, MANY_MARKETS = 2, 13
 
 
-def reconcile(*, venue_order_id: int) -> None:
+def reconcile(*, venue_order_id: int) -> bool:
     """The venue is asked for the order and what it says is applied; "no such order" counts only once no request with
-    its timestamp can be accepted any more."""
+    its timestamp can be accepted any more. True when it told of the order."""
     venue_order = VenueOrder.objects.select_related("venue_account", "order__order_list").get(
         pk=venue_order_id
     )
@@ -53,12 +53,13 @@ def reconcile(*, venue_order_id: int) -> None:
         if not isinstance(error, Rejected) or error.code != NO_SUCH_ORDER:
             raise
         _not_found(venue_order)
-        return
+        return False
     apply_report(venue_account=venue_order.venue_account, report=report, source=Source.RECONCILIATION)
     if asked_at is not None and tells_outcome:
         note_amend_certain(venue_order.order_id, asked_at)
     if not rules.is_closed(report.status):
         _carry_out_cancel(venue_order_id)
+    return True
 
 
 def reconcile_each(venue_order_ids: Collection[int]) -> dict[str, str]:

@@ -58,24 +58,25 @@ def new_venue_orders(
     """What will be sent for the orders, with the time at which it is signed: nobody sends it later. Two are sent as
     one request. `at`: the venue account, when it is not to be chosen. Raises Stopped while staff have stopped such
     orders, and NoAccount or Busy when none can take them."""
-    found = [
-        VenueOrder(
-            order=order,
-            type=plan.type,
-            time_in_force=plan.time_in_force,
-            price=plan.price,
-            quantity=plan.quantity,
-            quote_quantity=plan.quote_quantity,
-            stop_price=order.stop_price,
-            trailing_delta=order.trailing_delta,
-            iceberg_quantity=order.iceberg_quantity,
-            by_sor=plan.by_sor,
-            decision=plan.decision,
-        )
-        for order, plan in planned
-    ]
+    found = [_of_plan(order, plan) for order, plan in planned]
     _go_to(found, at)
     return _recorded(found)
+
+
+def _of_plan(order: Order, plan: Plan) -> VenueOrder:
+    return VenueOrder(
+        order=order,
+        type=plan.type,
+        time_in_force=plan.time_in_force,
+        price=plan.price,
+        quantity=plan.quantity,
+        quote_quantity=plan.quote_quantity,
+        stop_price=order.stop_price,
+        trailing_delta=order.trailing_delta,
+        iceberg_quantity=order.iceberg_quantity,
+        by_sor=plan.by_sor,
+        decision=plan.decision,
+    )
 
 
 def new_venue_order(order: Order, plan: Plan, at: VenueAccount | None = None) -> VenueOrder:
@@ -106,6 +107,11 @@ def accounts_of(venue_orders: Sequence[VenueOrder]) -> Sequence[VenueAccount]:
     order, quantity = venue_orders[0].order, venue_orders[0].quantity
     found = gate.accounts_for_order(asset=asset, amount=amount, **order.named)
     return house.with_room(found, order.market, side=order.side, quantity=quantity)
+
+
+def accounts_that_take(order: Order, plan: Plan) -> Sequence[VenueAccount]:
+    """The same for an order of which nothing is recorded yet."""
+    return accounts_of([_of_plan(order, plan)])
 
 
 @gate.counts_needs

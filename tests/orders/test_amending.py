@@ -1,5 +1,6 @@
 """Making an open order smaller: it keeps its place, and what it no longer needs is given back once it is certain."""
 
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ from django.test import Client
 
 from accounts.models import User
 from exchange.errors import DomainError
+from exchange.gate import services as gate
 from ledger.models import Hold
 from markets.models import Market
 from orders import services
@@ -17,7 +19,7 @@ from tests.factories import balance, make_user
 from tests.orders.test_placing import no_hold_is_left, place
 from tests.orders.test_replacing import all_is_well
 from tests.orders.test_reports import event, tell, traded
-from tests.venue import Venue, error, order_body
+from tests.venue import Venue, error, in_time, order_body
 
 D = Decimal
 AMEND = ("PUT", "/api/v3/order/amend/keepPriority")
@@ -97,6 +99,25 @@ def test_answer_stream_and_question_give_back_once(
     assert quantities(order) == (D("0.4"), D(1))
     assert balance(alice, "USDT") == (84400, 15600)
     assert all_is_well()
+
+
+def test_a_change_that_comes_late_is_refused_by_the_venue_and_may_be_asked_for_again(
+    alice: User, venue: Venue, order: Order
+) -> None:
+    """Its sender waits for the venue's time, which is slow to come."""
+    venue.on(*AMEND, in_time(amended))
+    venue.knows(origQty="1.0")
+    waits = iter([0.3])
+
+    def slow(asked: Body) -> Any:
+        time.sleep(next(waits, 0))
+        return 200, {"serverTime": time.time_ns() // 1_000_000}
+
+    venue.on("GET", "/api/v3/time", slow)
+    gate.clock().forget()
+    assert refusal(order, "0.4").code == "try_again"
+    assert quantities(order) == (D(1), None)
+    assert amend(order, "0.4").quantity == D("0.4")
 
 
 UNCLEAR = [(504, "timeout"), error(-1007, "Timeout.", 504), requests.exceptions.ReadTimeout()]
