@@ -169,9 +169,13 @@ class Rest:
         rows = self._read(self._base + "/api/v3/openOrders", pairs, weight=6 if symbol else 80)
         return [Report.from_answer(row) for row in rows]
 
-    def all_orders(self, symbol: str, *, from_number: int, limit: int) -> list[Report]:
-        """Orders of every state from this one's number on, oldest first; weight 20."""
-        pairs = [("symbol", symbol), ("orderId", str(from_number)), ("limit", str(limit))]
+    def all_orders(
+        self, symbol: str, *, from_number: int | None = None, start_ms: int | None = None, limit: int = 1000
+    ) -> list[Report]:
+        """Orders of every state, oldest first, from this one's number or from the time on; weight 20."""
+        pairs = [("symbol", symbol), ("limit", str(limit)), *_times(start_ms, None)]
+        if from_number is not None:
+            pairs.append(("orderId", str(from_number)))
         rows = self._read(self._base + "/api/v3/allOrders", pairs, weight=20)
         return [Report.from_answer(row) for row in rows]
 

@@ -22,8 +22,8 @@ from orders.models import Fill
 from orders.rules import trade_name
 from orders.services.missed import apply_missed
 from orders.services.orphans import text_key
+from orders.services.pages import PAGE
 
-PAGE = 1000
 PART = "trades:"
 # An order that is being placed may have traded before its number at the venue is known here.
 UNCERTAIN = timedelta(minutes=10)

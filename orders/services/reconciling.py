@@ -17,7 +17,7 @@ from exchange.gate.models import VenueAccount
 from orders import queries, rules
 from orders.errors import NEVER_ARRIVED
 from orders.models import FINAL, Order, Source, Status, VenueOrder
-from orders.services import recorder
+from orders.services import pages, recorder
 from orders.services.certainty import certain_from, note_amend_certain
 from orders.services.ending import reject
 from orders.services.missing import note_missing
@@ -95,12 +95,23 @@ def _not_found(venue_order: VenueOrder) -> None:
     last_moment = venue_order.timestamp_ms + venue_order.recv_window_ms + settings.ORDER_RESOLVE_MARGIN_MS
     if gate.clock().now_ms() <= last_moment or timezone.now() <= venue_order.send_by:
         return
-    symbol = venue_order.order.market_id
-    still_open = gate.call(
-        venue_order.venue_account, gate.Kind.QUERY, None, lambda rest: rest.open_orders(symbol)
-    )
-    if not any(report.client_order_id == venue_order.client_order_id for report in still_open):
+    report = _listed(venue_order)
+    if report is None:
         reject([venue_order.pk], NEVER_ARRIVED)
+    else:
+        apply_report(
+            venue_account=venue_order.venue_account, report=report, source=Source.RECONCILIATION
+        )
+
+
+def _listed(venue_order: VenueOrder) -> Report | None:
+    """The order as the venue's lists have it: what trades at once or ends is never among the open ones."""
+    account, symbol = venue_order.venue_account, venue_order.order.market_id
+    still_open = gate.call(account, gate.Kind.QUERY, None, lambda rest: rest.open_orders(symbol))
+    # Its clock is known to a few seconds at worst: what is further away is refused.
+    taken = pages.orders_since(account, symbol, venue_order.timestamp_ms - settings.ORDER_RESOLVE_MARGIN_MS)
+    both = (report for reports in (still_open, taken) for report in reports)
+    return next((report for report in both if report.client_order_id == venue_order.client_order_id), None)
 
 
 def _carry_out_cancel(venue_order_id: int) -> None:

@@ -48,8 +48,7 @@ def order(alice: User, venue: Venue) -> Order:
 def knows_nothing(venue: Venue, *trades: dict[str, Any]) -> None:
     """The venue has no order at all, but these trades."""
     venue.knows_none()
-    for path in (ALL, LISTS):
-        venue.on("GET", path, (200, []))
+    venue.on("GET", LISTS, (200, []))
     venue.on("GET", TRADES, (200, list(trades)))
 
 
