@@ -113,9 +113,11 @@ def _compare(account: VenueAccount, day: date, part: str) -> int | None:
     missing = [trade for trade in told if not is_booked(account, trade, ours)]
     if any(_may_be_under_way(account, trade) for trade in missing):
         return None
-    if not apply_missed(account=account, symbol=symbol, trades=missing):
+    booked = apply_missed(account=account, symbol=symbol, trades=missing)
+    found = [_repaired(account, trade) for trade in booked]
+    if len(booked) < len(missing):
+        ledger.note_findings(day=day, found=found)
         return None
-    found = [_repaired(account, trade) for trade in missing]
     found += [_missing_there(account, fill) for number, fill in ours.items() if number not in theirs]
     found += [
         finding
