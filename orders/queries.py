@@ -15,7 +15,7 @@ from exchange.prepared import Given, Prepared
 from markets.models import Market
 from markets.rules import GONE
 from orders import rules
-from orders.errors import LOST, UnknownOrder, UnknownOrderList
+from orders.errors import GIVEN_UP, LOST, UnknownOrder, UnknownOrderList
 from orders.models import (
     FINAL,
     PAIR,
@@ -36,6 +36,9 @@ from orders.models import (
     Type,
     VenueOrder,
 )
+
+# An order that the venue has after all is there by then.
+GIVEN_UP_LATELY = timedelta(days=1)
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -323,6 +326,17 @@ def given_up_venue_orders(client_order_ids: Collection[str]) -> QuerySet[VenueOr
         given_up, client_order_id__in=list(client_order_ids), order__finished_at__isnull=False
     )
     return found.select_related("venue_account", "order").order_by("id")
+
+
+def lately_given_up(now: datetime, patience: timedelta) -> QuerySet[VenueOrder]:
+    """Venue orders of the last day that were given up, and that nobody has looked for at the venue for a while."""
+    given_up = Q(status=Status.REJECTED) | Q(status=Status.EXPIRED)
+    quiet = Q(checked_at__isnull=True) | Q(checked_at__lt=now - patience)
+    found = VenueOrder.objects.filter(
+        given_up, quiet, order__reason_code__in=GIVEN_UP, order__finished_at__gt=now - GIVEN_UP_LATELY
+    )
+    found = found.select_related("venue_account", "order")
+    return found.order_by(F("checked_at").asc(nulls_first=True), "id")
 
 
 def client_order_id_is_known(client_order_id: str) -> bool:

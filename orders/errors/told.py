@@ -42,6 +42,8 @@ LOST = Told(
     "lost_at_venue",
     _("The market has this order no more. What it traded is booked, and the rest was given back."),
 )
+# How an order that was given up here is told.
+GIVEN_UP = (NEVER_ARRIVED.code, LOST.code)
 STANDS = Told(
     "stands_after_all",
     _(

@@ -1,9 +1,10 @@
 """Asking the venue what became of an order, until it is certain. Nothing is ever sent again."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 
 import structlog
 from django.conf import settings
@@ -28,6 +29,8 @@ BATCH = 50
 OPEN_BATCH = 1000
 # Weights (binance.md 7): 4 for one order, 6 for what is open in one market, 80 for what is open in all.
 FEW, MANY_MARKETS = 2, 13
+# Markets a turn in which only orders that were given up may stand.
+LONE_MARKETS = 5
 
 
 def reconcile(*, venue_order_id: int) -> None:
@@ -99,9 +102,7 @@ def _not_found(venue_order: VenueOrder) -> None:
     if report is None:
         reject([venue_order.pk], NEVER_ARRIVED)
     else:
-        apply_report(
-            venue_account=venue_order.venue_account, report=report, source=Source.RECONCILIATION
-        )
+        apply_report(venue_account=venue_order.venue_account, report=report, source=Source.RECONCILIATION)
 
 
 def _listed(venue_order: VenueOrder) -> Report | None:
@@ -152,7 +153,10 @@ def reconcile_open() -> int:
     """Orders that can still trade are compared with the venue now and then, whatever the stream said."""
     patience = timedelta(seconds=3 * settings.POLL_SECONDS)
     found = queries.unsettled_venue_orders(timezone.now(), patience)[:OPEN_BATCH]
-    return look_at(list(found.select_related("venue_account", "order")))
+    looked = look_at(list(found.select_related("venue_account", "order")))
+    if gate.has_spare_weight():
+        _look_for_given_up(queries.lately_given_up(timezone.now(), patience)[:OPEN_BATCH])
+    return looked
 
 
 def look_at(venue_orders: Collection[VenueOrder]) -> int:
@@ -204,6 +208,20 @@ def _note_standing(others: Collection[str], found: Mapping[str, Report]) -> None
     given_up = queries.given_up_venue_orders(others) if others else ()
     for venue_order in given_up:
         _apply_open(venue_order, found[venue_order.client_order_id])
+
+
+def _look_for_given_up(due: Iterable[VenueOrder]) -> None:
+    """What was given up may stand in a market where nothing else of ours does: a few are asked a turn, each in its
+    turn."""
+    by_place: dict[tuple[VenueAccount, str], list[int]] = {}
+    for venue_order in due:
+        by_place.setdefault((venue_order.venue_account, venue_order.order.market_id), []).append(
+            venue_order.pk
+        )
+    for (account, symbol), numbers in islice(by_place.items(), LONE_MARKETS):
+        VenueOrder.objects.filter(pk__in=numbers).update(checked_at=timezone.now())
+        found = _open_at(account, [symbol])
+        _note_standing(found, found)
 
 
 def _apply_open(venue_order: VenueOrder, report: Report) -> None:

@@ -56,7 +56,9 @@ def test_the_list_of_all_orders_is_read_from_before_the_order_was_signed_to_its_
 ) -> None:
     knows_nothing(venue)
     order = unanswered(alice, venue, ticket())
-    others = [{**told(order), "orderId": number, "clientOrderId": f"web_{number}"} for number in range(1, 1001)]
+    others = [
+        {**told(order), "orderId": number, "clientOrderId": f"web_{number}"} for number in range(1, 1001)
+    ]
     own = told(order, orderId=1001, status="EXPIRED")
 
     def page(wanted: Body) -> Any:
