@@ -18,7 +18,7 @@ from exchange.gate.models import VenueAccount
 from orders import queries, rules
 from orders.errors import NEVER_ARRIVED
 from orders.models import FINAL, Order, Source, Status, VenueOrder
-from orders.services import pages, recorder
+from orders.services import crosses, pages, recorder
 from orders.services.certainty import certain_from, note_amend_certain
 from orders.services.ending import reject
 from orders.services.missing import note_missing
@@ -226,10 +226,8 @@ def _look_for_given_up(due: Iterable[VenueOrder]) -> None:
 
 def _apply_open(venue_order: VenueOrder, report: Report) -> None:
     """What is new of an open order is applied; most have nothing new, and cost nothing."""
-    known = (venue_order.status, venue_order.cumulative_quantity)
-    is_sure = venue_order.venue_order_id is not None and not venue_order.missing_asks
     try:
-        if known != (report.status, report.cumulative_quantity) or not is_sure:
+        if not _is_as_told(venue_order, report):
             apply_report(venue_account=venue_order.venue_account, report=report, source=Source.RECONCILIATION)
         if venue_order.order.cancel_requested_at is not None:
             _carry_out_cancel(venue_order.pk)
@@ -237,6 +235,14 @@ def _apply_open(venue_order: VenueOrder, report: Report) -> None:
         log.warning("order.not_reconciled", order=venue_order.order_id, reason=str(error)[:120])
     except Exception:  # one odd order never stops the next
         log.exception("order.reconcile_failed", order=venue_order.order_id)
+
+
+def _is_as_told(venue_order: VenueOrder, report: Report) -> bool:
+    """True when it stands so in the books, with all that it traded."""
+    known = (venue_order.status, venue_order.cumulative_quantity)
+    is_sure = venue_order.venue_order_id is not None and not venue_order.missing_asks
+    is_booked = crosses.booked_of(venue_order.order, venue_order) >= report.cumulative_quantity
+    return known == (report.status, report.cumulative_quantity) and is_sure and is_booked
 
 
 def _each(venue_orders: list[VenueOrder]) -> int:
