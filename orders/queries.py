@@ -350,12 +350,14 @@ def newest_venue_order() -> int:
 
 def venue_order_states(
     venue_account_id: int, *, ids: Collection[int], after: int
-) -> list[tuple[int, str, str, Decimal]]:
-    """Number, client order id, status and cumulative quantity of these venue orders and of all with later numbers."""
+) -> list[tuple[int, str, str, Decimal, str]]:
+    """Number, client order id, status and cumulative quantity of these venue orders and of all with later numbers, and
+    how their orders' ends are told."""
     found = VenueOrder.objects.filter(
         Q(pk__in=list(ids)) | Q(pk__gt=after), venue_account_id=venue_account_id
     )
-    return list(found.order_by("pk").values_list("pk", "client_order_id", "status", "cumulative_quantity"))
+    told = ("pk", "client_order_id", "status", "cumulative_quantity", "order__reason_code")
+    return list(found.order_by("pk").values_list(*told))
 
 
 # ------------------------------------------------------------------ for comparing with the books
