@@ -26,7 +26,7 @@ from ledger import services as ledger
 from orders import rules
 from orders.errors import LOST, MISSING
 from orders.models import Order, Source, Status, VenueOrder
-from orders.services import events, known
+from orders.services import events, known, pages
 from orders.services.ending import cause_of_hold, locked
 from orders.services.reports import apply_report
 
@@ -110,9 +110,9 @@ def _trades_of_gone(venue_order: VenueOrder, number: int) -> list[MyTrade] | Non
             return None
     if venue_order.order.order_list_id is not None:
         start, end = (milliseconds_of(venue_order.created_at + margin) for margin in (-MARGIN, MARGIN))
-        if number in ask(lambda rest: rest.listed_orders(start_ms=start, end_ms=end)):
+        if pages.is_listed(account, number, start_ms=start, end_ms=end):
             return None
-    trades = ask(lambda rest: rest.my_trades(symbol, venue_order_id=number))
+    trades = pages.trades_of(account, symbol, number)
     if venue_order.by_sor:
         trades = trades + ask(lambda rest: rest.my_allocations(symbol, venue_order_id=number))
     own = [trade for trade in trades if trade.venue_order_id == number]

@@ -22,7 +22,7 @@ from ledger import services as ledger
 from orders import rules
 from orders.errors import LOST, REASONS
 from orders.models import Crossing, Fill, Order, Source, Status, VenueOrder
-from orders.services import bridges, crosses, events, known, recorder, standing
+from orders.services import bridges, crosses, events, known, pages, recorder, standing
 from orders.services.ending import MOVED, Belongs, ends_hold, finish, locked, take_over
 from orders.services.orphans import book_orphan, book_unknown, commission_asset, text_key
 from orders.services.shrinking import is_smaller, shrink
@@ -241,7 +241,7 @@ def _fetch_missing(
     number = report.venue_order_id
     ask = partial(gate.call, venue_account, gate.Kind.QUERY, None)
     try:
-        trades = ask(lambda rest: rest.my_trades(report.symbol, venue_order_id=number))
+        trades = pages.trades_of(venue_account, report.symbol, number)
         if belongs.by_sor:
             trades += ask(lambda rest: rest.my_allocations(report.symbol, venue_order_id=number))
     except VenueError as error:

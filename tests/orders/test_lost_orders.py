@@ -261,3 +261,15 @@ def test_of_two_that_cancel_each_other_the_list_is_asked_for_too(alice: User, ve
     venue.on("GET", LISTS, (200, []))
     asked()
     assert (statuses(pair), balance(alice, "BTC")) == (["EXPIRED", "EXPIRED"], (2, 0))
+
+
+def test_its_list_may_be_on_a_later_page_of_all_lists(alice: User, venue: Venue) -> None:
+    Market.objects.update(abilities=["OCO"])
+    venue.places_pairs()
+    pair: OrderList = place_oco(alice)
+    knows_nothing(venue)
+    first = [{"orderListId": number, "orders": []} for number in range(1, 1001)]
+    later = [{"orderListId": 1001, "orders": [{"orderId": 4711}, {"orderId": 4712}]}]
+    venue.on("GET", LISTS, lambda wanted: (200, later if wanted.get("fromId") == "1001" else first))
+    asked(2 * LAST)
+    assert (statuses(pair), balance(alice, "BTC")) == (["OPEN", "OPEN"], (1, 1))

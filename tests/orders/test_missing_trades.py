@@ -7,12 +7,13 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
+from exchange.binance.models import Report
 from orders import services
 from orders.models import Fill, Order
 from tests.factories import fund, venue_account
 from tests.orders.test_lost_orders import OPEN, TRADES, asked, told
 from tests.orders.test_placing import place
-from tests.orders.test_reports import event, tell
+from tests.orders.test_reports import event, tell, traded
 from tests.orders.test_routes_crossing import bob, buy, gives_back, of
 from tests.venue import Body, Venue, trade_body
 
@@ -39,6 +40,29 @@ def test_the_sweep_reads_a_trade_that_is_missing_of_an_open_order_beside_another
     before = venue.count("GET", TRADES)
     asked()
     assert venue.count("GET", TRADES) == before, "nothing is missing any more"
+
+
+@pytest.mark.parametrize("booked", [0, 3])
+def test_the_trades_of_an_order_of_very_many_are_read_to_the_last(
+    alice: User, venue: Venue, monkeypatch: pytest.MonkeyPatch, booked: int
+) -> None:
+    """Seven, of which the venue tells three at once: the newest, unless it is told from which one on."""
+    monkeypatch.setattr("orders.services.pages.PAGE", 3)
+    venue.places()
+    order = place(alice)
+    rows = [trade_body(4711, number, "39000.00", "0.1", "3900.0") for number in range(1, 8)]
+
+    def page(wanted: Body) -> Any:
+        if "fromId" not in wanted:
+            return 200, rows[-3:]
+        return 200, [row for row in rows if row["id"] >= int(wanted["fromId"])][:3]
+
+    venue.on("GET", TRADES, page)
+    for number in range(7, 7 - booked, -1):
+        tell(traded(order, number, "0.1", f"0.{8 - number}"))
+    most = {"status": "PARTIALLY_FILLED", "executedQty": "0.7", "cummulativeQuoteQty": "27300.0"}
+    tell(Report.from_answer(told(order, **most)))
+    assert Fill.objects.filter(order=order).count() == 7
 
 
 @pytest.fixture
