@@ -15,7 +15,7 @@ from exchange.prepared import Given, Prepared
 from markets.models import Market
 from markets.rules import GONE
 from orders import rules
-from orders.errors import LOST, UnknownOrder, UnknownOrderList
+from orders.errors import GIVEN_UP, LOST, UnknownOrder, UnknownOrderList
 from orders.models import (
     FINAL,
     PAIR,
@@ -36,6 +36,9 @@ from orders.models import (
     Type,
     VenueOrder,
 )
+
+# An order that the venue has after all is there by then.
+GIVEN_UP_LATELY = timedelta(days=1)
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -325,6 +328,17 @@ def given_up_venue_orders(client_order_ids: Collection[str]) -> QuerySet[VenueOr
     return found.select_related("venue_account", "order").order_by("id")
 
 
+def lately_given_up(now: datetime, patience: timedelta) -> QuerySet[VenueOrder]:
+    """Venue orders of the last day that were given up, and that nobody has looked for at the venue for a while."""
+    given_up = Q(status=Status.REJECTED) | Q(status=Status.EXPIRED)
+    quiet = Q(checked_at__isnull=True) | Q(checked_at__lt=now - patience)
+    found = VenueOrder.objects.filter(
+        given_up, quiet, order__reason_code__in=GIVEN_UP, order__finished_at__gt=now - GIVEN_UP_LATELY
+    )
+    found = found.select_related("venue_account", "order")
+    return found.order_by(F("checked_at").asc(nulls_first=True), "id")
+
+
 def client_order_id_is_known(client_order_id: str) -> bool:
     return VenueOrder.objects.filter(client_order_id=client_order_id).exists()
 
@@ -336,12 +350,14 @@ def newest_venue_order() -> int:
 
 def venue_order_states(
     venue_account_id: int, *, ids: Collection[int], after: int
-) -> list[tuple[int, str, str, Decimal]]:
-    """Number, client order id, status and cumulative quantity of these venue orders and of all with later numbers."""
+) -> list[tuple[int, str, str, Decimal, str]]:
+    """Number, client order id, status and cumulative quantity of these venue orders and of all with later numbers, and
+    how their orders' ends are told."""
     found = VenueOrder.objects.filter(
         Q(pk__in=list(ids)) | Q(pk__gt=after), venue_account_id=venue_account_id
     )
-    return list(found.order_by("pk").values_list("pk", "client_order_id", "status", "cumulative_quantity"))
+    told = ("pk", "client_order_id", "status", "cumulative_quantity", "order__reason_code")
+    return list(found.order_by("pk").values_list(*told))
 
 
 # ------------------------------------------------------------------ for comparing with the books

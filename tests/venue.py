@@ -185,4 +185,5 @@ class Venue:
 
     def knows_none(self) -> None:
         self.on("GET", "/api/v3/order", error(-2013, "Order does not exist."))
-        self.on("GET", "/api/v3/openOrders", (200, []))
+        for path in ("openOrders", "allOrders"):
+            self.on("GET", f"/api/v3/{path}", (200, []))

@@ -173,17 +173,26 @@ class Rest:
         rows = self._read(self._base + "/api/v3/openOrders", pairs, weight=6 if symbol else 80)
         return [Report.from_answer(row) for row in rows]
 
-    def all_orders(self, symbol: str, *, from_number: int, limit: int) -> list[Report]:
-        """Orders of every state from this one's number on, oldest first; weight 20."""
-        pairs = [("symbol", symbol), ("orderId", str(from_number)), ("limit", str(limit))]
+    def all_orders(
+        self, symbol: str, *, from_number: int | None = None, start_ms: int | None = None, limit: int = 1000
+    ) -> list[Report]:
+        """Orders of every state, oldest first, from this one's number or from the time on; weight 20."""
+        pairs = [("symbol", symbol), ("limit", str(limit)), *_times(start_ms, None)]
+        if from_number is not None:
+            pairs.append(("orderId", str(from_number)))
         rows = self._read(self._base + "/api/v3/allOrders", pairs, weight=20)
         return [Report.from_answer(row) for row in rows]
 
-    def listed_orders(self, *, start_ms: int, end_ms: int) -> set[int]:
-        """The venue's numbers of the orders in every order list of at most 24 hours; weight 20."""
+    def order_lists(
+        self, *, start_ms: int | None = None, end_ms: int | None = None, from_id: int | None = None
+    ) -> list[tuple[int, set[int]]]:
+        """The venue's numbers of order lists and of the orders in each, oldest first: of at most 24 hours, or from
+        this list's number on. At most 1,000; weight 20."""
         pairs = [*_times(start_ms, end_ms), ("limit", "1000")]
+        if from_id is not None:
+            pairs.append(("fromId", str(from_id)))
         rows = self._read(self._base + "/api/v3/allOrderList", pairs, weight=20)
-        return {int(order["orderId"]) for row in rows for order in row["orders"]}
+        return [(int(row["orderListId"]), {int(order["orderId"]) for order in row["orders"]}) for row in rows]
 
     def my_trades(
         self,

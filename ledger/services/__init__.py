@@ -34,6 +34,7 @@ from ledger.services.history import (
     Finding,
     compare_days,
     compare_history,
+    note_findings,
     note_history,
     span_of,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "lock_hold",
     "mail_seal",
     "note_exception",
+    "note_findings",
     "note_history",
     "note_overdue_withdrawals",
     "note_verified",

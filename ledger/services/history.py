@@ -1,6 +1,6 @@
 """A day of the venue's history against ours, record by record: deposits and withdrawals."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -81,7 +81,25 @@ def note_history(
 ) -> int:
     """The part of the day is on record as compared, each finding is before staff; gives how many there were."""
     findings = list(found)
-    for finding in findings:
+    _note_each(day, findings)
+    HistoryCheck.objects.update_or_create(
+        venue_account=account,
+        day=day,
+        part=part,
+        defaults={"at": timezone.now(), "compared": compared, "differing": len(findings)},
+    )
+    log.info("history.compared", day=str(day), part=part, compared=compared, differing=len(findings))
+    return len(findings)
+
+
+@transaction_with_retry
+def note_findings(*, day: date, found: Sequence[Finding]) -> None:
+    """Each is before staff, while the rest of its part of the day cannot be compared yet."""
+    _note_each(day, found)
+
+
+def _note_each(day: date, found: Sequence[Finding]) -> None:
+    for finding in found:
         note_exception(
             source=finding.source,
             key=finding.key[:120],
@@ -91,14 +109,6 @@ def note_history(
             cause=finding.cause,
             suggestion=finding.lines,
         )
-    HistoryCheck.objects.update_or_create(
-        venue_account=account,
-        day=day,
-        part=part,
-        defaults={"at": timezone.now(), "compared": compared, "differing": len(findings)},
-    )
-    log.info("history.compared", day=str(day), part=part, compared=compared, differing=len(findings))
-    return len(findings)
 
 
 def compare_history(*, day: date | None = None) -> Comparison:

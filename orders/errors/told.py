@@ -42,11 +42,20 @@ LOST = Told(
     "lost_at_venue",
     _("The market has this order no more. What it traded is booked, and the rest was given back."),
 )
+# How an order that was given up here is told.
+GIVEN_UP = (NEVER_ARRIVED.code, LOST.code)
 STANDS = Told(
     "stands_after_all",
     _(
-        "The market had this order after all, though it had been given up here. It is canceled there, and what it"
-        " traded until then is booked."
+        "The market has this order after all, though it had been given up here. It is being canceled there, and what"
+        " it trades until then is booked."
+    ),
+)
+STOOD = Told(
+    "stood_after_all",
+    _(
+        "The market had this order after all, though it had been given up here. It has ended there, and what it traded"
+        " is booked."
     ),
 )
 _CLOSED = Told("market_closed", _("This market takes no new orders at the moment."))

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from orders.errors import GIVEN_UP
 from orders.models.fields import amount_field
 from orders.rules import AMEND, CANCEL_REPLACE, TAKING_ROOM
 
@@ -245,6 +246,9 @@ class Order(models.Model):
                 fields=["user", "market"],
                 condition=Q(status__in=TAKING_ROOM),
                 name="order_of_customer_takes_room",
+            ),
+            models.Index(
+                fields=["finished_at"], condition=Q(reason_code__in=GIVEN_UP), name="order_given_up"
             ),
         ]
 

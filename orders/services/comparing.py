@@ -22,8 +22,8 @@ from orders.models import Fill
 from orders.rules import trade_name
 from orders.services.missed import apply_missed
 from orders.services.orphans import text_key
+from orders.services.pages import PAGE
 
-PAGE = 1000
 PART = "trades:"
 # An order that is being placed may have traded before its number at the venue is known here.
 UNCERTAIN = timedelta(minutes=10)
@@ -113,9 +113,11 @@ def _compare(account: VenueAccount, day: date, part: str) -> int | None:
     missing = [trade for trade in told if not is_booked(account, trade, ours)]
     if any(_may_be_under_way(account, trade) for trade in missing):
         return None
-    if not apply_missed(account=account, symbol=symbol, trades=missing):
+    booked = apply_missed(account=account, symbol=symbol, trades=missing)
+    found = [_repaired(account, trade) for trade in booked]
+    if len(booked) < len(missing):
+        ledger.note_findings(day=day, found=found)
         return None
-    found = [_repaired(account, trade) for trade in missing]
     found += [_missing_there(account, fill) for number, fill in ours.items() if number not in theirs]
     found += [
         finding

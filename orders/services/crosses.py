@@ -11,7 +11,7 @@ from exchange.gate import services as gate
 from exchange.money import EXACT
 from exchange.prepared import update
 from orders import rules
-from orders.models import Cross, Crossing, Order, VenueOrder
+from orders.models import Cross, Crossing, Fill, Order, VenueOrder
 
 log = structlog.get_logger()
 State = Cross.State
@@ -72,10 +72,13 @@ def require_way_back(*orders: Order) -> None:
 def booked_of(order: Order, venue_order: VenueOrder) -> Decimal:
     """How much of what was sent is in the books: all that the order traded, but of one that traded with another
     customer, or went to the venue again, what this venue order did."""
-    if not order.crossing:
-        return order.cumulative_quantity
-    booked = venue_order.fills.aggregate(booked=Sum("quantity", default=Decimal(0)))["booked"]
-    return Decimal(booked)
+    return booked_at_venue(venue_order.pk) if order.crossing else order.cumulative_quantity
+
+
+def booked_at_venue(venue_order_id: int) -> Decimal:
+    """The sum of its own trades."""
+    fills = Fill.objects.filter(venue_order=venue_order_id)
+    return Decimal(fills.aggregate(booked=Sum("quantity", default=Decimal(0)))["booked"])
 
 
 def is_superseded(order: Order, venue_order: VenueOrder) -> bool:

@@ -18,7 +18,7 @@ from exchange.gate.models import VenueAccount
 from exchange.prepared import Given, Prepared
 from orders import rules
 from orders.models import Fill, Status, VenueOrder
-from orders.services import recorder, standing
+from orders.services import crosses, recorder, standing
 from orders.services.ending import Belongs
 
 Heard = tuple[datetime, Report]
@@ -36,7 +36,8 @@ class Known(NamedTuple):
     quantity: Decimal | None
     cumulative_quantity: Decimal
     cumulative_quote: Decimal
-    booked: Decimal
+    traded: Decimal  # by its order, at the venue or with another customer
+    crossing: int
     finished_at: datetime | None
     reason_code: str
     missing_asks: int
@@ -45,8 +46,8 @@ class Known(NamedTuple):
 _FACTS = (
     "pk", "order_id", "order__order_list_id", "order__replaces_id", "order__extra_hold", "order__route_of_id",
     "by_sor", "order__market__quote__scale", "venue_account_id", "status", "venue_order_id", "quantity",
-    "cumulative_quantity", "cumulative_quote", "order__cumulative_quantity", "order__finished_at",
-    "order__reason_code", "missing_asks",
+    "cumulative_quantity", "cumulative_quote", "order__cumulative_quantity", "order__crossing",
+    "order__finished_at", "order__reason_code", "missing_asks",
 )  # fmt: skip
 _KNOWN = Prepared(
     lambda: VenueOrder.objects.filter(
@@ -81,13 +82,18 @@ def _says_nothing_new(known: Known, report: Report) -> bool:
         and known.cumulative_quote >= report.cumulative_quote
     )
     is_settled = (
-        known.booked >= known.cumulative_quantity
+        known.traded >= known.cumulative_quantity
         and known.belongs.extra_hold is None
         and (known.finished_at is not None) == rules.is_closed(known.status)
     )
     is_smaller_now = known.quantity is not None and 0 < report.quantity < known.quantity
     is_told = not (known.missing_asks or standing.is_against(known.status, known.reason_code, report))
-    return is_ahead and is_settled and is_told and not is_smaller_now
+    return is_ahead and is_settled and is_told and not is_smaller_now and _is_booked(known)
+
+
+def _is_booked(known: Known) -> bool:
+    """What an order traded with another customer is not of the venue."""
+    return not known.crossing or crosses.booked_at_venue(known.pk) >= known.cumulative_quantity
 
 
 def looked_at(known: Iterable[Known]) -> None:

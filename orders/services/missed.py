@@ -13,21 +13,25 @@ from orders.services.following import apply_report
 from orders.services.reports import apply_trades
 
 
-def apply_missed(*, account: VenueAccount, symbol: str, trades: Sequence[MyTrade]) -> bool:
-    """All are booked; none, and False, while the venue does not show an order that nobody here has a number of.
+def apply_missed(*, account: VenueAccount, symbol: str, trades: Sequence[MyTrade]) -> list[MyTrade]:
+    """Those that are booked: all but the ones of an order that the venue does not show, and that nobody here has the
+    number of.
 
     Such an order is known by the id that we gave it, also one that was given up before its number was heard.
     """
-    numbers = sorted({trade.venue_order_id for trade in trades})
-    unsure = [number for number in numbers if compared.is_unsure(account.pk, symbol, number)]
-    told = [_order_at(account, symbol, number) for number in unsure]
-    if None in told:
-        return False
-    for report in told:
+    numbers = {trade.venue_order_id for trade in trades}
+    ours, nameless = compared.known_orders(account.pk, symbol, numbers), set()
+    for number in sorted(numbers):
+        if not compared.is_unsure(account.pk, symbol, number):
+            continue
+        report = _order_at(account, symbol, number)
         if report is not None and queries.client_order_id_is_known(report.client_order_id):
             apply_report(venue_account=account, report=report, source=Source.RECONCILIATION)
-    apply_trades(venue_account=account, trades=trades)
-    return True
+        elif report is None and number not in ours:
+            nameless.add(number)
+    named = [trade for trade in trades if trade.venue_order_id not in nameless]
+    apply_trades(venue_account=account, trades=named)
+    return named
 
 
 def _order_at(account: VenueAccount, symbol: str, number: int) -> Report | None:

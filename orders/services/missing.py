@@ -3,7 +3,7 @@
 No such answer is a proof: its source may lag, and it is also given of what ended long ago. So what is held stays held,
 the customer and staff see that it is being checked, and only when it is certain does the order end: the venue said so
 again and again at intervals, the order is in no list of open orders, of all orders or of order lists, and its trades,
-read by its number, are all that was ever heard of.
+read by its number, are with those that are booked all that was ever heard of: it may show none any more.
 """
 
 from datetime import timedelta
@@ -12,6 +12,7 @@ from functools import partial
 
 import structlog
 from django.conf import settings
+from django.db.models import Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -25,7 +26,7 @@ from ledger import services as ledger
 from orders import rules
 from orders.errors import LOST, MISSING
 from orders.models import Order, Source, Status, VenueOrder
-from orders.services import events
+from orders.services import events, known, pages
 from orders.services.ending import cause_of_hold, locked
 from orders.services.reports import apply_report
 
@@ -109,23 +110,32 @@ def _trades_of_gone(venue_order: VenueOrder, number: int) -> list[MyTrade] | Non
             return None
     if venue_order.order.order_list_id is not None:
         start, end = (milliseconds_of(venue_order.created_at + margin) for margin in (-MARGIN, MARGIN))
-        if number in ask(lambda rest: rest.listed_orders(start_ms=start, end_ms=end)):
+        if pages.is_listed(account, number, start_ms=start, end_ms=end):
             return None
-    trades = ask(lambda rest: rest.my_trades(symbol, venue_order_id=number))
+    trades = pages.trades_of(account, symbol, number)
     if venue_order.by_sor:
         trades = trades + ask(lambda rest: rest.my_allocations(symbol, venue_order_id=number))
     own = [trade for trade in trades if trade.venue_order_id == number]
-    return own if _filled(own) >= venue_order.cumulative_quantity else None
+    return own if _traded(venue_order, own)[0] >= venue_order.cumulative_quantity else None
 
 
-def _filled(trades: list[MyTrade]) -> Decimal:
-    return sum((trade.fill.quantity for trade in trades), Decimal(0))
+def _traded(venue_order: VenueOrder, trades: list[MyTrade]) -> tuple[Decimal, Decimal]:
+    """Quantity and quote of what it traded: of what is booked, and of these trades that are not yet."""
+    booked = venue_order.fills.aggregate(
+        quantity=Sum("quantity", default=Decimal(0)), quote=Sum("quote_quantity", default=Decimal(0))
+    )
+    symbol, fills = venue_order.order.market_id, [trade.fill for trade in trades]
+    new = known.new_ones(venue_order.venue_account_id, symbol, fills)
+    return (
+        sum((fill.quantity for fill in new), Decimal(booked["quantity"])),
+        sum((fill.quote_quantity for fill in new), Decimal(booked["quote"])),
+    )
 
 
 def _end(venue_order: VenueOrder, trades: list[MyTrade]) -> None:
     """As if the venue had said so: what was executed is what its trades are, and the rest expired."""
-    order, filled = venue_order.order, _filled(trades)
-    wanted = venue_order.quantity
+    order, wanted = venue_order.order, venue_order.quantity
+    filled, quote = _traded(venue_order, trades)
     report = Report(
         symbol=order.market_id,
         venue_order_id=venue_order.venue_order_id,
@@ -137,7 +147,7 @@ def _end(venue_order: VenueOrder, trades: list[MyTrade]) -> None:
         price=venue_order.price or Decimal(0),
         quantity=wanted or Decimal(0),
         cumulative_quantity=filled,
-        cumulative_quote=sum((trade.fill.quote_quantity for trade in trades), Decimal(0)),
+        cumulative_quote=quote,
         transact_time_ms=gate.clock().now_ms(),
         reason=LOST.code,
         fills=tuple(trade.fill for trade in trades),

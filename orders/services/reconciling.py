@@ -1,9 +1,10 @@
 """Asking the venue what became of an order, until it is certain. Nothing is ever sent again."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 
 import structlog
 from django.conf import settings
@@ -17,7 +18,7 @@ from exchange.gate.models import VenueAccount
 from orders import queries, rules
 from orders.errors import NEVER_ARRIVED
 from orders.models import FINAL, Order, Source, Status, VenueOrder
-from orders.services import recorder
+from orders.services import crosses, pages, recorder
 from orders.services.certainty import certain_from, note_amend_certain
 from orders.services.ending import reject
 from orders.services.missing import note_missing
@@ -28,6 +29,8 @@ BATCH = 50
 OPEN_BATCH = 1000
 # Weights (binance.md 7): 4 for one order, 6 for what is open in one market, 80 for what is open in all.
 FEW, MANY_MARKETS = 2, 13
+# Markets a turn in which only orders that were given up may stand.
+LONE_MARKETS = 5
 
 
 def reconcile(*, venue_order_id: int) -> bool:
@@ -96,12 +99,21 @@ def _not_found(venue_order: VenueOrder) -> None:
     last_moment = venue_order.timestamp_ms + venue_order.recv_window_ms + settings.ORDER_RESOLVE_MARGIN_MS
     if gate.clock().now_ms() <= last_moment or timezone.now() <= venue_order.send_by:
         return
-    symbol = venue_order.order.market_id
-    still_open = gate.call(
-        venue_order.venue_account, gate.Kind.QUERY, None, lambda rest: rest.open_orders(symbol)
-    )
-    if not any(report.client_order_id == venue_order.client_order_id for report in still_open):
+    report = _listed(venue_order)
+    if report is None:
         reject([venue_order.pk], NEVER_ARRIVED)
+    else:
+        apply_report(venue_account=venue_order.venue_account, report=report, source=Source.RECONCILIATION)
+
+
+def _listed(venue_order: VenueOrder) -> Report | None:
+    """The order as the venue's lists have it: what trades at once or ends is never among the open ones."""
+    account, symbol = venue_order.venue_account, venue_order.order.market_id
+    still_open = gate.call(account, gate.Kind.QUERY, None, lambda rest: rest.open_orders(symbol))
+    # Its clock is known to a few seconds at worst: what is further away is refused.
+    taken = pages.orders_since(account, symbol, venue_order.timestamp_ms - settings.ORDER_RESOLVE_MARGIN_MS)
+    both = (report for reports in (still_open, taken) for report in reports)
+    return next((report for report in both if report.client_order_id == venue_order.client_order_id), None)
 
 
 def _carry_out_cancel(venue_order_id: int) -> None:
@@ -142,7 +154,10 @@ def reconcile_open() -> int:
     """Orders that can still trade are compared with the venue now and then, whatever the stream said."""
     patience = timedelta(seconds=3 * settings.POLL_SECONDS)
     found = queries.unsettled_venue_orders(timezone.now(), patience)[:OPEN_BATCH]
-    return look_at(list(found.select_related("venue_account", "order")))
+    looked = look_at(list(found.select_related("venue_account", "order")))
+    if gate.has_spare_weight():
+        _look_for_given_up(queries.lately_given_up(timezone.now(), patience)[:OPEN_BATCH])
+    return looked
 
 
 def look_at(venue_orders: Collection[VenueOrder]) -> int:
@@ -196,12 +211,24 @@ def _note_standing(others: Collection[str], found: Mapping[str, Report]) -> None
         _apply_open(venue_order, found[venue_order.client_order_id])
 
 
+def _look_for_given_up(due: Iterable[VenueOrder]) -> None:
+    """What was given up may stand in a market where nothing else of ours does: a few are asked a turn, each in its
+    turn."""
+    by_place: dict[tuple[VenueAccount, str], list[int]] = {}
+    for venue_order in due:
+        by_place.setdefault((venue_order.venue_account, venue_order.order.market_id), []).append(
+            venue_order.pk
+        )
+    for (account, symbol), numbers in islice(by_place.items(), LONE_MARKETS):
+        VenueOrder.objects.filter(pk__in=numbers).update(checked_at=timezone.now())
+        found = _open_at(account, [symbol])
+        _note_standing(found, found)
+
+
 def _apply_open(venue_order: VenueOrder, report: Report) -> None:
     """What is new of an open order is applied; most have nothing new, and cost nothing."""
-    known = (venue_order.status, venue_order.cumulative_quantity)
-    is_sure = venue_order.venue_order_id is not None and not venue_order.missing_asks
     try:
-        if known != (report.status, report.cumulative_quantity) or not is_sure:
+        if not _is_as_told(venue_order, report):
             apply_report(venue_account=venue_order.venue_account, report=report, source=Source.RECONCILIATION)
         if venue_order.order.cancel_requested_at is not None:
             _carry_out_cancel(venue_order.pk)
@@ -209,6 +236,14 @@ def _apply_open(venue_order: VenueOrder, report: Report) -> None:
         log.warning("order.not_reconciled", order=venue_order.order_id, reason=str(error)[:120])
     except Exception:  # one odd order never stops the next
         log.exception("order.reconcile_failed", order=venue_order.order_id)
+
+
+def _is_as_told(venue_order: VenueOrder, report: Report) -> bool:
+    """True when it stands so in the books, with all that it traded."""
+    known = (venue_order.status, venue_order.cumulative_quantity)
+    is_sure = venue_order.venue_order_id is not None and not venue_order.missing_asks
+    is_booked = crosses.booked_of(venue_order.order, venue_order) >= report.cumulative_quantity
+    return known == (report.status, report.cumulative_quantity) and is_sure and is_booked
 
 
 def _each(venue_orders: list[VenueOrder]) -> int:

@@ -22,7 +22,7 @@ from ledger import services as ledger
 from orders import rules
 from orders.errors import LOST, REASONS
 from orders.models import Crossing, Fill, Order, Source, Status, VenueOrder
-from orders.services import bridges, crosses, events, known, recorder, standing
+from orders.services import bridges, crosses, events, known, pages, recorder, standing
 from orders.services.ending import MOVED, Belongs, ends_hold, finish, locked, take_over
 from orders.services.orphans import book_orphan, book_unknown, commission_asset, text_key
 from orders.services.shrinking import is_smaller, shrink
@@ -120,7 +120,7 @@ def _apply(
         _book(order, venue_order, fill, is_last=is_last)
         is_released |= is_last
     _move(venue_order, report)
-    missing = _settle(order, venue_order, report, changed=bool(new), is_released=is_released)
+    missing = _settle(order, venue_order, report, before=before, changed=bool(new), is_released=is_released)
     recorder.note_report(order, venue_order, report, source=source, before=before, fills=fills)
     return _Applied(order, missing)
 
@@ -139,13 +139,19 @@ def _move(venue_order: VenueOrder, report: Report) -> None:
 
 
 def _settle(
-    order: Order, venue_order: VenueOrder, report: Report, *, changed: bool, is_released: bool
+    order: Order,
+    venue_order: VenueOrder,
+    report: Report,
+    *,
+    before: recorder.State,
+    changed: bool,
+    is_released: bool,
 ) -> bool:
     """The order is as far as its booked trades are; it ends when the venue order has ended and nothing is missing."""
     missing = crosses.booked_of(order, venue_order) < venue_order.cumulative_quantity
     touched = (order.market.base_id, order.market.quote_id) if changed else ()
     if order.finished_at is not None or crosses.is_superseded(order, venue_order):
-        standing.note_after_the_end(order, venue_order, report)
+        standing.note_after_the_end(order, venue_order, report, before=before.venue_status)
         if changed:
             update(order, *MOVED)
             events.tell(order, *touched)
@@ -158,12 +164,11 @@ def _settle(
         finish(order, venue_order.status, reason, str(REASONS.get(reason, "")), is_released=is_released)
         events.tell_balances(order, *touched)
         return missing
-    before = order.status
     order.status = rules.next_status(
         order.status, "PARTIALLY_FILLED" if order.cumulative_quantity else "OPEN"
     )
     update(order, *MOVED)
-    if changed or order.status != before:
+    if changed or order.status != before.status:
         events.tell(order, *touched)
     return missing
 
@@ -236,7 +241,7 @@ def _fetch_missing(
     number = report.venue_order_id
     ask = partial(gate.call, venue_account, gate.Kind.QUERY, None)
     try:
-        trades = ask(lambda rest: rest.my_trades(report.symbol, venue_order_id=number))
+        trades = pages.trades_of(venue_account, report.symbol, number)
         if belongs.by_sor:
             trades += ask(lambda rest: rest.my_allocations(report.symbol, venue_order_id=number))
     except VenueError as error:

@@ -14,8 +14,9 @@ from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from exchange.moments import milliseconds_of
 from orders import compared, queries
-from orders.services.comparing import PAGE, is_booked
+from orders.services.comparing import is_booked
 from orders.services.missed import apply_missed
+from orders.services.pages import PAGE
 from orders.services.reconciling import look_at
 
 log = structlog.get_logger()

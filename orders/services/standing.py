@@ -10,12 +10,13 @@ from exchange.money import plain
 from exchange.prepared import update
 from ledger import services as ledger
 from orders import funds, rules
-from orders.errors import LOST, MISSING, STANDS
+from orders.errors import GIVEN_UP, LOST, MISSING, STANDS, STOOD
 from orders.models import Order, Status, VenueOrder
 from orders.services import events
 
 log = structlog.get_logger()
 STANDING = (Status.OPEN, Status.PARTIALLY_FILLED)
+ENDED = (Status.FILLED, Status.CANCELED, Status.EXPIRED)
 
 
 def note_seen(order: Order, venue_order: VenueOrder) -> None:
@@ -37,23 +38,34 @@ def _is_given_up(status: str, reason_code: str) -> bool:
     return status == Status.REJECTED or (status == Status.EXPIRED and reason_code == LOST.code)
 
 
-def note_after_the_end(order: Order, venue_order: VenueOrder, report: Report) -> None:
+def note_after_the_end(order: Order, venue_order: VenueOrder, report: Report, *, before: str) -> None:
     """What was given up is as the venue says; what stands there without a hold is to be canceled, which the next sweep
-    does, and staff hear of it. The caller holds the locks of both."""
+    does, and staff hear of it. `before`: the venue order's status until now. The caller holds the locks of both."""
     if order.finished_at is None:
         return
-    if _is_given_up(venue_order.status, order.reason_code):
+    if _is_given_up(before, order.reason_code):
         if report.status in STANDING:
             _wish_cancel(order, venue_order, report)
-        elif report.status in (
-            Status.CANCELED,
-            Status.EXPIRED,
-        ):  # what is told of it from before counts no more
+        elif report.status in ENDED:  # what is told of it from before counts no more
             venue_order.status = report.status
             update(venue_order, "status")
+            if order.status == Status.REJECTED or order.reason_code in GIVEN_UP:
+                _tell_it_stood(order)
+    elif (
+        order.reason_code == STANDS.code
+        and not rules.is_closed(before)
+        and rules.is_closed(venue_order.status)
+    ):
+        _tell_it_stood(order)
     if not rules.is_closed(venue_order.status):  # however lately it was heard of, the next sweep looks
         venue_order.checked_at = None
         update(venue_order, "checked_at")
+
+
+def _tell_it_stood(order: Order) -> None:
+    order.reason_code, order.reason = STOOD.code, str(STOOD.sentence)
+    update(order, "reason_code", "reason", "updated_at")
+    events.tell(order)
 
 
 def _wish_cancel(order: Order, venue_order: VenueOrder, report: Report) -> None:

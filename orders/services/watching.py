@@ -10,6 +10,7 @@ from django.conf import settings
 from exchange.binance.models import Report
 from exchange.gate.models import VenueAccount
 from orders import queries, rules
+from orders.errors import LOST
 from orders.models import Status
 
 # Reports of orders whose rows were not looked at yet; those of nobody's orders push each other out.
@@ -28,12 +29,13 @@ class Told:
         self.quantity = max(self.quantity, quantity)
         self.is_closed = self.is_closed or rules.is_closed(status)
 
-    def is_behind(self, quantity: Decimal, status: str) -> bool:
+    def is_behind(self, quantity: Decimal, status: str, reason_code: str) -> bool:
         """Trades and ends count. That an order rests is not always told (the later ones of a list), and what the
-        venue refused never is."""
+        venue refused never is; nor is the end of what was taken for gone here."""
         if status == Status.REJECTED:
             return False
-        return quantity > self.quantity or (rules.is_closed(status) and not self.is_closed)
+        is_end_told = rules.is_closed(status) and reason_code != LOST.code
+        return quantity > self.quantity or (is_end_told and not self.is_closed)
 
 
 class Watch:
@@ -55,7 +57,7 @@ class Watch:
         unfinished = queries.unfinished_venue_orders().filter(venue_account=self._account)
         ids = list(unfinished.values_list("pk", flat=True))
         self._after = max(queries.newest_venue_order(), *ids, 0)
-        for number, name, status, quantity in queries.venue_order_states(
+        for number, name, status, quantity, _reason in queries.venue_order_states(
             self._account.pk, ids=ids, after=self._after
         ):
             self._told(number, name).hear(quantity, status)
@@ -73,12 +75,12 @@ class Watch:
     def doubt(self) -> str:
         """Why the stream is not to be trusted; empty while it tells what it should."""
         now, missing = time.monotonic(), 0
-        for number, name, status, quantity in queries.venue_order_states(
+        for number, name, status, quantity, reason in queries.venue_order_states(
             self._account.pk, ids=self._watched.keys(), after=self._after
         ):
             self._after = max(self._after, number)
             told = self._told(number, name)
-            if told.is_behind(quantity, status):
+            if told.is_behind(quantity, status, reason):
                 told.behind_since = told.behind_since or now
                 missing += now - told.behind_since > settings.STREAM_MISSING_SECONDS
             elif rules.is_closed(status):

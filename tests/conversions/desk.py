@@ -34,7 +34,8 @@ class Desk:
         self.known: dict[str, Body] = {}
         self.fills()
         venue.on("GET", "/api/v3/order", self._tell)
-        venue.on("GET", "/api/v3/openOrders", (200, []))
+        for path in ("openOrders", "allOrders"):
+            venue.on("GET", f"/api/v3/{path}", (200, []))
         venue.on("GET", "/api/v3/myTrades", self._trades_of)
 
     # ------------------------------------------------------------------ what the venue does

@@ -86,6 +86,7 @@ class RemoteVenue:
         wire.on("GET", "/api/v3/order", self._query)
         wire.on("GET", "/api/v3/myTrades", self._trades)
         wire.on("GET", "/api/v3/openOrders", self._open_orders)
+        wire.on("GET", "/api/v3/allOrders", self._all_orders)
 
     def open_orders(self) -> list[RemoteOrder]:
         return [order for order in self.orders.values() if order.is_open]
@@ -177,3 +178,6 @@ class RemoteVenue:
 
     def _open_orders(self, asked: Body) -> Any:
         return 200, [order.body() for order in self.open_orders()]
+
+    def _all_orders(self, asked: Body) -> Any:
+        return 200, [order.body() for order in self.orders.values()]

@@ -16,6 +16,7 @@ from orders import services
 from orders.models import Fill, Order
 from tests.factories import balance, held_by_the_house, make_market, publish_ticker
 from tests.ledger.runs import differences, holds, run, twice
+from tests.orders.test_lost_orders import LAST, asked, knows_nothing, now
 from tests.orders.test_placing import made_long_ago, ticket
 from tests.orders.test_reports import tell, traded
 from tests.venue import Venue, error, order_body, trade_body
@@ -192,15 +193,32 @@ def test_a_trade_of_an_order_that_was_given_up_is_its_orders_and_told_later_it_i
     assert [source for source, _asset, _amount in found()] == ["uncovered fill", "trade was missing here"]
 
 
-def test_a_trade_whose_order_the_venue_does_not_show_yet_is_asked_for_again(
+def test_a_trade_whose_order_the_venue_does_not_show_yet_is_asked_for_again_and_keeps_no_other_waiting(
     order: Order, venue: Venue
 ) -> None:
     trades(venue, half(), {**half(id=8), "orderId": 99})
     venue.on("GET", "/api/v3/order", error(-2013, "Order does not exist."))
     assert services.compare_trades(day=DAY) == ledger.Comparison(0, (f"{DAY} trades:BTCUSDT",))
-    assert (Fill.objects.count(), found()) == (0, [])
+    assert not books.has_transfer("fill", f"{order.venue_orders.get().venue_account_id}:BTCUSDT:8")
+    assert (Fill.objects.get().order, found()) == (order, [("trade was missing here", "BTC", D("0.5"))])
+    assert not HistoryCheck.objects.exists()
     shows(venue, "web_123", orderId=99)
+    assert services.compare_trades(day=DAY) == ledger.Comparison(1)
+    assert held_by_the_house(Account.Type.SUSPENSE, "BTC") == D("0.5")
+
+
+def test_a_late_trade_of_an_order_that_was_taken_for_gone_is_its_orders(
+    alice: User, order: Order, venue: Venue
+) -> None:
+    knows_nothing(venue)
+    asked(LAST)
+    assert now(order)[1] == "lost_at_venue"
+    venue.places(orderId=4712)
+    other = services.place_order(user=alice, ticket=ticket(nonce="other"))
+    trades(venue, half(), {**half(id=8), "orderId": 4712})
     assert services.compare_trades(day=DAY) == ledger.Comparison(2)
+    assert set(Fill.objects.values_list("order", flat=True)) == {order.pk, other.pk}
+    assert held_by_the_house(Account.Type.SUSPENSE, "BTC") == 0
 
 
 def test_nothing_is_called_unknown_while_an_order_has_no_number_at_the_venue(

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from exchange.binance.models import Report
 from exchange.office.models import Notice
 from ledger.models import LedgerException
 from markets.models import Market
@@ -48,8 +49,7 @@ def order(alice: User, venue: Venue) -> Order:
 def knows_nothing(venue: Venue, *trades: dict[str, Any]) -> None:
     """The venue has no order at all, but these trades."""
     venue.knows_none()
-    for path in (ALL, LISTS):
-        venue.on("GET", path, (200, []))
+    venue.on("GET", LISTS, (200, []))
     venue.on("GET", TRADES, (200, list(trades)))
 
 
@@ -128,10 +128,15 @@ def test_one_that_a_list_shows_as_canceled_has_ended_so(alice: User, order: Orde
 def test_an_order_of_which_the_venue_does_not_show_every_trade_keeps_its_hold(
     alice: User, order: Order, venue: Venue, carol: User
 ) -> None:
-    tell(traded(order, 7, "0.5", "0.5"))
-    asked(2 * LAST)
-    assert now(order)[0] == "PARTIALLY_FILLED"
-    assert balance(alice, "USDT") == (61000, 19500)
+    """0.5 traded, of which 0.2 were told and are booked."""
+    tell(traded(order, 7, "0.2", "0.2"))
+    half = {"status": "PARTIALLY_FILLED", "executedQty": "0.5", "cummulativeQuoteQty": "19500.0"}
+    tell(Report.from_answer(told(order, **half)))
+    for rows in ([], [trade_body(4711, 7, "39000.00", "0.2", "7800.0")]):
+        venue.on("GET", TRADES, (200, rows))
+        asked(2 * LAST)
+        assert now(order)[0] == "PARTIALLY_FILLED"
+        assert balance(alice, "USDT") == (61000, 31200)
     assert LedgerException.objects.get().source == "order the venue does not know"
 
 
@@ -191,6 +196,31 @@ def test_what_it_traded_unheard_is_booked_before_the_rest_is_given_back(
     assert balance(alice, "BTC") == (D("2.3996"), 0)
 
 
+@pytest.mark.parametrize("shown", [[], [8], [7, 8]])
+def test_one_whose_trades_are_booked_ends_also_when_the_venue_shows_them_no_more(
+    alice: User, order: Order, venue: Venue, shown: list[int]
+) -> None:
+    """0.3 and 0.2 traded and are booked."""
+    tell(traded(order, 7, "0.3", "0.3"))
+    tell(traded(order, 8, "0.2", "0.5"))
+    both = {7: ("0.3", "11700.0"), 8: ("0.2", "7800.0")}
+    knows_nothing(venue, *(trade_body(4711, number, "39000.00", *both[number]) for number in shown))
+    asked(LAST)
+    assert now(order) == ("EXPIRED", "lost_at_venue")
+    assert (order.cumulative_quantity, Fill.objects.count()) == (D("0.5"), 2)
+    assert balance(alice, "USDT") == (80500, 0)
+
+
+def test_of_one_of_whose_trades_the_venue_shows_only_a_later_one_all_count(
+    alice: User, order: Order, venue: Venue
+) -> None:
+    tell(traded(order, 7, "0.3", "0.3"))
+    knows_nothing(venue, trade_body(4711, 8, "39000.00", "0.7", "27300.0"))
+    asked(LAST)
+    assert now(order)[0] == "FILLED"
+    assert balance(alice, "USDT") == (61000, 0)
+
+
 def test_one_that_traded_completely_unheard_is_filled(alice: User, order: Order, venue: Venue) -> None:
     knows_nothing(venue, trade_body(4711, 7, "39000.00", "1.0", "39000.0"))
     asked(LAST)
@@ -231,3 +261,15 @@ def test_of_two_that_cancel_each_other_the_list_is_asked_for_too(alice: User, ve
     venue.on("GET", LISTS, (200, []))
     asked()
     assert (statuses(pair), balance(alice, "BTC")) == (["EXPIRED", "EXPIRED"], (2, 0))
+
+
+def test_its_list_may_be_on_a_later_page_of_all_lists(alice: User, venue: Venue) -> None:
+    Market.objects.update(abilities=["OCO"])
+    venue.places_pairs()
+    pair: OrderList = place_oco(alice)
+    knows_nothing(venue)
+    first = [{"orderListId": number, "orders": []} for number in range(1, 1001)]
+    later = [{"orderListId": 1001, "orders": [{"orderId": 4711}, {"orderId": 4712}]}]
+    venue.on("GET", LISTS, lambda wanted: (200, later if wanted.get("fromId") == "1001" else first))
+    asked(2 * LAST)
+    assert (statuses(pair), balance(alice, "BTC")) == (["OPEN", "OPEN"], (1, 1))

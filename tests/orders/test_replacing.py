@@ -219,7 +219,8 @@ def silent(venue: Venue, order: Order, old: str, new: str) -> Order:
         return (200, order_body(wanted, status=status, orderId=number)) if status else error(-2013, "No.")
 
     venue.on("GET", "/api/v3/order", found)
-    venue.on("GET", "/api/v3/openOrders", (200, []))
+    for path in ("openOrders", "allOrders"):
+        venue.on("GET", f"/api/v3/{path}", (200, []))
     services.reconcile(venue_order_id=made_long_ago(placed, 60).pk)
     return placed
 

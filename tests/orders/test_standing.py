@@ -9,16 +9,18 @@ from django.db.models import F
 from django.test import Client
 
 from accounts.models import User
+from exchange.binance.models import Report
+from exchange.gate import breakers
 from exchange.office.models import Notice
 from ledger.models import LedgerException
 from orders import services
 from orders.models import Fill, Order, VenueOrder
-from tests.factories import balance
+from tests.factories import balance, fund, make_market
 from tests.ledger.custodian import make_staff
-from tests.orders.test_lost_orders import LAST, OPEN, asked, knows_nothing, told
+from tests.orders.test_lost_orders import LAST, OPEN, TRADES, asked, knows_nothing, told
 from tests.orders.test_placing import made_long_ago, ticket
 from tests.orders.test_reports import event, tell, traded
-from tests.venue import Venue, order_body
+from tests.venue import Venue, error, order_body, trade_body
 
 D = Decimal
 ORDER = "/api/v3/order"
@@ -84,8 +86,53 @@ def test_its_customer_reads_what_is_so(alice: User, order: Order, client: Client
     tell(event(order, "NEW", "NEW"))
     client.force_login(alice)
     page = client.get(f"/orders/{order.pk}/").content.decode()
-    assert "It is canceled there" in page
+    assert "It is being canceled there" in page
     assert "did not reach the market" not in page
+
+
+def page_of(order: Order, client: Client) -> str:
+    order.refresh_from_db()
+    client.force_login(order.user)
+    return client.get(f"/orders/{order.pk}/").content.decode()
+
+
+def test_when_it_was_filled_all_the_same_the_customer_reads_so(
+    order: Order, venue: Venue, client: Client
+) -> None:
+    tell(traded(order, 7, "1", "1", "FILLED"))
+    page = page_of(order, client)
+    assert "It has ended there, and what it traded is booked" in page
+    assert "nothing was executed" not in page
+    assert (order.reason_code, order.cumulative_quantity) == ("stood_after_all", 1)
+
+
+def test_when_its_trades_are_read_only_later_too(order: Order, venue: Venue, client: Client) -> None:
+    venue.on("GET", TRADES, (200, [trade_body(4711, 7, "39000.00", "1.0", "39000.0")]))
+    filled = {"status": "FILLED", "executedQty": "1.0", "cummulativeQuoteQty": "39000.0"}
+    tell(Report.from_answer(told(order, **filled)))
+    assert "nothing was executed" not in page_of(order, client)
+    assert order.cumulative_quantity == 1
+
+
+def test_when_it_was_filled_before_it_could_be_canceled_nobody_reads_that_it_was_canceled(
+    order: Order, venue: Venue, client: Client
+) -> None:
+    tell(event(order, "NEW", "NEW"))
+    tell(traded(order, 7, "1", "1", "FILLED"))
+    page = page_of(order, client)
+    assert "It has ended there" in page
+    assert "canceled there" not in page
+
+
+def test_when_a_part_was_traded_and_the_rest_canceled_the_customer_reads_that_it_has_ended(
+    order: Order, venue: Venue, client: Client
+) -> None:
+    cancels(venue)
+    tell(traded(order, 7, "0.5", "0.5"))
+    assert "It is being canceled there" in page_of(order, client)
+    sweep()
+    assert "It has ended there" in page_of(order, client)
+    assert order.cumulative_quantity == D("0.5")
 
 
 def test_what_it_trades_until_it_is_canceled_is_booked(
@@ -126,6 +173,59 @@ def test_what_the_venue_has_open_besides_those_that_were_asked_for_is_found_too(
     sweep()
     canceled = [asked["origClientOrderId"] for method, _path, asked in venue.asked if method == "DELETE"]
     assert canceled == [order.venue_orders.get().client_order_id]
+
+
+def test_one_that_stands_where_nothing_else_of_ours_does_is_found_within_the_day(
+    order: Order, venue: Venue
+) -> None:
+    venue.on("GET", OPEN, (200, [told(order)]))
+    cancels(venue)
+    asked(2)
+    assert (sources(), venue.count("DELETE", ORDER)) == ([STANDS], 1)
+    assert order.venue_orders.get().status == "CANCELED"
+
+
+def test_where_something_was_given_up_is_asked_now_and_then_and_for_a_day(order: Order, venue: Venue) -> None:
+    before = venue.count("GET", OPEN)
+    for _time in range(3):
+        services.reconcile_open()
+    assert venue.count("GET", OPEN) == before, "it was asked just now"
+    asked()
+    assert venue.count("GET", OPEN) == before + 1
+    Order.objects.update(finished_at=F("finished_at") - timedelta(days=1))
+    asked()
+    assert venue.count("GET", OPEN) == before + 1
+
+
+def test_where_the_venue_refused_an_order_nobody_asks(alice: User, venue: Venue) -> None:
+    venue.on("POST", ORDER, error(-2010, "Market is closed."))
+    services.place_order(user=alice, ticket=ticket())
+    venue.on("GET", OPEN, (200, []))
+    asked()
+    assert venue.count("GET", OPEN) == 0
+
+
+def test_many_markets_take_turns(alice: User, venue: Venue) -> None:
+    names = ["ETH", "SOL", "XRP", "ADA", "DOT", "LTC", "BNB"]
+    for name in names:
+        make_market(name, "USDT")
+    fund(alice, "USDT", "1000000")
+    venue.on("POST", ORDER, (504, "timeout"))
+    knows_nothing(venue)
+    for name in names:
+        breakers.forget()  # of so many that failed
+        given_up = services.place_order(
+            user=alice, ticket=ticket(symbol=f"{name}USDT", nonce=name, price=D(100))
+        )
+        services.reconcile(venue_order_id=made_long_ago(given_up, 60).pk)
+    VenueOrder.objects.update(checked_at=None)
+    venue.asked.clear()
+    turns = []
+    for _turn in range(3):
+        services.reconcile_open()
+        turns.append(venue.count("GET", OPEN))
+    assert turns == [5, 7, 7]
+    assert {wanted["symbol"] for _how, _path, wanted in venue.asked} == {f"{name}USDT" for name in names}
 
 
 def test_one_that_was_taken_for_gone_is_canceled_when_the_venue_has_it_again(

@@ -12,6 +12,7 @@ from orders import services
 from orders.models import Order, VenueOrder
 from orders.services import watching
 from tests.factories import venue_account
+from tests.orders.test_lost_orders import LAST, asked, knows_nothing, now
 from tests.orders.test_placing import ticket
 from tests.orders.test_reports import event, traded
 from tests.venue import Venue, error, fill_body
@@ -124,3 +125,15 @@ def test_events_of_nobodys_orders_are_kept_in_bounds(
     for number in range(10):
         watch.hear(replace(report, client_order_id=f"web_{number}"))
     assert list(watch._early) == ["web_7", "web_8", "web_9"]
+
+
+def test_an_order_that_was_taken_for_gone_shows_nothing(
+    watch: services.Watch, alice: User, venue: Venue
+) -> None:
+    """No event tells of an end that the venue knows nothing of."""
+    venue.places()
+    order = place(alice)
+    knows_nothing(venue)
+    asked(LAST)
+    assert now(order) == ("EXPIRED", "lost_at_venue")
+    assert verdict(watch) == ""
