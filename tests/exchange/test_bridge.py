@@ -15,6 +15,7 @@ SCOPE = {
     "type": "http", "http_version": "1.1", "method": "POST", "path": "/a/", "query_string": b"b=c",
     "headers": [(b"content-type", b"text/plain"), (b"x-more", b"1")], "server": ("testserver", 80),
 }  # fmt: skip
+There: Callable[..., Any] = ApplicationCommunicator  # it has no types
 Start = Callable[[str, list[tuple[str, str]]], Any]
 
 
@@ -22,10 +23,10 @@ def asked(app: Callable[..., Iterable[bytes]], *messages: dict[str, Any]) -> lis
     """What the app answers to a request that comes in these messages."""
 
     async def ask() -> list[dict[str, Any]]:
-        there = ApplicationCommunicator(bridge.Bridge(app, workers=1), dict(SCOPE))
+        there = There(bridge.Bridge(app, workers=1), dict(SCOPE))
         for message in messages:
             await there.send_input(message)
-        said = []
+        said: list[dict[str, Any]] = []
         while not said or said[-1].get("more_body", said[-1]["type"] == "http.response.start"):
             said.append(await there.receive_output(5))
         await there.wait(5)
@@ -73,7 +74,7 @@ def test_who_leaves_before_all_is_said_is_not_served() -> None:
 
     async def ask() -> None:
         app = bridge.Bridge(lambda environ, start: served, workers=1)
-        there = ApplicationCommunicator(app, dict(SCOPE))
+        there = There(app, dict(SCOPE))
         await there.send_input(part(b"half of an order", is_more=True))
         await there.send_input({"type": "http.disconnect"})
         await there.wait(5)
