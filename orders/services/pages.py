@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
 
+from exchange.binance.errors import Unknown
 from exchange.binance.models import MyTrade, Report
 from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
@@ -60,10 +61,14 @@ def _each(
     first: Callable[[gate.Rest], list[Row]],
     after: Callable[[Row], Callable[[gate.Rest], list[Row]]],
 ) -> Iterator[Row]:
-    """The rows of the first page, and while a page is full of the one after its last row."""
+    """The rows of the first page, and while a page is full of the one after its last row; raises Unknown when that
+    brings the same again."""
     page = gate.call(account, gate.Kind.QUERY, None, first)
     while page:
         yield from page
         if len(page) < PAGE:
             return
-        page = gate.call(account, gate.Kind.QUERY, None, after(page[-1]))
+        last = page[-1]
+        page = gate.call(account, gate.Kind.QUERY, None, after(last))
+        if page and page[-1] == last:
+            raise Unknown("a list that has no end")

@@ -65,6 +65,20 @@ def test_the_trades_of_an_order_of_very_many_are_read_to_the_last(
     assert Fill.objects.filter(order=order).count() == 7
 
 
+def test_a_list_that_has_no_end_is_left_for_later(
+    alice: User, venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it is asked for the venue gives the same page."""
+    monkeypatch.setattr("orders.services.pages.PAGE", 1)
+    venue.places()
+    order = place(alice)
+    venue.on("GET", TRADES, (200, [trade_body(4711, 7, "39000.00", "0.1", "3900.0")]))
+    tell(Report.from_answer(told(order, **HALF)))
+    assert venue.count("GET", TRADES) == 3
+    order.refresh_from_db()
+    assert (order.status, Fill.objects.count()) == ("OPEN", 0)
+
+
 @pytest.fixture
 def half_crossed(alice: User, bob: User, venue: Venue) -> Order:
     """0.4 of bob's 1 BTC went to alice, and of the rest the venue traded 0.3, which it did not show."""
