@@ -15,7 +15,7 @@ PLAYS = {
     "books": books.play, "flood": flood.play, "hang": hang.play, "outage": outage.play, "switch": switch.play,
     "ban": ban.play,
 }  # fmt: skip
-SCENES = os.environ.get("SCENES", ",".join(PLAYS)).split(",")
+SCENES = (os.environ.get("SCENES") or ",".join(PLAYS)).split(",")
 SETTINGS = {
     "API_RATE_USER": "1000000/min",
     "API_RATE_ANON": "1000000/min",
