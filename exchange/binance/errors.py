@@ -61,6 +61,10 @@ class Unknown(VenueError):
         super().__init__(reason)
 
 
+class Unreadable(Unknown):
+    """The venue answered, and nobody can read what."""
+
+
 def of_code(code: int, message: str, *, status: int = 400, retry_after: float | None = None) -> VenueError:
     """Which of the three ways a code is."""
     if code in UNKNOWN_CODES:

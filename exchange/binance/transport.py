@@ -14,7 +14,16 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from exchange.binance.connections import Adapter, asking
-from exchange.binance.errors import GONE, HALVES_CODES, NoConnection, NotSent, Rejected, Unknown, of_code
+from exchange.binance.errors import (
+    GONE,
+    HALVES_CODES,
+    NoConnection,
+    NotSent,
+    Rejected,
+    Unknown,
+    Unreadable,
+    of_code,
+)
 from exchange.binance.usage import FREE, NEVER_LEFT, NO_ANSWER, USUAL_WAIT, Cost, Meter, Usage, usage_of
 
 CONNECT_SECONDS = 3.05
@@ -174,7 +183,7 @@ def _wrong_way(usage: Usage, body: Any, writes: bool) -> Exception:
     if status >= 500 or usage.code is None:
         if status == 403 and not writes:
             return NoConnection("refused by the firewall", wait or USUAL_WAIT)
-        return Unknown(f"HTTP {status}")
+        return Unreadable(f"HTTP {status}") if status == requests.codes.ok else Unknown(f"HTTP {status}")
     return of_code(usage.code, str(body.get("msg", "")), status=status, retry_after=wait)
 
 

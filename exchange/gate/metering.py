@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import structlog
 
-from exchange.binance.errors import Unknown
+from exchange.binance.errors import Unreadable
 from exchange.binance.usage import FREE, NO_ANSWER, SOCKET, Cost, Usage
 from exchange.gate import bans, budgets
 from exchange.gate.budgets import Reservation
@@ -100,4 +100,4 @@ def read(ask: Callable[[Venue], Answer], venue: Venue) -> Answer:
         return ask(venue)
     except (KeyError, TypeError, ValueError, ArithmeticError) as error:
         log.exception("gate.unreadable_answer")
-        raise Unknown(f"an answer that cannot be read: {type(error).__name__}") from error
+        raise Unreadable(f"an answer that cannot be read: {type(error).__name__}") from error

@@ -18,7 +18,7 @@ from django.core.cache import cache
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from exchange.binance.errors import VenueError
+from exchange.binance.errors import Unreadable, VenueError
 from exchange.gate import services as gate
 from exchange.money import EXACT
 from markets import queries, rules
@@ -277,7 +277,7 @@ def _fetch_and_store(series: Series, end: int | None) -> None:
             lambda rest: rest.klines(symbol, interval, end_ms=end_ms, limit=MOST_CANDLES, zone_minutes=zone),
         )
         store_answer(series, fetched, asked_at=asked_at, is_from_first=0 < len(fetched) < MOST_CANDLES)
-    except ODD as error:
+    except (*ODD, Unreadable) as error:
         _odd[series] += 1
         log.warning("candles.odd", **series._asdict(), count=_odd[series], reason=repr(error)[:100])
         return

@@ -15,7 +15,6 @@ from markets import services
 from markets.models import Candle
 from markets.services import charting
 from markets.services.storing import Series
-from tests.exchange.paper.people import wait_for
 from tests.factories import make_market
 from tests.venue import Venue
 
@@ -232,9 +231,10 @@ def test_an_answer_that_cannot_be_is_counted_and_what_is_kept_is_shown(
     client: Client, venue: Venue, rows: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     make_market()
+    charting._odd.clear()
     services.store_candles({("BTCUSDT", "1h"): [Kline.from_wire(FINE)]})
     venue.on("GET", KLINES, lambda asked: (200, rows))
     answer = client.get("/api/v1/markets/BTCUSDT/candles/?interval=1h")
     assert (answer.status_code, [candle["close"] for candle in answer.json()]) == (200, ["1"])
     assert Candle.objects.count() == 1
-    wait_for(lambda: charting._odd[Series("BTCUSDT", "1h")] > 0)  # it may come after the answer
+    assert charting._odd[Series("BTCUSDT", "1h")] == 1
