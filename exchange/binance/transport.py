@@ -141,7 +141,7 @@ class Transport:
         self, method: str, url: str, headers: dict[str, str], timeout: tuple[float, float]
     ) -> requests.Response:
         """As a session of `requests` does, which each time looks for cookies, for redirects and for what the
-        environment says, and quotes anew what was signed as it is: a third of what a request costs."""
+        environment says, and quotes anew what was signed as it is."""
         request = requests.PreparedRequest()
         request.method, request.url = method, url
         request.headers = CaseInsensitiveDict({**self._headers, **headers})

@@ -14,7 +14,7 @@ class Buffered:
     """Stands in as `sock` of a connected WebSocket.
 
     The library reads a frame in three pieces; here most of them come out of one read of many frames. Of a busy stream
-    nearly all are alike, and those are cut out here at a tenth of the library's cost; the rest is left to it.
+    nearly all are alike, and those are cut out here in one step; the rest is left to it.
     """
 
     def __init__(self, raw: socket.socket) -> None:
