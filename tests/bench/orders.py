@@ -213,7 +213,7 @@ class Bench:
 
     def tell(self, wrong: list[str]) -> int:
         figures: dict[str, Any] = {
-            name: round(statistics.median(found), 3) for name, found in self.found.items()
+            name: round(statistics.median(found), 4) for name, found in self.found.items()
         }
         figures |= {"unanswered": self.failures.total(), "wrong": len(wrong)}
         (orders,) = rows(self.site, "SELECT count(*) FROM orders_order")[0]
@@ -223,7 +223,7 @@ class Bench:
             bar = (
                 f"≥ {AT_LEAST[name]}" if name in AT_LEAST else f"≤ {AT_MOST[name]}" if name in AT_MOST else ""
             )
-            print(f"| {name} | {figures[name]} | {min(found):.3f} | {max(found):.3f} | {bar} |")
+            print(f"| {name} | {figures[name]} | {min(found):.4f} | {max(found):.4f} | {bar} |")
         for line in [*(f"{what} × {count}" for what, count in self.failures.items()), *wrong]:
             print(line)
         apart = differences(self.site, self.door.state(), [self.stranger["email"]])
