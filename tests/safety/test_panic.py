@@ -193,8 +193,11 @@ def test_the_page_tells_what_it_does_and_what_it_did(rich: User, client: Client)
     assert "Your account is locked" in pressed.content.decode()
     assert client.get("/security/").status_code == 302
     client.force_login(afterwards(rich))
-    assert "You have locked your account." in client.get("/security/").content.decode()
-    assert "You have locked your account." in client.get("/trade/BTCUSDT/").content.decode()
+    for path in ("/security/", "/wallet/", "/wallet/withdraw/", "/orders/", "/convert/"):
+        page = client.get(path).content.decode()
+        assert page.count("You have locked your account.") == 1 and "/security/unlock/" in page, path
+    ticket = client.get("/trade/BTCUSDT/").content.decode()
+    assert ticket.count("You have locked your account.") == 1 and "/security/unlock/" in ticket
     assert "Unlock" in client.get("/security/unlock/").content.decode()
     wrong = client.post("/security/unlock/", {"code": "000000"})
     assert (wrong.status_code, "not right" in wrong.content.decode()) == (400, True)
