@@ -19,11 +19,13 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
+import psycopg
 import requests
 
 from exchange.local import suite
@@ -74,6 +76,12 @@ class Yardstick:
         self.url = suite.with_database(owner, self.name)
         execute(self.server, f"CREATE DATABASE {self.name}")
         self._run("-i", "-q", "-s", str(SCALE))
+        self._settle()
+
+    def _settle(self) -> None:
+        """What pgbench wrote is on the disk, so that no order waits for it."""
+        with suppress(psycopg.errors.InsufficientPrivilege):  # of a server that somebody else keeps
+            execute(self.server, "CHECKPOINT")
 
     def _run(self, *options: str) -> str:
         program = os.environ.get("PGBENCH") or find_pgbench()
@@ -86,6 +94,7 @@ class Yardstick:
         text = self._run(
             "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(max(1, int(SECONDS)))
         )
+        self._settle()
         return float(re.findall(r"tps = ([0-9.]+)", text)[-1])
 
     def remove(self) -> None:
