@@ -90,7 +90,12 @@ class Follower:
 
     def door(self, key: Key) -> Door:
         if settings.BINANCE_USER_STREAM == "listen_key":
-            return ListenKeyDoor(url=settings.BINANCE_STREAM_URL, new_key=self.new_listen_key)
+            return ListenKeyDoor(
+                url=settings.BINANCE_STREAM_URL,
+                new_key=self.new_listen_key,
+                again=partial(gate.require_no_ban, self.account),
+                on_limit=partial(gate.note_limit, self.account),
+            )
         gate.forget_listen_key(self.account)
         return SubscriptionDoor(
             url=settings.BINANCE_WS_API_URL,

@@ -19,6 +19,12 @@ class Door(Protocol):
     def address(self) -> str:
         """Where to connect; not to be told, for it may hold a key."""
 
+    def again(self) -> None:
+        """Raises when nothing may be asked of the venue any more, now that the connection stands."""
+
+    def on_limit(self, usage: Usage) -> None:
+        """The venue wants to hear nothing from us for a while."""
+
     def enter(self, line: Line) -> list[Message]:
         """The line is subscribed when this returns; gives what arrived meanwhile. Raises Down when it is refused."""
 
@@ -41,11 +47,11 @@ class SubscriptionDoor:
         again: Callable[[], None] = lambda: None,
         on_limit: Callable[[Usage], None] = lambda usage: None,
     ) -> None:
-        """`before` raises when nothing may be asked of the venue now, `again` when that is so once the socket stands;
+        """`before` raises when nothing may be asked of the venue now, `again` when that is so once connected;
         `on_limit` hears of a 429 or 418."""
         self._url, self._key, self._clock = url, key, clock
         self._recv_window_ms, self._seconds = recv_window_ms, seconds
-        self._before, self._again, self._on_limit = before, again, on_limit
+        self._before, self.again, self.on_limit = before, again, on_limit
 
     def address(self) -> str:
         self._before()
@@ -59,7 +65,7 @@ class SubscriptionDoor:
             "method": "userDataStream.subscribe.signature",
             "params": signed_params(params, self._key),
         }
-        self._again()
+        self.again()
         line.send(json.dumps(asked))
         early: list[Message] = []
         give_up_at = time.monotonic() + self._seconds
@@ -76,7 +82,7 @@ class SubscriptionDoor:
             self._clock.forget()  # a wrong time is one of the reasons
             error = answer.get("error", {})
             if answer.get("status") in (418, 429):
-                self._on_limit(self._limit_of(answer["status"], error))
+                self.on_limit(self._limit_of(answer["status"], error))
             reason = f"subscription refused: {error.get('code')} {error.get('msg')}"
             raise KeyRefused(reason) if error.get("code") in KEY_REFUSED else Down(reason)
 
@@ -97,8 +103,16 @@ class SubscriptionDoor:
 class ListenKeyDoor:
     """A stream of its own under a key that was given by REST; somebody else keeps the key alive."""
 
-    def __init__(self, *, url: str, new_key: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        *,
+        url: str,
+        new_key: Callable[[], str],
+        again: Callable[[], None] = lambda: None,
+        on_limit: Callable[[Usage], None] = lambda usage: None,
+    ) -> None:
         self._url, self._new_key = url, new_key
+        self.again, self.on_limit = again, on_limit
 
     def address(self) -> str:
         return f"{self._url}/ws/{self._new_key()}"

@@ -90,7 +90,14 @@ class UserStream:
             line.close()
 
     def _entered(self) -> tuple[Line, list[Message]]:
-        line = connected(self._door.address(), pace=self._pace, on_heard=self._on_alive, proxy=self._proxy)
+        line = connected(
+            self._door.address(),
+            pace=self._pace,
+            on_heard=self._on_alive,
+            proxy=self._proxy,
+            again=self._door.again,
+            on_limit=self._door.on_limit,
+        )
         try:
             return line, self._door.enter(line)
         except BaseException:

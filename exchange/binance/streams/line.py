@@ -2,13 +2,17 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import websocket
+from requests.structures import CaseInsensitiveDict
 
 from exchange.binance.streams.pace import Pace
+from exchange.binance.usage import Usage, usage_of
+
+LIMITED = (418, 429)
 
 
 class Down(Exception):
@@ -65,18 +69,46 @@ class Line:
         self._socket.close()
 
 
-def connected(url: str, *, pace: Pace, on_heard: Callable[[], None], proxy: str = "") -> Line:
-    """A line to the address, which nobody else hears of: it may hold a key. `proxy` is http://host:port, or empty."""
+class _Headers:
+    """None; the library reads them when the connection stands, before a byte of the request has left."""
+
+    def __init__(self, ask: Callable[[], None]) -> None:
+        self._ask = ask
+
+    def __contains__(self, _name: str) -> bool:
+        return False
+
+    def __iter__(self) -> Iterator[str]:
+        self._ask()
+        return iter(())
+
+
+def connected(
+    url: str,
+    *,
+    pace: Pace,
+    on_heard: Callable[[], None],
+    proxy: str = "",
+    again: Callable[[], None] = lambda: None,
+    on_limit: Callable[[Usage], None] = lambda usage: None,
+) -> Line:
+    """A line to the address, which nobody else hears of: it may hold a key. `proxy` is http://host:port, or empty.
+
+    `again` raises when no socket may be asked for any more now that the connection stands; `on_limit` hears of a 429 or
+    418 that was answered instead of one (binance.md 5).
+    """
     by = urlsplit(proxy)
-    way: dict[str, Any] = {}
+    way: dict[str, Any] = {"header": _Headers(again)}
     if proxy:  # by it alone, whatever the environment says of addresses that need none
-        way = {"http_proxy_host": by.hostname, "http_proxy_port": by.port, "proxy_type": "http"}
+        way |= {"http_proxy_host": by.hostname, "http_proxy_port": by.port, "proxy_type": "http"}
         way["http_no_proxy"] = ["none"]
     try:
         socket = websocket.create_connection(
             url, timeout=pace.connect, skip_utf8_validation=True, enable_multithread=True, **way
         )
     except (OSError, ValueError, websocket.WebSocketException) as error:
+        if isinstance(error, websocket.WebSocketBadStatusException) and error.status_code in LIMITED:
+            on_limit(usage_of(error.status_code, CaseInsensitiveDict(error.resp_headers or {}), None))
         reason = str(error).replace(url, "…") or type(error).__name__
         raise Down(f"no connection: {reason}"[:200]) from None
     return Line(socket, pace=pace, on_heard=on_heard)
