@@ -10,6 +10,8 @@ from exchange.binance.errors import NotSent
 from exchange.gate import services as gate
 from exchange.money import EXACT
 from exchange.prepared import update
+from markets.models import Market
+from markets.rules import Act, allows
 from orders import rules
 from orders.models import Cross, Crossing, Fill, Order, VenueOrder
 
@@ -63,10 +65,18 @@ def miss(cross: Cross, reason: str) -> None:
 
 
 def require_way_back(*orders: Order) -> None:
-    """Nothing is taken from the market that staff let nobody place there again; raises NotSent."""
+    """Nothing is taken from the market that staff let nobody place there again, or the market itself does not take;
+    raises NotSent."""
     for order in orders:
+        if is_closed(order.market):
+            raise NotSent("the market is closed")
         if (stop := gate.stop_against(**order.named)) is not None:
             raise NotSent(f"stopped: {stop.code}")
+
+
+def is_closed(market: Market) -> bool:
+    """Nothing new can be placed there now, whoever has placed it before."""
+    return not allows(market.status, Act.PLACE)
 
 
 def booked_of(order: Order, venue_order: VenueOrder) -> Decimal:

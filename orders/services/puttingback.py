@@ -19,8 +19,9 @@ from exchange.database import transaction_with_retry
 from exchange.errors import DomainError
 from exchange.gate import services as gate
 from exchange.money import EXACT, plain, round_down
-from markets.rules import min_notional
+from markets.rules import GONE, min_notional
 from orders import routing, rules
+from orders.errors import MarketClosed
 from orders.models import Cross, Crossing, Order, Source, Status, Type, VenueOrder
 from orders.services import crosses, events
 from orders.services.certainty import signed_at
@@ -37,16 +38,20 @@ WAITS = "rest_waits"
 
 def go_on(order_id: int) -> list[int]:
     """The venue orders to be sent for the order, when nothing of it is under way any more."""
-    sent = _smaller_than_it_is(order_id)
-    obstacle = _obstacle_to(sent)
+    order = Order.objects.select_related("market").get(pk=order_id)
+    sent = _smaller_than_it_is(order)
+    obstacle = _obstacle_to(order, sent)
     if sent is not None and obstacle is None:
         _take_the_rest(sent)
     return _go_on(order_id, obstacle)
 
 
-def _obstacle_to(smaller: VenueOrder | None) -> DomainError | None:
-    """What keeps orders from the venue now, and what stands there made smaller from standing there whole again."""
+def _obstacle_to(order: Order, smaller: VenueOrder | None) -> DomainError | None:
+    """What keeps orders from the venue now, and what stands there made smaller from standing there whole again. Of a
+    market that is gone the venue has the last word: nobody waits for it."""
     try:
+        if crosses.is_closed(order.market) and order.market.status != GONE:
+            raise MarketClosed()
         require_venue()
         if smaller is not None:
             _require_room(smaller)
@@ -65,9 +70,8 @@ def _require_room(smaller: VenueOrder) -> None:
         accounts_that_take(order, plan)
 
 
-def _smaller_than_it_is(order_id: int) -> VenueOrder | None:
+def _smaller_than_it_is(order: Order) -> VenueOrder | None:
     """What still stands at the venue of a maker of which a part was taken back, and is to stand there again."""
-    order = Order.objects.get(pk=order_id)
     if order.crossing != Crossing.UNDER_WAY or order.finished_at or _is_under_way(order):
         return None
     sent = order.venue_orders.select_related("venue_account").order_by("id").last()

@@ -17,7 +17,7 @@ from markets import queries as markets
 from markets.rules import step_size
 from orders import routing, rules
 from orders.models import Cross, Fill, Order, RouteDecision, Side, Status
-from orders.services import events
+from orders.services import crosses, events
 from orders.services.ending import MOVED
 from orders.services.sanity import is_fresh
 
@@ -92,6 +92,8 @@ def _obstacle(cross: Cross, taker: Order, maker: Order, best: Decimal | None) ->
         return "taker_canceled"
     if gate.stop_against(**taker.named) is not None:
         return "stopped"
+    if crosses.is_closed(taker.market):
+        return "market_closed"
     if best is None:
         return "stale_book"
     limit = taker.price or taker.protection_price

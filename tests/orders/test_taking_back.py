@@ -14,6 +14,7 @@ from exchange.gate.models import Inventory, Switch, VenueAccount
 from markets.models import Market
 from orders import services
 from orders.models import Cross
+from tests.factories import balance
 from tests.ledger.custodian import make_staff
 from tests.orders.test_crossing_in_doubt import carol
 from tests.orders.test_lost_orders import TRADES
@@ -33,7 +34,7 @@ from tests.orders.test_routes_crossing import (
     tell_book,
 )
 from tests.orders.test_stopping import release
-from tests.venue import Body, Venue, in_time, trade_body
+from tests.venue import Body, Venue, error, in_time, trade_body
 
 __all__ = ["bob"]
 D = Decimal
@@ -177,6 +178,63 @@ def stands_whole_again(bob: User, venue: Venue) -> None:
     assert (order.status, order.crossing, order.reason) == ("OPEN", 2, "")
     assert order.venue_orders.latest("id").quantity == 1
     assert len(sent(venue, "DELETE")) == 1 and only_wanted_is_held()
+
+
+# ------------------------------------------------------------------ the market stops
+def halts(status: str = "HALT") -> None:
+    Market.objects.filter(symbol="BTCUSDT").update(status=status)
+
+
+@pytest.mark.parametrize("abilities", [[], ["AMEND", "CANCEL_REPLACE"]], ids=["cancel", "amend"])
+def test_nothing_is_taken_from_a_market_that_stopped_meanwhile(
+    alice: User, bob: User, venue: Venue, monkeypatch: Any, abilities: list[str]
+) -> None:
+    Market.objects.filter(symbol="BTCUSDT").update(abilities=abilities)
+    gives_back(venue)
+    when_asking(monkeypatch, halts)
+    buy(alice)
+    assert sent(venue, "DELETE") + sent(venue, "PUT", AMEND) == []
+    assert (of(bob).status, of(bob).crossing, cross()) == ("OPEN", 2, ("MISSED", "not_sent"))
+
+
+def test_what_still_stands_in_a_market_that_stopped_stays_there(alice: User, bob: User, venue: Venue) -> None:
+    gives_back(venue)
+
+    def amends_and_the_market_stops(asked: Body) -> Any:
+        halts()
+        return amended(asked)
+
+    venue.on("PUT", AMEND, amends_and_the_market_stops)
+    buy(alice)
+    services.follow_crosses()
+    assert cross() == ("RETURNED", "market_closed")
+    assert (sent(venue, "DELETE"), of(bob).reason_code) == ([], "rest_waits")
+    halts("TRADING")
+    stands_whole_again(bob, venue)
+
+
+def test_what_was_taken_back_waits_until_its_market_trades_again(
+    alice: User, bob: User, venue: Venue, cancels_only: None
+) -> None:
+    """At the venue it would have outlived the break: it is not sent there to be refused, and its money stays held."""
+
+    def cancels_and_the_market_stops(asked: Body) -> Any:
+        halts("BREAK")
+        return canceled(asked)
+
+    venue.on("DELETE", PLACE, cancels_and_the_market_stops)
+    venue.on("POST", PLACE, error(-2010, "Market is closed."))
+    buy(alice)
+    for _time in range(2):
+        services.follow_crosses()
+    assert len(sent(venue, "POST")) == 1
+    assert (of(bob).status, balance(bob, "BTC")) == ("OPEN", (1, 1))
+    assert of(bob).reason.endswith("This market takes no new orders at the moment.")
+    halts("TRADING")
+    fills_buyers(venue, "0.4", "16004.0")
+    services.follow_crosses()
+    assert (of(bob).status, of(bob).reason, of(bob).venue_orders.count()) == ("OPEN", "", 2)
+    assert only_wanted_is_held()
 
 
 # ------------------------------------------------------------------ nobody sends late
