@@ -144,7 +144,8 @@ def realise_routes() -> int:
 
 
 def _realise(decision: RouteDecision) -> None:
-    paid, received = moved(decision.order)
+    # What rested before somebody met it is no way's doing, and was in no estimate.
+    paid, received = moved(decision.order, only_taken=True)
     decision.paid, decision.received, decision.realised_at = paid, received, timezone.now()
     if decision.direct_rate is not None and paid:
         usual = round(EXACT.multiply(Decimal(decision.direct_rate), paid), 18)
@@ -158,11 +159,12 @@ def _realise(decision: RouteDecision) -> None:
     )
 
 
-def moved(order: Order) -> tuple[Decimal, Decimal]:
+def moved(order: Order, *, only_taken: bool = False) -> tuple[Decimal, Decimal]:
     """What the order and its parts paid of the one asset and received of the other, our fee taken off."""
     paid = received = Decimal(0)
     pays, gets = order.paid_asset_id, order.received_asset_id
-    for fill in Fill.objects.filter(order__in=parts_of(order)).select_related("order__market"):
+    found = Fill.objects.filter(order__in=parts_of(order)).select_related("order__market")
+    for fill in found.exclude(is_maker=True) if only_taken else found:
         for asset, amount in (
             (fill.market.base_id, fill.quantity),
             (fill.market.quote_id, fill.quote_quantity),

@@ -21,6 +21,7 @@ from orders.routing import choice
 from tests.exchange.gate.test_budgets import calm, orders_used
 from tests.factories import balance, make_market, make_user, publish_book, venue_account
 from tests.orders.test_placing import market_ticket, ticket
+from tests.orders.test_reports import event, tell
 from tests.venue import Venue, error, fill_body, order_body, trade_body
 
 ONE = Decimal(1)
@@ -246,6 +247,27 @@ def test_staff_see_by_kind_what_routes_saved(client: Client, routed: User, venue
     assert "routed by the venue" in page and "+1" in page
     assert client.get(f"/admin/orders/routedecision/{Order.objects.get().pk}/change/").status_code == 200
     assert 'causeway_route_saved_bps{asset="BTC",kind="SOR"} 1.0' in client.get("/metrics").content.decode()
+
+
+def test_what_rested_before_it_traded_is_no_saving_and_no_loss_of_a_way(
+    client: Client, routed: User, venue: Venue, carol: User
+) -> None:
+    """Half of it takes at 40010, and half rests at 40020 until somebody meets it."""
+    publish_book(asks=[("40010.00", "0.5")])
+    publish_book("BTCUSDC", bids=[("40004.00", "5")], asks=[("40030.00", "5")])
+    part = {"status": "PARTIALLY_FILLED", "executedQty": "0.5", "cummulativeQuoteQty": "20005.0"}
+    venue.places(**part, fills=[fill_body(5, "40010.00", "0.50000000")])
+    order = services.place_order(user=routed, ticket=ticket(price=Decimal(40020)))
+    assert (order.route, order.status) == ("DIRECT", "PARTIALLY_FILLED")
+    rested = {"l": "0.5", "z": "1", "L": "40020.00", "Y": "20010.0", "Z": "40015.0", "t": 6, "m": True}
+    tell(event(order, "TRADE", "FILLED", **rested))
+    services.realise_routes()
+    (found,) = routing.savings(RouteDecision.objects.get().at)
+    assert (found.kind, found.ended) == ("DIRECT", 1)
+    assert (found.saved_bps, found.received) == (Decimal(0), Decimal("0.4995"))
+    assert abs(found.saved) < Decimal("0.000000000001")
+    client.force_login(carol)
+    assert client.get("/admin/orders/routedecision/").status_code == 200
 
 
 # ------------------------------------------------------------------ before an order is placed
