@@ -13,7 +13,7 @@ from accounts.models import User
 from exchange.money import EXACT, plain
 from exchange.office import services as office
 from markets.models import Market
-from orders import queries, routing
+from orders import queries, routing, rules
 from orders.models import Fill, Order, RouteDecision, RouteKind, RouteRule, Strategy, Type
 from orders.services.tickets import Plan, Ticket
 
@@ -89,8 +89,11 @@ def _told(rule: RouteRule) -> dict[str, object]:
 
 
 # ------------------------------------------------------------------ the choice
-def chosen(user: User, market: Market, ticket: Ticket, plan: Plan) -> routing.Route | None:
-    """The way the order takes; None where it goes to the market itself without a look at others."""
+def chosen(
+    user: User, market: Market, ticket: Ticket, plan: Plan, rate: rules.Rate | None = None
+) -> routing.Route | None:
+    """The way the order takes; None where it goes to the market itself without a look at others. `rate`: when it is not
+    what the customer pays."""
     rule = routing.rule_for(user, market.symbol)
     if rule is None or ticket.type not in ROUTED or ticket.iceberg_quantity is not None:
         return None
@@ -104,7 +107,7 @@ def chosen(user: User, market: Market, ticket: Ticket, plan: Plan) -> routing.Ro
         price=plan.price,
         quantity=plan.quantity,
         quote_quantity=plan.quote_quantity,
-        rate=queries.rate_of(user, market),
+        rate=rate or queries.rate_of(user, market),
     )
     return routing.route_of(asked, rule)
 
