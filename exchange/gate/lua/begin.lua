@@ -12,8 +12,9 @@ for number, key in ipairs(KEYS) do
     for name, limits in pairs(names) do
       redis.call('HSET', key, name, limits)
       local all = windows(names, name, here + offset)
+      local percent = tonumber(words[3])
       for _, one in ipairs(all) do
-        one.base, one.at, one.doubt = math.floor(one.most * tonumber(words[3]) / 100), 0, 1
+        one.base, one.at, one.doubt = math.floor(one.most * percent / 100), 0, percent > 0 and 1 or 0
       end
       save(key, all)
     end

@@ -2,6 +2,7 @@
 -- venue's clock, which is this server's plus the offset that a process told last.
 
 local DOUBTFUL_MS = 250  -- so long after a window began an answer may still speak of the one before
+local FEW = 20  -- a twentieth of the orders is less than any share of them leaves
 
 -- The arguments come as one text, with bars between them: that is less to send and to read.
 local words = {}

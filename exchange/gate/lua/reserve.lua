@@ -68,6 +68,10 @@ if account then
     -- Just after a window began the venue may still count in the one before: what is sent now has to fit into both.
     local young = DOUBTFUL_MS - (now - one.number * one.seconds * 1000)
     if young > 0 and one.last + used(one) + orders > most then return full('orders', young) end
+    -- Until the venue says what it counted before that was forgotten, few are under way: each answer says it.
+    if one.doubt == 1 and one.new + one.old + orders > math.max(orders, math.floor(one.most / FEW)) then
+      return full('orders', DOUBTFUL_MS)
+    end
     local place = KEYS[2] .. ':' .. one.seconds .. ':' .. one.number
     if not is_fair(one, most) then return full('share', one.left) end
     shares[#shares + 1] = {place, one.seconds}

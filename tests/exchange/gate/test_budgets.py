@@ -202,6 +202,29 @@ def test_a_long_window_that_is_nearly_used_up_is_asked_for(account: VenueAccount
     place(account)
 
 
+def test_after_a_flush_few_orders_are_under_way_until_the_venue_has_said_what_it_counted(
+    account: VenueAccount, venue: Venue
+) -> None:
+    """19 of 20 are used, which nobody knows any more; while one is under way others want to be placed as well."""
+    assert sum(many(partial(place, account, customer)) for customer in range(10)) == 19
+    cache.clear()
+    refused, counted = list[float](), count(20)
+
+    def answer(asked: Any) -> Any:
+        number = next(counted)
+        try:
+            place(account, number)
+        except (gate.Full, gate.Busy) as full:
+            refused.append(full.retry_after or 0)
+        return 200, order_body(asked), {"X-MBX-ORDER-COUNT-10S": str(number)}
+
+    venue.on("POST", ORDER, answer)
+    place(account, 50)
+    assert venue.count("POST", ORDER) == 20
+    assert len(refused) == 1 and 0 < refused[0] <= 0.25, "a moment later it is known"
+    assert many(lambda: place(account, 51)) == 0
+
+
 # ------------------------------------------------------------------ learned
 def test_limits_are_those_of_the_catalogue_and_strange_ones_are_told_once(
     account: VenueAccount, venue: Venue
