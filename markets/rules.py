@@ -4,7 +4,7 @@ Also what a market's state allows, and where candles begin and end.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
@@ -40,6 +40,8 @@ INTERVALS = {
 LIVE_INTERVALS = ("1m", "15m", "1h", "1d")
 QUARTER, DAY = 15, 86_400
 _ZONE = re.compile(r"([+-]?)([0-9]{1,2})(?::([0-5][0-9]))?")
+# Each of these keeps two orders of one account apart; the first ends the one that rests and lets the other trade on.
+PREVENTING = ("EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "DECREMENT")
 
 
 class Act(StrEnum):
@@ -52,6 +54,15 @@ class Act(StrEnum):
 def allows(status: str, act: Act) -> bool:
     """Only a market that trades takes new orders; any that the venue still has, in whatever state, takes cancels."""
     return status == "TRADING" if act == Act.PLACE else status != GONE
+
+
+def prevention_to_name(usual: str, allowed: Collection[str]) -> str:
+    """The mode of self-trade prevention that an order has to name, because two orders of one account trade with each
+    other by the market's usual one; empty where that keeps them apart, or none is told (binance.md 11).
+    """
+    if not usual or usual in PREVENTING:
+        return ""
+    return next((mode for mode in PREVENTING if mode in allowed), PREVENTING[0])
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ class PlaceOrder:
     trailing_delta: int | None = None
     iceberg_quantity: Decimal | None = None
     by_sor: bool = False
+    stp_mode: str = ""
 
     @property
     def path(self) -> str:
@@ -107,11 +108,9 @@ def _amounts(order: PlaceOrder) -> Pairs:
 
 
 def _as_stored(order: PlaceOrder) -> Pairs:
-    return [
-        ("newOrderRespType", "FULL"),
-        ("recvWindow", str(order.recv_window_ms)),
-        ("timestamp", str(order.timestamp_ms)),
-    ]
+    pairs = [("newOrderRespType", "FULL")]
+    pairs += [("selfTradePreventionMode", order.stp_mode)] if order.stp_mode else []
+    return [*pairs, ("recvWindow", str(order.recv_window_ms)), ("timestamp", str(order.timestamp_ms))]
 
 
 @dataclass(frozen=True)

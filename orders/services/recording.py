@@ -14,6 +14,7 @@ from exchange.gate.models import VenueAccount
 from exchange.prepared import insert
 from ledger import services as ledger
 from markets.models import Market
+from markets.rules import prevention_to_name
 from orders import funds, rules
 from orders.models import Leg, Order, OrderList, Status, VenueOrder
 from orders.services import house
@@ -160,7 +161,7 @@ def change_of(venue_order: VenueOrder, replaced: VenueOrder) -> CancelReplace:
 
 
 def _leg(venue_order: VenueOrder) -> PlaceOrder:
-    order = venue_order.order
+    order, market = venue_order.order, venue_order.order.market
     return PlaceOrder(
         symbol=order.market_id,
         side=order.side,
@@ -176,6 +177,7 @@ def _leg(venue_order: VenueOrder) -> PlaceOrder:
         trailing_delta=venue_order.trailing_delta,
         iceberg_quantity=venue_order.iceberg_quantity,
         by_sor=venue_order.by_sor,
+        stp_mode=prevention_to_name(market.default_stp_mode, market.stp_modes),
     )
 
 
