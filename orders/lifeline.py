@@ -15,8 +15,18 @@ from ledger import services as ledger
 from markets.rules import tick_size
 from markets.templatetags.figures import amount, at_step, bps
 from orders import queries, ways
-from orders.errors import LOST, MISSING, Told, told
-from orders.models import Inquiry, Order, OrderEvent, RouteKind, Side, Source, Status, VenueOrder
+from orders.errors import LOST, MISSING, REASONS, STANDS, STOOD, Told, told
+from orders.models import (
+    Inquiry,
+    Order,
+    OrderEvent,
+    RouteKind,
+    Side,
+    Source,
+    Status,
+    TimeInForce,
+    VenueOrder,
+)
 from orders.services import cause_of_hold
 
 KINDS = (
@@ -27,6 +37,7 @@ TOLD_FILLS = 10
 TOLD_EVENTS = 100
 Kind, Effect = OrderEvent.Kind, OrderEvent.Effect
 OF_CHANGES = (Source.AMEND, Source.REPLACE)
+AT_ONCE = (TimeInForce.IOC, TimeInForce.FOK)
 
 
 @dataclass(frozen=True)
@@ -288,10 +299,10 @@ def _end(order: Order) -> Step:
     successor = order.replacements.exclude(status=Status.REJECTED).last()
     if order.status == Status.CANCELED and successor is not None:
         text = _("Canceled; order %(id)s has its place") % {"id": successor.pk}
-    elif order.reason and (order.route == RouteKind.TWO_LEGS or order.reason_code == LOST.code):
-        text = _("Ended. %(reason)s") % {"reason": order.reason}
     elif order.reason_code == "OCO_TRIGGER":
         text = _("Ended, because the other order of its list began to trade")
+    elif order.reason and _is_told_by_its_reason(order):
+        text = _("Ended. %(reason)s") % {"reason": order.reason}
     elif order.status == Status.CANCELED and not order.venue_orders.exists():
         text = _("Canceled before its turn came; nothing was held for it")
     else:
@@ -299,10 +310,19 @@ def _end(order: Order) -> Step:
             Status.FILLED: _("Filled completely"),
             Status.CANCELED: _("Canceled"),
             Status.REJECTED: _("Not accepted. %(reason)s") % {"reason": order.reason},
-            Status.EXPIRED: _("Ended by its time in force"),
+            Status.EXPIRED: _("Ended by its time in force") if order.time_in_force in AT_ONCE else _("Ended"),
         }
         text = ends[Status(order.status)]
     return Step("ended", text, order.finished_at)
+
+
+def _is_told_by_its_reason(order: Order) -> bool:
+    """The reason is one of its end; what has filled completely needs none."""
+    if order.route == RouteKind.TWO_LEGS or order.reason_code == LOST.code:
+        return True
+    if order.reason_code in (STANDS.code, STOOD.code):
+        return order.status != Status.FILLED
+    return order.status == Status.EXPIRED and order.reason_code in REASONS
 
 
 def _waits(order: Order) -> str:

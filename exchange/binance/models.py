@@ -336,7 +336,7 @@ class Report:
             # "cummulativeQuoteQty" (sic) is negative on some old orders, which means unknown.
             cumulative_quote=max(dec(body.get("cummulativeQuoteQty")), Decimal(0)),
             transact_time_ms=time_ms,
-            reason=_reason(body.get("expiryReason")),
+            reason=_reason(body.get("expiryReason")) or _match_reason(body["status"]),
             fills=tuple(TradeFill.from_place(row, time_ms) for row in body.get("fills", ())),
         )
 
@@ -376,7 +376,7 @@ class Report:
             cumulative_quantity=dec(event.get("z")),
             cumulative_quote=dec(event.get("Z")),
             transact_time_ms=int(event["T"]),
-            reason=_reason(event.get("eR")) or _reason(event.get("r")) or _match_reason(event),
+            reason=_reason(event.get("eR")) or _reason(event.get("r")) or _match_reason(event["X"]),
             fills=fills,
         )
 
@@ -385,8 +385,8 @@ def _reason(value: object) -> str:
     return "" if value in (None, "", "NONE") else str(value)
 
 
-def _match_reason(event: Wire) -> str:
-    return "EXPIRED_IN_MATCH" if event["X"] == "EXPIRED_IN_MATCH" else ""
+def _match_reason(status: str) -> str:
+    return status if status == "EXPIRED_IN_MATCH" else ""
 
 
 @dataclass(frozen=True)

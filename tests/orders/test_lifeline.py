@@ -207,6 +207,31 @@ def test_a_fill_after_the_end_is_told_as_late(browser: Client, alice: User, venu
     ]
 
 
+@pytest.mark.parametrize(
+    ("ended", "words"),
+    [
+        (
+            {"status": "EXPIRED_IN_MATCH"},
+            "Ended. It met another order of this platform; the rest was not traded.",
+        ),
+        ({"status": "EXPIRED", "expiryReason": "EXCHANGE_CANCELED"}, "Ended. The venue canceled it."),
+        ({"status": "EXPIRED"}, "Ended"),
+    ],
+)
+def test_an_order_that_is_good_till_canceled_does_not_end_by_its_time(
+    browser: Client, alice: User, venue: Venue, ended: dict[str, str], words: str
+) -> None:
+    venue.places(**ended)
+    assert words in told(browser, place(alice))
+
+
+def test_an_order_that_was_to_trade_at_once_ends_by_its_time(
+    browser: Client, alice: User, venue: Venue
+) -> None:
+    venue.places(status="EXPIRED")
+    assert "Ended by its time in force" in told(browser, place(alice, time_in_force="IOC"))
+
+
 def test_a_cancel_is_told_with_the_wish_and_the_end(browser: Client, alice: User, venue: Venue) -> None:
     venue.places()
     venue.on("DELETE", "/api/v3/order", lambda asked: (200, order_body(asked, status="CANCELED")))

@@ -148,6 +148,22 @@ def test_a_match_with_ourselves_is_told_plainly(order: Order) -> None:
     assert "another order of this platform" in order.reason
 
 
+def test_a_match_with_ourselves_is_told_plainly_by_the_answer_too(alice: User, venue: Venue) -> None:
+    """The venue has no word of its own for why: its status says it."""
+    venue.places(status="EXPIRED_IN_MATCH", preventedMatchId=3, preventedQuantity="1.0", expiryReason="NONE")
+    order = services.place_order(user=alice, ticket=ticket())
+    assert (order.status, order.reason_code) == ("EXPIRED", "EXPIRED_IN_MATCH")
+    assert "another order of this platform" in order.reason
+    assert balance(alice, "USDT") == (100000, 0)
+
+
+def test_a_match_with_ourselves_is_told_plainly_when_it_is_asked_for(order: Order, venue: Venue) -> None:
+    venue.knows(status="EXPIRED_IN_MATCH", preventedMatchId=3, preventedQuantity="1.0")
+    services.reconcile(venue_order_id=order.venue_orders.get().pk)
+    order.refresh_from_db()
+    assert (order.status, order.reason_code) == ("EXPIRED", "EXPIRED_IN_MATCH")
+
+
 def test_a_trade_of_an_order_that_is_not_ours_goes_to_suspense(alice: User, order: Order) -> None:
     stranger = traded(order, 9, "0.1", "0.1").__dict__ | {"client_order_id": "web_123"}
     tell(Report(**stranger))
