@@ -151,7 +151,9 @@ def _settle(
     missing = crosses.booked_of(order, venue_order) < venue_order.cumulative_quantity
     touched = (order.market.base_id, order.market.quote_id) if changed else ()
     if order.finished_at is not None or crosses.is_superseded(order, venue_order):
-        standing.note_after_the_end(order, venue_order, report, before=before.venue_status)
+        standing.note_after_the_end(
+            order, venue_order, report, before=before.venue_status, is_booked=not missing
+        )
         if changed:
             update(order, *MOVED)
             events.tell(order, *touched)
@@ -269,6 +271,7 @@ def _apply_trade(venue_order_id: int, trade: MyTrade) -> None:
     order, venue_order = locked(venue_order_id)
     if order.extra_hold is not None:
         take_over(order)
+        standing.note_traded(order, is_whole=order.cumulative_quantity == order.quantity)
     if known.new_ones(venue_order.venue_account_id, order.market_id, [trade.fill]):
         _book(order, venue_order, trade.fill, is_last=False)
         update(order, *MOVED)

@@ -38,9 +38,12 @@ def _is_given_up(status: str, reason_code: str) -> bool:
     return status == Status.REJECTED or (status == Status.EXPIRED and reason_code == LOST.code)
 
 
-def note_after_the_end(order: Order, venue_order: VenueOrder, report: Report, *, before: str) -> None:
+def note_after_the_end(
+    order: Order, venue_order: VenueOrder, report: Report, *, before: str, is_booked: bool
+) -> None:
     """What was given up is as the venue says; what stands there without a hold is to be canceled, which the next sweep
-    does, and staff hear of it. `before`: the venue order's status until now. The caller holds the locks of both."""
+    does, and staff hear of it. `before`: the venue order's status until now; `is_booked`: with all that it traded. The
+    caller holds the locks of both."""
     if order.finished_at is None:
         return
     if _is_given_up(before, order.reason_code):
@@ -57,9 +60,26 @@ def note_after_the_end(order: Order, venue_order: VenueOrder, report: Report, *,
         and rules.is_closed(venue_order.status)
     ):
         _tell_it_stood(order)
+    note_traded(order, is_whole=is_booked and venue_order.status == Status.FILLED)
     if not rules.is_closed(venue_order.status):  # however lately it was heard of, the next sweep looks
         venue_order.checked_at = None
         update(venue_order, "checked_at")
+
+
+def note_traded(order: Order, *, is_whole: bool) -> None:
+    """An order that was given up is none that was refused once it has traded, and is filled when all of it has; the
+    whole whose part it is was not refused either. The caller holds its lock."""
+    is_given_up = order.status == Status.REJECTED or order.reason_code in (*GIVEN_UP, STANDS.code, STOOD.code)
+    if order.finished_at is None or not order.cumulative_quantity or not is_given_up:
+        return
+    status = Status.FILLED if is_whole else Status.EXPIRED
+    if status == order.status or order.status == Status.FILLED:
+        return
+    order.status = status
+    update(order, "status", "updated_at")
+    events.tell(order)
+    wholes = Order.objects.filter(parts=order, status=Status.REJECTED)
+    wholes.update(status=Status.EXPIRED, reason_code=STOOD.code, reason=str(STOOD.sentence))
 
 
 def _tell_it_stood(order: Order) -> None:

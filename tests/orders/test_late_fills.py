@@ -89,7 +89,7 @@ def test_a_fill_that_was_given_up_as_never_arrived_is_booked_all_the_same(
     assert order.status == "REJECTED"
     tell(traded(order, 7, "1", "1", "FILLED"))
     order.refresh_from_db()
-    assert (order.status, order.cumulative_quantity) == ("REJECTED", D(1))
+    assert (order.status, order.cumulative_quantity) == ("FILLED", D(1))
     assert balance(alice, "USDT") == (61000, 0)
     assert balance(alice, "BTC") == (D("2.999"), 0)
     assert LedgerException.objects.get().source == "uncovered fill"

@@ -10,7 +10,7 @@ from django.test import Client, override_settings
 from django.utils import timezone
 
 from accounts.models import User
-from exchange.binance.models import MyTrade
+from exchange.binance.models import MyTrade, Report
 from exchange.desk import evidence
 from exchange.money import plain
 from exchange.office.models import Notice
@@ -21,6 +21,8 @@ from markets.models import Market
 from orders import queries, routing, services
 from orders.models import Fill, Order, RouteDecision, VenueOrder
 from tests.factories import balance, fund, make_market, make_user, publish_book
+from tests.orders.test_placing import made_long_ago
+from tests.orders.test_reports import tell
 from tests.orders.test_routes import rule
 from tests.venue import Body, Venue, error, fill_body, order_body, trade_body
 
@@ -406,6 +408,29 @@ def test_a_part_that_is_told_of_too_late_is_the_customers_who_hears_of_it(
 
 
 # ------------------------------------------------------------------ for conversions
+def test_an_order_whose_first_trade_was_given_up_and_made_after_all_was_not_refused(
+    bridged: User, venue: Venue
+) -> None:
+    venue.on("POST", PLACE, (504, "timeout"))
+    order = services.place_order(user=bridged, ticket=sale())
+    (part,) = Order.objects.filter(route_of=order)
+    venue.knows_none()
+    services.reconcile(venue_order_id=made_long_ago(part, 60).pk)
+    services.follow_routes()
+    order.refresh_from_db()
+    assert (order.status, order.reason_code) == ("REJECTED", "never_arrived")
+    sent = part.venue_orders.get()
+    tell(
+        Report.from_answer(
+            sells({"symbol": "ETHUSDT", "side": "SELL", "newClientOrderId": sent.client_order_id})[1]
+        )
+    )
+    order.refresh_from_db()
+    part.refresh_from_db()
+    assert (order.status, order.reason_code, part.status) == ("EXPIRED", "stood_after_all", "FILLED")
+    assert balance(bridged, "USDT") == (102997, 0)
+
+
 def test_the_ways_from_one_asset_to_another_best_first(bridged: User) -> None:
     found = routing.paths(user=bridged, give="ETH", get="BTC", amount=Decimal(1), bridges=["USDT", "EUR"])
     assert [(path.over, path.received) for path in found] == [

@@ -104,6 +104,8 @@ def test_when_it_was_filled_all_the_same_the_customer_reads_so(
     assert "It has ended there, and what it traded is booked" in page
     assert "nothing was executed" not in page
     assert (order.reason_code, order.cumulative_quantity) == ("stood_after_all", 1)
+    assert order.status == "FILLED"
+    assert "Filled completely" in page and "Not accepted" not in page and "rejected" not in page.lower()
 
 
 def test_when_its_trades_are_read_only_later_too(order: Order, venue: Venue, client: Client) -> None:
@@ -111,7 +113,32 @@ def test_when_its_trades_are_read_only_later_too(order: Order, venue: Venue, cli
     filled = {"status": "FILLED", "executedQty": "1.0", "cummulativeQuoteQty": "39000.0"}
     tell(Report.from_answer(told(order, **filled)))
     assert "nothing was executed" not in page_of(order, client)
-    assert order.cumulative_quantity == 1
+    assert (order.status, order.cumulative_quantity) == ("FILLED", 1)
+
+
+def test_it_is_not_filled_before_all_its_trades_are_booked(
+    order: Order, venue: Venue, client: Client
+) -> None:
+    venue.on("GET", TRADES, (503, ""))
+    filled = {"status": "FILLED", "executedQty": "1.0", "cummulativeQuoteQty": "39000.0"}
+    tell(Report.from_answer(told(order, **filled)))
+    page = page_of(order, client)
+    assert order.status == "REJECTED" and "Not accepted" not in page
+    tell(traded(order, 8, "0.6", "1", "FILLED"))
+    order.refresh_from_db()
+    assert order.status == "EXPIRED"
+    tell(traded(order, 7, "0.4", "0.4"))
+    order.refresh_from_db()
+    assert (order.status, order.cumulative_quantity) == ("FILLED", 1)
+
+
+def test_the_api_says_that_it_was_filled(order: Order, venue: Venue, client: Client) -> None:
+    tell(traded(order, 7, "1", "1", "FILLED"))
+    client.force_login(order.user)
+    told_by_api = client.get(f"/api/v1/orders/{order.pk}/").json()
+    assert (told_by_api["status"], told_by_api["cumulative_quantity"]) == ("FILLED", "1")
+    steps = client.get(f"/api/v1/orders/{order.pk}/events/").json()["results"]
+    assert [step["text"] for step in steps if step["kind"] == "ended"] == ["Filled completely"]
 
 
 def test_when_it_was_filled_before_it_could_be_canceled_nobody_reads_that_it_was_canceled(
@@ -130,9 +157,11 @@ def test_when_a_part_was_traded_and_the_rest_canceled_the_customer_reads_that_it
     cancels(venue)
     tell(traded(order, 7, "0.5", "0.5"))
     assert "It is being canceled there" in page_of(order, client)
+    assert order.status == "EXPIRED", "what has traded was not refused"
     sweep()
-    assert "It has ended there" in page_of(order, client)
-    assert order.cumulative_quantity == D("0.5")
+    page = page_of(order, client)
+    assert "It has ended there" in page and "Not accepted" not in page
+    assert (order.status, order.cumulative_quantity) == ("EXPIRED", D("0.5"))
 
 
 def test_what_it_trades_until_it_is_canceled_is_booked(
