@@ -222,13 +222,17 @@ class Rest:
         symbol: str,
         *,
         venue_order_id: int | None = None,
+        from_id: int | None = None,
         start_ms: int | None = None,
         end_ms: int | None = None,
     ) -> list[MyTrade]:
-        """What smart order routing allotted to us, oldest first: of one order, or of at most 24 hours. Weight 20."""
+        """What smart order routing allotted to us, oldest first: of one order, from the id, or of at most 24 hours.
+        At most 1,000; weight 20."""
         pairs = [("symbol", symbol), ("limit", "1000"), *_times(start_ms, end_ms)]
         if venue_order_id is not None:
             pairs.append(("orderId", str(venue_order_id)))
+        if from_id is not None:
+            pairs.append(("fromAllocationId", str(from_id)))
         rows = self._read(self._base + "/api/v3/myAllocations", pairs, weight=20)
         return [MyTrade.from_wire(row) for row in rows]
 

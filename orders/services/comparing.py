@@ -20,6 +20,7 @@ from markets import services as market_services
 from orders import compared
 from orders.models import Fill
 from orders.rules import trade_name
+from orders.services import pages
 from orders.services.missed import apply_missed
 from orders.services.orphans import text_key
 from orders.services.pages import PAGE
@@ -53,9 +54,8 @@ def _allotted(
     """What smart order routing allotted to us since then, where the venue has it: those are in no list of trades."""
     if SOR not in markets.market_row(symbol).abilities:
         return []
-    times = {"start_ms": milliseconds_of(start)} | ({"end_ms": milliseconds_of(end) - 1} if end else {})
-    kind = gate.Kind.HISTORY if end else gate.Kind.QUERY
-    return gate.call(account, kind, None, lambda rest: rest.my_allocations(symbol, **times))
+    last = milliseconds_of(end) - 1 if end else None
+    return list(pages.allotted_since(account, symbol, milliseconds_of(start), last))
 
 
 def _newest(symbol: str, since_ms: int, rest: gate.Rest) -> list[MyTrade]:

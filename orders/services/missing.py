@@ -114,7 +114,7 @@ def _trades_of_gone(venue_order: VenueOrder, number: int) -> list[MyTrade] | Non
             return None
     trades = pages.trades_of(account, symbol, number)
     if venue_order.by_sor:
-        trades = trades + ask(lambda rest: rest.my_allocations(symbol, venue_order_id=number))
+        trades = trades + pages.allotted_to(account, symbol, number)
     own = [trade for trade in trades if trade.venue_order_id == number]
     return own if _traded(venue_order, own)[0] >= venue_order.cumulative_quantity else None
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -13,7 +12,6 @@ from exchange import failpoints
 from exchange.binance.errors import VenueError
 from exchange.binance.models import MyTrade, Report, TradeFill
 from exchange.database import transaction_with_retry
-from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from exchange.moments import moment_of
 from exchange.money import decimals
@@ -241,11 +239,10 @@ def _fetch_missing(
     if report.venue_order_id is None:
         return
     number = report.venue_order_id
-    ask = partial(gate.call, venue_account, gate.Kind.QUERY, None)
     try:
         trades = pages.trades_of(venue_account, report.symbol, number)
         if belongs.by_sor:
-            trades += ask(lambda rest: rest.my_allocations(report.symbol, venue_order_id=number))
+            trades += pages.allotted_to(venue_account, report.symbol, number)
     except VenueError as error:
         log.warning("order.trades_missing", order=venue_order_id, reason=str(error)[:120])
         return
@@ -271,9 +268,9 @@ def _apply_trade(venue_order_id: int, trade: MyTrade) -> None:
     order, venue_order = locked(venue_order_id)
     if order.extra_hold is not None:
         take_over(order)
-        standing.note_traded(order, is_whole=order.cumulative_quantity == order.quantity)
     if known.new_ones(venue_order.venue_account_id, order.market_id, [trade.fill]):
         _book(order, venue_order, trade.fill, is_last=False)
         update(order, *MOVED)
+        standing.note_traded(order, is_whole=order.cumulative_quantity == order.quantity)
         recorder.note_trade(order, venue_order, trade)
         events.tell(order, order.market.base_id, order.market.quote_id)

@@ -22,7 +22,7 @@ from tests.exchange.gate.test_budgets import calm, orders_used
 from tests.factories import balance, make_market, make_user, publish_book, venue_account
 from tests.orders.test_placing import market_ticket, ticket
 from tests.orders.test_reports import event, tell
-from tests.venue import Venue, error, fill_body, order_body, trade_body
+from tests.venue import Body, Venue, error, fill_body, order_body, trade_body
 
 ONE = Decimal(1)
 SOR_PATH = "/api/v3/sor/order"
@@ -148,17 +148,22 @@ def test_why_a_way_was_out_is_on_record(routed: User, venue: Venue, change: Any,
     assert ways["DIRECT"]["hops"][0]["symbol"] == "BTCUSDT"
 
 
+def row_of(number: int, price: str, quantity: str, quote: str, at_ms: int = 1_700_000_000_000) -> Body:
+    """A row of myAllocations."""
+    return {
+        "symbol": "BTCUSDT", "allocationId": number, "allocationType": "SOR", "orderId": 4711, "orderListId": -1,
+        "price": price, "qty": quantity, "quoteQty": quote, "commission": "0", "commissionAsset": "BTC",
+        "time": at_ms, "isBuyer": True, "isMaker": False, "isAllocator": False,
+    }  # fmt: skip
+
+
 def test_an_allotment_that_no_answer_told_of_is_asked_for_and_booked_once(routed: User, venue: Venue) -> None:
     venue.on("POST", SOR_PATH, (504, "timeout"))
     order = services.place_order(user=routed, ticket=market_ticket(quantity=ONE))
     assert order.status == "PENDING"
     venue.knows(status="FILLED", executedQty="1.0", cummulativeQuoteQty="40006.5", side="BUY")
     trade = trade_body(4711, 9, "40010.00", "0.5", "20005.0")
-    row = {
-        "symbol": "BTCUSDT", "allocationId": 71, "allocationType": "SOR", "orderId": 4711, "orderListId": -1,
-        "price": "40003.00", "qty": "0.5", "quoteQty": "20001.5", "commission": "0", "commissionAsset": "BTC",
-        "time": 1_700_000_000_000, "isBuyer": True, "isMaker": False, "isAllocator": False,
-    }  # fmt: skip
+    row = row_of(71, "40003.00", "0.5", "20001.5")
     venue.on("GET", "/api/v3/myTrades", (200, [trade]))
     venue.on("GET", "/api/v3/myAllocations", (200, [row]))
     for _time in range(2):
@@ -166,6 +171,51 @@ def test_an_allotment_that_no_answer_told_of_is_asked_for_and_booked_once(routed
     order.refresh_from_db()
     assert (order.status, Fill.objects.filter(order=order).count()) == ("FILLED", 2)
     assert balance(routed, "USDT") == (Decimal("59993.5"), 0)
+
+
+def shows_three_at_once(venue: Venue, rows: list[Body]) -> None:
+    """The oldest, or those from the number on; an order is asked for by its number, a time by both ends of it."""
+
+    def page(wanted: Body) -> Any:
+        first = int(wanted.get("fromAllocationId", 0))
+        start, end = int(wanted.get("startTime", 0)), int(wanted.get("endTime", 2**62))
+        found = [row for row in rows if row["allocationId"] >= first and start <= row["time"] <= end]
+        return 200, found[:3] if wanted["symbol"] == "BTCUSDT" else []
+
+    venue.on("GET", "/api/v3/myAllocations", page)
+
+
+def test_the_allotments_of_an_order_of_very_many_are_read_to_the_last(
+    routed: User, venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders.services.pages.PAGE", 3)
+    venue.on("POST", SOR_PATH, (504, "timeout"))
+    order = services.place_order(user=routed, ticket=market_ticket(quantity=ONE))
+    venue.knows(status="EXPIRED", executedQty="0.7", cummulativeQuoteQty="28000.0", side="BUY")
+    venue.on("GET", "/api/v3/myTrades", (200, []))
+    shows_three_at_once(venue, [row_of(number, "40000.00", "0.1", "4000.0") for number in range(71, 78)])
+    services.reconcile(venue_order_id=order.venue_orders.get().pk)
+    order.refresh_from_db()
+    assert (order.status, Fill.objects.filter(order=order).count()) == ("EXPIRED", 7)
+    assert balance(routed, "USDT") == (Decimal(72000), 0)
+
+
+def test_the_allotments_of_a_day_of_very_many_are_read_to_the_last_and_none_of_the_next(
+    routed: User, venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("orders.services.pages.PAGE", 3)
+    part = {"status": "FILLED", "executedQty": "1.0", "cummulativeQuoteQty": "40006.0"}
+    first = [allotted(71, "40006.00", "1.00000000")]
+    venue.on("POST", SOR_PATH, lambda asked: (200, order_body(asked, **part, fills=first)))
+    services.place_order(user=routed, ticket=market_ticket(quantity=ONE))
+    yesterday = timezone.now() - timedelta(days=1)
+    at_ms = int(yesterday.replace(hour=12).timestamp() * 1000)
+    rows = [row_of(number, "40006.00", "0.1", "4000.6", at_ms) for number in range(72, 77)]
+    rows.append(row_of(77, "40006.00", "0.1", "4000.6", at_ms + 86_400_000))
+    venue.on("GET", "/api/v3/myTrades", (200, []))
+    shows_three_at_once(venue, rows)
+    services.compare_trades(day=yesterday.date())
+    assert list(Fill.objects.order_by("id").values_list("allocation_id", flat=True)) == list(range(71, 77))
 
 
 def test_an_order_that_the_venue_will_not_route_goes_to_its_own_market(routed: User, venue: Venue) -> None:
@@ -212,11 +262,7 @@ def test_an_allotment_of_a_past_day_that_nobody_told_of_is_found_and_booked(
     venue.on("POST", SOR_PATH, lambda asked: (200, order_body(asked, **changes, fills=first)))
     services.place_order(user=routed, ticket=market_ticket(quantity=ONE))
     yesterday = timezone.now() - timedelta(days=1)
-    row = {
-        "symbol": "BTCUSDT", "allocationId": 72, "allocationType": "SOR", "orderId": 4711, "orderListId": -1,
-        "price": "40006.00", "qty": "0.1", "quoteQty": "4000.6", "commission": "0", "commissionAsset": "BTC",
-        "time": int(yesterday.timestamp() * 1000), "isBuyer": True, "isMaker": False, "isAllocator": False,
-    }  # fmt: skip
+    row = row_of(72, "40006.00", "0.1", "4000.6", int(yesterday.timestamp() * 1000))
     venue.on("GET", "/api/v3/myTrades", (200, []))
     venue.on(
         "GET", "/api/v3/myAllocations", lambda asked: (200, [row] if asked["symbol"] == "BTCUSDT" else [])
