@@ -170,9 +170,14 @@ def events_of(order: Order) -> QuerySet[OrderEvent]:
     return OrderEvent.objects.filter(order=order).order_by("id")
 
 
-def was_amended_under(order: Order, nonce: str) -> bool:
-    """True when the customer asked under this name to make the order smaller."""
-    return events_of(order).filter(kind=OrderEvent.Kind.ASKED, message=nonce).exists()
+def amend_under(order: Order, nonce: str) -> OrderEvent | None:
+    """The customer's wish under this name to make the order smaller; None when nobody had it, or it came to nothing."""
+    wish = events_of(order).filter(kind=OrderEvent.Kind.ASKED, message=nonce).last()
+    if wish is None:
+        return None
+    answer = events_of(order).filter(source=Source.AMEND, pk__gt=wish.pk).first()
+    nothing = (OrderEvent.Kind.REFUSED, OrderEvent.Kind.NOT_SENT)
+    return None if answer is not None and answer.kind in nothing else wish
 
 
 def telling_events_of(order: Order) -> QuerySet[OrderEvent]:

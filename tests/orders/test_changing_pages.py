@@ -1,6 +1,7 @@
 """The page that changes an open order, without script; both orders lead to each other."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -12,9 +13,10 @@ from tests.factories import make_user
 from tests.orders import test_amending, test_replacing
 from tests.orders.test_placing import place
 from tests.orders.test_reports import tell, traded
-from tests.venue import Venue, error
+from tests.venue import Venue, error, forget_bans
 
 D = Decimal
+AMEND = "/api/v3/order/amend/keepPriority"
 
 
 @pytest.fixture
@@ -103,6 +105,37 @@ def test_a_change_the_venue_did_not_make_is_told(browser: Client, venue: Venue, 
     venue.on(*test_replacing.CHANGE, error(-1013, "Filter failure: PERCENT_PRICE_BY_SIDE"))
     assert "too far from the market" in post(browser, order, price="30000")
     assert f"/orders/{order.pk}/change/" in browser.get(f"/orders/{order.pk}/").text
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [error(-1003, "Too much request weight used.", 429), error(-2038, "The order was not amended.")],
+)
+def test_what_came_to_nothing_may_be_asked_for_again_by_the_same_page(
+    browser: Client, venue: Venue, order: Order, nothing: Any
+) -> None:
+    """The page that told it still has the name of the request."""
+    venue.on("PUT", AMEND, nothing)
+    venue.knows(status="PARTIALLY_FILLED", executedQty="0.2", cummulativeQuoteQty="7800.0")
+    post(browser, order, quantity="0.3")
+    forget_bans()
+    part = {"status": "PARTIALLY_FILLED", "executedQty": "0.2", "cumulativeQuoteQty": "7800"}
+    venue.on("PUT", AMEND, lambda asked: test_amending.amended(asked, **part))
+    post(browser, order, quantity="0.3")
+    order.refresh_from_db()
+    assert (venue.count("PUT", AMEND), order.quantity) == (2, D("0.5"))
+
+
+@pytest.mark.parametrize("typed", [{"quantity": "0.55"}, {"quantity": "0.05"}, {"price": "38000"}])
+def test_another_change_under_the_same_name_is_refused_and_not_passed_over(
+    browser: Client, venue: Venue, order: Order, typed: dict[str, str]
+) -> None:
+    part = {"status": "PARTIALLY_FILLED", "executedQty": "0.2", "cumulativeQuoteQty": "7800"}
+    venue.on("PUT", AMEND, lambda asked: test_amending.amended(asked, **part))
+    post(browser, order, quantity="0.3")
+    page = post(browser, order, **{"quantity": "0.3", **typed})
+    assert "already used for a different order" in page
+    assert venue.count("PUT", AMEND) == 1
 
 
 def test_an_order_that_is_over_or_another_customers_cannot_be_changed(
