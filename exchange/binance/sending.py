@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 
-from exchange.binance.errors import VenueError, of_code
+from exchange.binance.errors import Unreadable, VenueError, of_code
 from exchange.binance.models import Report, Wire
 from exchange.binance.signing import encode
 
@@ -133,5 +133,7 @@ def _half(result: str, body: Wire | None) -> Report | VenueError | None:
         return None
     if result == "SUCCESS" and body is not None:
         return Report.from_answer(body)
+    if result != "FAILURE":  # nothing here says that it was not executed
+        return Unreadable(f"a half {result:.20} without its order")
     found = body or {}
     return of_code(int(found.get("code", 0)), str(found.get("msg", "")))

@@ -307,6 +307,21 @@ def test_an_order_that_lives_against_what_the_venue_promises_is_ended_and_told(
     """The old one was filled, and the new one is there all the same; nothing is left to hold for it."""
     spend_the_rest(alice, venue)
     new = unanswered(venue, order, price=D(38000))
+@pytest.mark.parametrize("word", ["SUCCESS", "LATER"])
+def test_a_half_that_nobody_can_read_is_asked_for(
+    alice: User, venue: Venue, order: Order, word: str
+) -> None:
+    """The new order may stand at the venue: nothing is given back."""
+    told = {**halves(canceled(order), None), "newOrderResult": word, "newOrderResponse": None}
+    venue.on(*CHANGE, (200, told))
+    new = change(order, price=D(39500))
+    assert states(order, new) == ["CANCELED", "PENDING"]
+    assert balance(alice, "USDT") == (60500, 39500)
+    tell(event(new, "NEW", "NEW"))
+    assert states(new) == ["OPEN"]
+    assert all_is_well()
+
+
     tell(traded(order, 7, "1", "1", "FILLED"))
     tell(event(new, "NEW", "NEW"))
     assert states(order, new) == ["FILLED", "OPEN"]
