@@ -26,7 +26,6 @@ from markets import queries as markets
 from markets.models import Market
 from orders import queries
 from orders.errors import (
-    ENDED,
     TOO_LATE,
     ChangeUnderWay,
     InAList,
@@ -35,6 +34,8 @@ from orders.errors import (
     OrderIsClosed,
     OrderMoved,
     Told,
+    TryChangeAgain,
+    told,
 )
 from orders.models import FINAL, Channel, Crossing, Order, Source, Status, Type, VenueOrder
 from orders.rules import CANCEL_REPLACE
@@ -49,6 +50,7 @@ from orders.services.reports import apply_report
 from orders.services.tickets import Plan, Ticket, plan_of
 
 log = structlog.get_logger()
+NOT_NOW = Told(TryChangeAgain.code, TryChangeAgain.message)
 
 
 def replace_order(
@@ -218,13 +220,21 @@ def _apply(halves: Halves, replaced: VenueOrder, new: VenueOrder) -> None:
     else:
         recorder.note_error([replaced], halves.canceled, source=Source.REPLACE)
     if halves.placed is None:
-        reject([new.pk], ENDED)
+        reject([new.pk], _why_not_attempted(halves.canceled))
     elif isinstance(halves.placed, Report):
         apply_report(venue_account=new.venue_account, report=halves.placed, source=Source.ANSWER)
     else:
         _failed(new, halves.placed)
     if not isinstance(halves.canceled, Report):
         _look(replaced)
+
+
+def _why_not_attempted(canceled: Report | VenueError) -> Told:
+    """The new order was not tried because the old one was not canceled: it has ended, or moved on and stands."""
+    if not isinstance(canceled, Rejected):
+        return NOT_NOW
+    reason = told(canceled.code, canceled.message)
+    return reason if is_certain(reason) else NOT_NOW
 
 
 def _failed(venue_order: VenueOrder, error: VenueError) -> None:

@@ -140,18 +140,28 @@ def test_one_request_names_both_orders_and_stops_when_the_old_one_has_traded(
 
 
 @pytest.mark.parametrize(
-    "words", ["Unknown order sent.", "Order was not canceled due to cancel restrictions."]
+    ("refusal", "code", "sentence"),
+    [
+        ((-2011, "Unknown order sent."), "order_is_closed", "ended meanwhile"),
+        ((-2011, "Order was not canceled due to cancel restrictions."), "order_moved", "has moved on"),
+        ((-1007, "Timeout waiting for response from backend server."), "try_again", "try again"),
+        (
+            (-2015, "Invalid API-key, IP, or permissions for action."),
+            "unavailable",
+            "temporarily unavailable",
+        ),
+    ],
 )
 def test_an_order_that_was_filled_meanwhile_stays_as_it_is_and_the_new_one_is_refused(
-    alice: User, venue: Venue, order: Order, words: str
+    alice: User, venue: Venue, order: Order, refusal: tuple[int, str], code: str, sentence: str
 ) -> None:
-    data = halves(no(-2011, words), None)
+    data = halves(no(*refusal), None)
     venue.on(*CHANGE, (400, {**no(-2022, "Order cancel-replace failed."), "data": data}))
     venue.on("GET", "/api/v3/myTrades", (200, []))
     venue.knows(status="PARTIALLY_FILLED", executedQty="0.5", cummulativeQuoteQty="19500.0")
     new = change(order, price=D(39500))
     assert states(order, new) == ["OPEN", "REJECTED"]
-    assert "ended meanwhile" in new.reason
+    assert new.reason_code == code and sentence in new.reason
     assert balance(alice, "USDT") == (61000, 39000)
     tell(traded(order, 7, "0.5", "0.5"))
     assert states(order) == ["PARTIALLY_FILLED"]
@@ -301,16 +311,8 @@ def test_a_half_whose_fate_is_not_known_is_asked_for(alice: User, venue: Venue, 
     assert all_is_well()
 
 
-def test_an_order_that_lives_against_what_the_venue_promises_is_ended_and_told(
-    alice: User, venue: Venue, order: Order
-) -> None:
-    """The old one was filled, and the new one is there all the same; nothing is left to hold for it."""
-    spend_the_rest(alice, venue)
-    new = unanswered(venue, order, price=D(38000))
 @pytest.mark.parametrize("word", ["SUCCESS", "LATER"])
-def test_a_half_that_nobody_can_read_is_asked_for(
-    alice: User, venue: Venue, order: Order, word: str
-) -> None:
+def test_a_half_that_nobody_can_read_is_asked_for(alice: User, venue: Venue, order: Order, word: str) -> None:
     """The new order may stand at the venue: nothing is given back."""
     told = {**halves(canceled(order), None), "newOrderResult": word, "newOrderResponse": None}
     venue.on(*CHANGE, (200, told))
@@ -322,6 +324,12 @@ def test_a_half_that_nobody_can_read_is_asked_for(
     assert all_is_well()
 
 
+def test_an_order_that_lives_against_what_the_venue_promises_is_ended_and_told(
+    alice: User, venue: Venue, order: Order
+) -> None:
+    """The old one was filled, and the new one is there all the same; nothing is left to hold for it."""
+    spend_the_rest(alice, venue)
+    new = unanswered(venue, order, price=D(38000))
     tell(traded(order, 7, "1", "1", "FILLED"))
     tell(event(new, "NEW", "NEW"))
     assert states(order, new) == ["FILLED", "OPEN"]
