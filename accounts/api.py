@@ -22,6 +22,7 @@ from accounts.forms import countries, not_too_large, plain_text
 from accounts.models import ApiToken, KycCase, KycDocument, User
 from accounts.permissions import InPerson
 from accounts.rules import is_plausible_age
+from exchange.api import StrictSerializer, WholeField
 from exchange.context import money_label
 from exchange.office import services as office
 from exchange.office.models import Notice
@@ -47,7 +48,7 @@ class MeOut(serializers.Serializer):
     money = serializers.CharField(help_text=_("What kind of money this is; empty when it is real."))
 
 
-class PersonalIn(serializers.Serializer):
+class PersonalIn(StrictSerializer):
     legal_name = serializers.CharField(min_length=2, max_length=160)
     birth_date = serializers.DateField()
     country = serializers.CharField(min_length=2, max_length=2, help_text=_("ISO 3166, two letters."))
@@ -121,10 +122,10 @@ class NewTokenOut(TokenOut):
         fields = [*TokenOut.Meta.fields, "token"]
 
 
-class TokenIn(serializers.Serializer):
+class TokenIn(StrictSerializer):
     name = serializers.CharField(max_length=60)
     can_trade = serializers.BooleanField(default=False)
-    days = serializers.IntegerField(min_value=1, max_value=365, default=90)
+    days = WholeField(min_value=1, max_value=365, default=90)
     password = serializers.CharField(max_length=256, write_only=True, trim_whitespace=False)
 
     def validate_name(self, value: str) -> str:

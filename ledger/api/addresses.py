@@ -1,7 +1,5 @@
 """The address book by API."""
 
-from typing import Any
-
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -12,11 +10,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import InPerson
+from exchange.api import StrictSerializer
 from ledger import queries, services
 from ledger.models import SavedAddress, WithdrawalTerms
 
 
-class SavedAddressIn(serializers.Serializer[Any]):
+class SavedAddressIn(StrictSerializer):
     asset = serializers.CharField(max_length=32)
     network = serializers.CharField(max_length=32)
     address = serializers.CharField(max_length=200)
@@ -34,7 +33,7 @@ class SavedAddressOut(serializers.ModelSerializer[SavedAddress]):
         fields = ["id", "asset", "network", "address", "tag", "label", "created_at", "usable_at"]
 
 
-class CodeIn(serializers.Serializer[Any]):
+class CodeIn(StrictSerializer):
     code = serializers.CharField(max_length=32, help_text="Of the authenticator, used once.")
 
 

@@ -10,13 +10,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exchange.api import MoneyField
+from exchange.api import MoneyField, StrictSerializer
 from ledger import lifeline, queries, services
 from ledger.api.deposits import LifeStepOut
 from ledger.models import DepositClaim
 
 
-class ClaimIn(serializers.Serializer[Any]):
+class ClaimIn(StrictSerializer):
     asset = serializers.CharField(max_length=32)
     network = serializers.CharField(max_length=32)
     tx_id = serializers.CharField(max_length=200)

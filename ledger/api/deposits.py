@@ -10,12 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from exchange.api import MoneyField
+from exchange.api import MoneyField, StrictSerializer
 from ledger import lifeline, queries, services
 from ledger.models import Deposit, DepositAddress
 
 
-class AddressIn(serializers.Serializer[Any]):
+class AddressIn(StrictSerializer):
     asset = serializers.CharField(max_length=32)
     network = serializers.CharField(max_length=32)
 

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.permissions import InPerson
-from exchange.api import MoneyField
+from exchange.api import MoneyField, StrictSerializer
 from exchange.errors import BadNumber
 from exchange.money import parse
 from ledger import queries, services
@@ -31,7 +31,7 @@ class FeeField(MoneyField):
             self.fail("bad")
 
 
-class WithdrawalIn(serializers.Serializer[Any]):
+class WithdrawalIn(StrictSerializer):
     asset = serializers.CharField(max_length=32)
     network = serializers.CharField(max_length=32)
     address = serializers.CharField(max_length=200)
@@ -96,13 +96,13 @@ class QuoteOut(serializers.Serializer[Any]):
     limits = LimitsOut()
 
 
-class ConfirmationIn(serializers.Serializer[Any]):
+class ConfirmationIn(StrictSerializer):
     token = serializers.CharField(
         max_length=100, required=False, allow_blank=True, default="", help_text="From the mail."
     )
 
 
-class QuoteIn(serializers.Serializer[Any]):
+class QuoteIn(StrictSerializer):
     asset = serializers.CharField(max_length=32)
     network = serializers.CharField(max_length=32)
     amount = MoneyField()
