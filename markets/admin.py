@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from exchange.office.decision import PlainAmounts
 from markets import services
@@ -18,8 +20,18 @@ class NoneAddedOrRemoved:
         return False
 
 
+class MarketForm(forms.ModelForm):
+    def clean_own_stp_mode(self) -> str:
+        """One of those that the venue allows in this market."""
+        mode = str(self.cleaned_data["own_stp_mode"])
+        if mode and mode not in self.instance.stp_modes:
+            raise forms.ValidationError(_("The venue does not allow it in this market."))
+        return mode
+
+
 @admin.register(Market)
 class MarketAdmin(NoneAddedOrRemoved, admin.ModelAdmin):
+    form = MarketForm
     list_display = ("symbol", "status", "is_listed", "rank", "own_fee_bps", "seen_at")
     list_filter = ("is_listed", "status")
     search_fields = ("symbol",)
@@ -27,11 +39,16 @@ class MarketAdmin(NoneAddedOrRemoved, admin.ModelAdmin):
         "symbol", "status", "order_types", "abilities", "stp_modes", "default_stp_mode", "permission_sets", "filters",
         "seen_at",
     )  # fmt: skip
-    fields = ("is_listed", "rank", "own_fee_bps", *readonly_fields)
+    fields = ("is_listed", "rank", "own_fee_bps", "own_stp_mode", *readonly_fields)
 
     def save_model(self, request: HttpRequest, obj: Market, form: Any, change: bool) -> None:
         services.decide_listing(
-            obj.pk, is_listed=obj.is_listed, rank=obj.rank, own_fee_bps=obj.own_fee_bps, by=request.user
+            obj.pk,
+            is_listed=obj.is_listed,
+            rank=obj.rank,
+            own_fee_bps=obj.own_fee_bps,
+            own_stp_mode=obj.own_stp_mode,
+            by=request.user,
         )
 
 

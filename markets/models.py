@@ -52,6 +52,16 @@ class Market(models.Model):
         validators=[MaxValueValidator(MOST_FEE_BPS)],
         help_text=_("Basis points of what the customer receives; empty: the platform's fee."),
     )
+    own_stp_mode = models.CharField(
+        _("self-trade prevention of its own"),
+        max_length=32,
+        blank=True,
+        choices=[(mode, mode) for mode in rules.ENDING],
+        help_text=_(
+            "Which of two customers' orders ends when they would trade with each other at the venue; empty: as the"
+            " venue does it there."
+        ),
+    )
     seen_at = models.DateTimeField(null=True, help_text=_("Last time the venue's list had it."))
 
     class Meta:
@@ -69,6 +79,11 @@ class Market(models.Model):
     @property
     def is_trading(self) -> bool:
         return self.is_listed and rules.allows(self.status, rules.Act.PLACE)
+
+    @property
+    def stp_mode_to_name(self) -> str:
+        """The mode of self-trade prevention that an order has to name there; empty where it needs none."""
+        return rules.prevention_to_name(self.default_stp_mode, self.stp_modes, self.own_stp_mode)
 
     @property
     def fee_bps(self) -> int:

@@ -78,6 +78,13 @@ def _listed_now(symbol: str) -> Market | None:
 _LISTED = Prepared(lambda: listed().filter(symbol=Given("symbol")))
 
 
+@for_a_moment
+def stp_mode_to_name(symbol: str) -> str:
+    """The mode of self-trade prevention that an order in the market has to name now; empty where it needs none."""
+    told = Market.objects.only("default_stp_mode", "stp_modes", "own_stp_mode")
+    return told.get(pk=symbol).stp_mode_to_name
+
+
 def filters_of_the_venue() -> list[rules.Filter]:
     """What the venue limits in all markets together, as it said last."""
     kept = VenueLimits.objects.first()

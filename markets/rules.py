@@ -42,6 +42,8 @@ QUARTER, DAY = 15, 86_400
 _ZONE = re.compile(r"([+-]?)([0-9]{1,2})(?::([0-5][0-9]))?")
 # Each of these keeps two orders of one account apart; the first ends the one that rests and lets the other trade on.
 PREVENTING = ("EXPIRE_MAKER", "EXPIRE_TAKER", "EXPIRE_BOTH", "DECREMENT")
+# Those that staff can choose: an order of which a part was prevented would stay open for less than its owner asked.
+ENDING = PREVENTING[:3]
 
 
 class Act(StrEnum):
@@ -56,10 +58,13 @@ def allows(status: str, act: Act) -> bool:
     return status == "TRADING" if act == Act.PLACE else status != GONE
 
 
-def prevention_to_name(usual: str, allowed: Collection[str]) -> str:
-    """The mode of self-trade prevention that an order has to name, because two orders of one account trade with each
-    other by the market's usual one; empty where that keeps them apart, or none is told (binance.md 11).
+def prevention_to_name(usual: str, allowed: Collection[str], chosen: str = "") -> str:
+    """The mode of self-trade prevention that an order has to name: what staff have chosen of those the market allows,
+    or one because two orders of one account trade with each other by the market's usual one; empty where that keeps
+    them apart, or none is told (binance.md 11).
     """
+    if chosen in allowed:
+        return chosen if chosen != usual else ""
     if not usual or usual in PREVENTING:
         return ""
     return next((mode for mode in PREVENTING if mode in allowed), PREVENTING[0])

@@ -218,7 +218,7 @@ def unsent_later_orders(now: datetime) -> QuerySet[VenueOrder]:
 _TO_BE_SENT: Prepared[Any] = Prepared(
     lambda: (
         VenueOrder.objects.filter(pk=Given("pk"))
-        .select_related("venue_account", "order__market", "order__order_list")
+        .select_related("venue_account", "order", "order__order_list")
         .annotate(is_anything_stopped=gate.is_anything_stopped())
     )
 )

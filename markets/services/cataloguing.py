@@ -222,13 +222,21 @@ def _by_preference(symbols: Iterable[str]) -> list[str]:
 
 
 @transaction.atomic
-def decide_listing(symbol: str, *, is_listed: bool, rank: int, own_fee_bps: int | None, by: Any) -> None:
-    """Customers see the market or not, at this place of the list, and pay this fee from the next order on.
+def decide_listing(
+    symbol: str, *, is_listed: bool, rank: int, own_fee_bps: int | None, own_stp_mode: str = "", by: Any
+) -> None:
+    """Customers see the market or not, at this place of the list, and from the next order on pay this fee, and are kept
+    apart at the venue in this way.
 
-    Without a fee of its own the market has the platform's. On record with who decided it.
+    Without a fee of its own the market has the platform's. On record with who decided it. Raises ValueError for a way
+    that the market does not allow.
     """
     market = Market.objects.select_for_update().get(pk=symbol)
-    after: dict[str, object] = {"is_listed": is_listed, "rank": rank, "own_fee_bps": own_fee_bps}
+    if own_stp_mode and own_stp_mode not in market.stp_modes:
+        raise ValueError(f"{symbol} allows no {own_stp_mode}")
+    after: dict[str, object] = {
+        "is_listed": is_listed, "rank": rank, "own_fee_bps": own_fee_bps, "own_stp_mode": own_stp_mode,
+    }  # fmt: skip
     before: dict[str, object] = {name: getattr(market, name) for name in after}
     for name, value in after.items():
         setattr(market, name, value)

@@ -13,8 +13,8 @@ from exchange.gate import services as gate
 from exchange.gate.models import VenueAccount
 from exchange.prepared import insert
 from ledger import services as ledger
+from markets import queries as markets
 from markets.models import Market
-from markets.rules import prevention_to_name
 from orders import funds, rules
 from orders.models import Leg, Order, OrderList, Status, VenueOrder
 from orders.services import house
@@ -161,7 +161,7 @@ def change_of(venue_order: VenueOrder, replaced: VenueOrder) -> CancelReplace:
 
 
 def _leg(venue_order: VenueOrder) -> PlaceOrder:
-    order, market = venue_order.order, venue_order.order.market
+    order = venue_order.order
     return PlaceOrder(
         symbol=order.market_id,
         side=order.side,
@@ -177,7 +177,7 @@ def _leg(venue_order: VenueOrder) -> PlaceOrder:
         trailing_delta=venue_order.trailing_delta,
         iceberg_quantity=venue_order.iceberg_quantity,
         by_sor=venue_order.by_sor,
-        stp_mode=prevention_to_name(market.default_stp_mode, market.stp_modes),
+        stp_mode=markets.stp_mode_to_name(order.market_id),
     )
 
 

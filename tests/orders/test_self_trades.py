@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.test import override_settings
+from django.test import Client, override_settings
 
 from accounts.models import User
 from markets.models import Market
@@ -72,6 +72,45 @@ def test_an_order_a_pair_and_a_change_name_the_mode(alice: User, venue: Venue) -
     answers(venue, order)
     change(order, price=D(38000))
     assert modes_sent(venue) == ["EXPIRE_MAKER"] * 3
+
+
+@pytest.mark.parametrize(
+    ("mode", "usual", "sent"),
+    [
+        ("EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_TAKER"),
+        ("EXPIRE_BOTH", "EXPIRE_BOTH", None),
+        ("", "NONE", "EXPIRE_MAKER"),
+    ],
+)
+def test_staff_choose_which_of_two_orders_ends(
+    client: Client, alice: User, venue: Venue, mode: str, usual: str, sent: str | None
+) -> None:
+    client.force_login(make_user("carol", is_staff=True, is_superuser=True))
+    Market.objects.update(default_stp_mode=usual, stp_modes=MODES)
+    page = "/admin/markets/market/BTCUSDT/change/"
+    assert client.post(page, {"rank": 1, "is_listed": "on", "own_stp_mode": mode}).status_code == 302
+    venue.places()
+    services.place_order(user=alice, ticket=ticket())
+    assert modes_sent(venue) == [sent]
+
+
+def test_staff_choose_none_that_the_market_does_not_allow(client: Client, market: Market) -> None:
+    client.force_login(make_user("carol", is_staff=True, is_superuser=True))
+    Market.objects.update(default_stp_mode="EXPIRE_MAKER", stp_modes=["EXPIRE_MAKER"])
+    page = "/admin/markets/market/BTCUSDT/change/"
+    for mode in ("EXPIRE_TAKER", "DECREMENT", "NONE"):
+        answer = client.post(page, {"rank": 1, "is_listed": "on", "own_stp_mode": mode})
+        assert answer.status_code == 200 and "error" in answer.content.decode(), mode
+        assert Market.objects.get().own_stp_mode == ""
+
+
+def test_what_the_market_does_not_allow_any_more_is_not_named(alice: User, venue: Venue) -> None:
+    Market.objects.update(
+        default_stp_mode="EXPIRE_MAKER", stp_modes=["EXPIRE_MAKER"], own_stp_mode="EXPIRE_TAKER"
+    )
+    venue.places()
+    services.place_order(user=alice, ticket=ticket())
+    assert modes_sent(venue) == [None]
 
 
 # ------------------------------------------------------------------ at the venue
