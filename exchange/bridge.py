@@ -21,6 +21,8 @@ Send = Callable[[Any], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 # Larger bodies wait on the disk, and larger answers are sent piece by piece.
 IN_MEMORY = 1024 * 1024
+# Where Django's side says in the environ whose request it was, and what is before the bridge finds it in the scope.
+CUSTOMER = "exchange.customer"
 
 
 class Gone(Exception):
@@ -43,6 +45,7 @@ class Bridge:
         context = contextvars.copy_context()
         environ = build_environ(scope, body)  # type: ignore[arg-type]
         rest = await answer.loop.run_in_executor(self._threads, context.run, answer.make, self._app, environ)
+        scope[CUSTOMER] = environ.get(CUSTOMER)
         if not answer.is_begun:
             await send(answer.begin())
         await send({"type": "http.response.body", "body": rest})

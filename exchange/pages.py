@@ -16,13 +16,17 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
+from exchange.bridge import CUSTOMER
 from exchange.context import site
 from exchange.errors import OUTAGES, DomainError, Text, Unavailable
 from exchange.money import parse
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AnonymousUser
+
     from accounts.models import User
 
 log = structlog.get_logger()
@@ -144,6 +148,22 @@ class RefusalPages:
         if not isinstance(error, DomainError):
             return None
         return render(request, "refusal.html", {"refusal": error}, status=error.status)
+
+
+class NamedCustomers:
+    """Middleware: what stands before the threads hears whose request it was, if that had to be found out."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        answer = self.get_response(request)
+        user: User | AnonymousUser | None = request.user
+        if isinstance(user, SimpleLazyObject):  # nothing is asked for this alone
+            user = getattr(request, "_cached_user", None)
+        if user is not None and user.is_authenticated:
+            request.META[CUSTOMER] = str(user.pk)
+        return answer
 
 
 # ------------------------------------------------------------------ when something is broken

@@ -105,3 +105,23 @@ def test_what_goes_wrong_is_the_servers_to_tell_and_the_body_is_closed() -> None
     with pytest.raises(LookupError):
         asked(wrong, part(b""))
     assert bodies[0].closed
+
+
+def test_whose_request_it_was_is_in_the_scope_afterwards() -> None:
+    def app(environ: dict[str, Any], start: Start) -> list[bytes]:
+        environ[bridge.CUSTOMER] = "7"
+        start("200 OK", [])
+        return []
+
+    async def ask() -> Any:
+        scope = dict(SCOPE)
+
+        async def receive() -> Any:
+            return part(b"")
+
+        async def send(_message: Any) -> None: ...
+
+        await bridge.Bridge(app, workers=1)(scope, receive, send)
+        return scope[bridge.CUSTOMER]
+
+    assert asyncio.run(ask()) == "7"
