@@ -31,6 +31,8 @@ MOST_WAITING = 8
 # Wishes a second from which on a person has many; he lets those pass who have so many times fewer, for so many seconds
 # at most.
 OFTEN, FEWER, PATIENCE = 5, 3, 0.1
+# So long after somebody came who asks seldom, and may come again, one wish at a time of who asks often is under way.
+ALONE_SECONDS = 1
 # So long after one that was refused for want of room such a person's next one begins.
 PAUSE = 0.25
 NO_ROOM = (429, 503)
@@ -104,6 +106,7 @@ class Door:
         self._left: OrderedDict[Key, Person] = OrderedDict()
         self._customers: OrderedDict[int, str] = OrderedDict()
         self._timer: asyncio.TimerHandle | None = None
+        self._seldom: tuple[Key, float] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         credential, key = self._whose(scope) if _changes(scope) else (None, None)
@@ -186,6 +189,9 @@ class Door:
     def _enter(self, person: Person) -> None:
         person.under_way += 1
         self._inside[person.key] = person
+        now = _now()
+        if person.begun.a_second(now) < OFTEN:
+            self._seldom = person.key, now
 
     def _leave(self, person: Person) -> None:
         person.under_way -= 1
@@ -251,8 +257,17 @@ class Door:
         often = person.begun.a_second(now)
         if often < OFTEN:
             return now
+        if person.inside and self._is_another_here(person, now):
+            return inf
         lets_pass = least * FEWER < often
         return max(person.not_before, person.begun.last + PATIENCE if lets_pass else now)
+
+    def _is_another_here(self, person: Person, now: float) -> bool:
+        """True when somebody else who asks seldom came a moment ago."""
+        if self._seldom is None:
+            return False
+        key, came = self._seldom
+        return key != person.key and now - came < ALONE_SECONDS
 
 
 def _now() -> float:

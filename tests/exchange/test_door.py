@@ -211,6 +211,36 @@ def test_a_cancel_of_somebody_else_is_let_pass_as_well_and_who_floods_goes_on_af
     asyncio.run(story())
 
 
+def test_shortly_after_somebody_came_who_asks_seldom_one_wish_at_a_time_of_who_floods_is_under_way() -> None:
+    class Counting(Quick):
+        at_once = most = 0
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            self.at_once += 1
+            self.most = max(self.most, self.at_once)
+            try:
+                await super().__call__(scope, receive, send)
+            finally:
+                self.at_once -= 1
+
+    async def story() -> None:
+        app = Counting()
+        asking = Asking(app)
+        flood = Flood(asking, "alice")
+        await asyncio.sleep(0.1)
+        assert app.most == 2
+        assert await asking.ask("bob") == 201
+        await asyncio.sleep(0.01)
+        app.most = 0
+        await asyncio.sleep(0.1)
+        assert app.most == 1
+        await asyncio.sleep(door.ALONE_SECONDS)
+        assert app.most == 2
+        await flood.end()
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_who_floods_what_has_no_room_is_not_refused_sooner_for_asking_again_at_once(status: int) -> None:
     async def story() -> None:
