@@ -11,7 +11,7 @@ and rows are written by `insert` and `update`. What makes rows into models is Dj
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Any, Generic, TypeVar
 
 import psycopg
@@ -41,11 +41,22 @@ class Given(Expression):
         return "%s", [_Place(self.name)]
 
 
-class _Cursor(psycopg.Cursor[Any]):
+class _Cursor(psycopg.RawCursor[Any]):
     """The server plans each statement once a connection."""
 
     def execute(self, query: Any, params: Any = None, **_more: Any) -> "_Cursor":
-        return super().execute(query, params, prepare=True)
+        return super().execute(_numbered(query), params, prepare=True)
+
+
+@lru_cache(1000)
+def _numbered(sql: str) -> bytes:
+    """With PostgreSQL's own places: psycopg looks for those of Python anew each time a statement is long."""
+    first, *rest = sql.split("%s")
+    return (
+        (first + "".join(f"${number}{part}" for number, part in enumerate(rest, 1)))
+        .replace("%%", "%")
+        .encode()
+    )
 
 
 def _cursor() -> CursorWrapper:
