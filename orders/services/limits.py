@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 
@@ -53,29 +54,39 @@ def _require_room(user: User, market: Market, asked: Sequence[tuple[str, Ticket]
     if not asked:
         return
     more = _count((ticket.type, ticket.iceberg_quantity, leg) for leg, ticket in asked)
-    for place, rules, prefix in house.places(market):
-        _require_share(user, place, rules, prefix, more)
+    shares = {
+        place: kinds
+        for place, rules, prefix in house.places(market)
+        if (kinds := _shares(rules, prefix, more))
+    }
+    if shares:
+        _require_shares(user, market, shares, more)
     house.require_room(market, more)
 
 
-def _require_share(
-    user: User, place: str, rules: Sequence[filters.Filter], prefix: str, more: Mapping[str, int]
-) -> None:
-    wanted = [
-        (kind, house.whole_share_of(most))
+def _shares(rules: Sequence[filters.Filter], prefix: str, more: Mapping[str, int]) -> dict[str, int]:
+    """How many of each kind one customer may have there, of the kinds that are asked for and limited."""
+    return {
+        kind: house.whole_share_of(most)
         for name, key, kind in house.COUNTED
         if more[kind] and (most := house.most_of(rules, prefix + name, key))
-    ]
-    if not wanted:
-        return
-    found = _OPEN.all(user=user.pk, market=place) if place else _OPEN_EVERYWHERE.all(user=user.pk)
-    open_now = _count(found)
-    for kind, most in wanted:
-        if open_now[kind] + more[kind] > most:
-            raise TooManyOpen(kind=kind, most=most, is_everywhere=not place)
+    }
 
 
-def _count(orders: Iterable[tuple[str, Decimal | None, str]]) -> dict[str, int]:
+def _require_shares(
+    user: User, market: Market, shares: Mapping[str, Mapping[str, int]], more: Mapping[str, int]
+) -> None:
+    """What is open everywhere says also what is open in the market."""
+    is_everywhere = house.EVERYWHERE in shares
+    found = _OPEN_EVERYWHERE.all(user=user.pk) if is_everywhere else _OPEN.all(user=user.pk, market=market.pk)
+    for place, kinds in shares.items():
+        open_now = _count(told for *told, at in found if place in (house.EVERYWHERE, at))
+        for kind, most in kinds.items():
+            if open_now[kind] + more[kind] > most:
+                raise TooManyOpen(kind=kind, most=most, is_everywhere=not place)
+
+
+def _count(orders: Iterable[Sequence[Any]]) -> dict[str, int]:
     """By kind; the venue knows only of lists of two that end each other, and of each pair one is the upper one."""
     found = list(orders)
     return {
@@ -89,11 +100,11 @@ def _count(orders: Iterable[tuple[str, Decimal | None, str]]) -> dict[str, int]:
 _OPEN = Prepared(
     lambda: Order.objects.filter(
         user=Given("user"), market=Given("market"), status__in=TAKING_ROOM
-    ).values_list("type", "iceberg_quantity", "leg")
+    ).values_list("type", "iceberg_quantity", "leg", "market")
 )
 _OPEN_EVERYWHERE = Prepared(
     lambda: Order.objects.filter(user=Given("user"), status__in=TAKING_ROOM).values_list(
-        "type", "iceberg_quantity", "leg"
+        "type", "iceberg_quantity", "leg", "market"
     )
 )
 
