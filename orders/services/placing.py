@@ -267,15 +267,19 @@ class _Claim(NamedTuple):
 
 
 _CLAIM = (
-    "UPDATE orders_venueorder SET sent_at = %s WHERE id = ANY(%s) AND sent_at IS NULL AND status = 'PENDING'"
+    "UPDATE orders_venueorder SET sent_at = %s WHERE {} AND sent_at IS NULL AND status = 'PENDING'"
     f" RETURNING {gate.IS_ANYTHING_STOPPED}"
 )
+# Of a list the server would guess how long it is, and might plan anew for each order.
+_CLAIM_ONE, _CLAIM_BOTH = _CLAIM.format("id = %s"), _CLAIM.format("id = ANY(%s)")
 
 
 def _claim(sent: Sequence[VenueOrder]) -> _Claim | None:
     """Something when nobody else has sent them or given them up; from now on they count as sent."""
     numbers = [venue_order.pk for venue_order in sent]
-    claimed = rows_of(_CLAIM, timezone.now(), numbers)
+    now = timezone.now()
+    is_one = len(numbers) == 1
+    claimed = rows_of(_CLAIM_ONE, now, numbers[0]) if is_one else rows_of(_CLAIM_BOTH, now, numbers)
     if len(claimed) != len(numbers):
         log.warning("order.already_sent", venue_orders=numbers)
         return None
