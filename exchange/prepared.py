@@ -160,14 +160,40 @@ def update(row: Model, *names: str) -> None:
             raise type(row).DoesNotExist(f"no row {row.pk} to update")  # type: ignore[attr-defined]
 
 
+def is_written(row: Model, key: int) -> None:
+    """The row is in the database under this key."""
+    row.pk = key
+    row._state.adding, row._state.db = False, connection.alias
+
+
 def _values(row: Model, fields: Iterable[Any], *, is_new: bool) -> list[Any]:
     database = connections[connection.alias]  # asked itself: its proxy looks it up for each field
     return [field.get_db_prep_save(field.pre_save(row, is_new), database) for field in fields]
 
 
+def written(row: Model, *, but: str = "") -> list[Any]:
+    """What an insertion writes of the row, in the order of `insertion_of`."""
+    return _values(row, [field for field in _fields(type(row)) if field.name != but], is_new=True)
+
+
+@cache
+def insertion_of(model: type[Model], source: str, **given: str) -> str:
+    """A part of a statement that writes several rows: the row, where the part before gave one, with some of its fields
+    given by that."""
+    quoted = connection.ops.quote_name
+    names = ", ".join(quoted(str(field.column)) for field in _fields(model))
+    values = ", ".join(given.get(field.name, "%s") for field in _fields(model))
+    return f"INSERT INTO {quoted(model._meta.db_table)} ({names}) SELECT {values} FROM {source}"
+
+
+@cache
+def _fields(model: type[Model]) -> list[Any]:
+    return [field for field in model._meta.concrete_fields if not field.primary_key]
+
+
 @cache
 def _insertion(model: type[Model]) -> tuple[str, list[Any]]:
-    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    fields = _fields(model)
     quoted, key = connection.ops.quote_name, model._meta.pk
     columns, places = (
         ", ".join(quoted(str(field.column)) for field in fields),

@@ -27,7 +27,7 @@ from ledger.services.deposits import (
 )
 from ledger.services.exceptions import ask_closing, note_exception, take_exception
 from ledger.services.explaining import explains
-from ledger.services.fills import FillPosting, commission_lines, post_fill, post_orphan_fill
+from ledger.services.fills import FillPosting, commission_lines, covered_fill, post_fill, post_orphan_fill
 from ledger.services.following import poll_withdrawals, revisit_withdrawals
 from ledger.services.history import (
     Comparison,
@@ -38,10 +38,10 @@ from ledger.services.history import (
     note_history,
     span_of,
 )
-from ledger.services.holds import hold, lock_hold, reduce_hold, release
+from ledger.services.holds import held_for_new, hold, hold_of_new, lock_hold, reduce_hold, release
 from ledger.services.networks import synchronise_first_networks, synchronise_networks
 from ledger.services.overdue import note_overdue_withdrawals
-from ledger.services.posting import Line, Posted, post
+from ledger.services.posting import POST, Line, Posted, post, refusals
 from ledger.services.proofs import publish_due_proof, publish_proof
 from ledger.services.reconciling import (
     prune_reconciliations,
@@ -61,6 +61,7 @@ Source = LedgerException.Source
 
 __all__ = [
     "CATEGORIES",
+    "POST",
     "PREFIX",
     "SIDES",
     "UNDECIDED",
@@ -100,14 +101,17 @@ __all__ = [
     "compare_days",
     "compare_history",
     "confirm_withdrawal",
+    "covered_fill",
     "deposit_address",
     "expire_withdrawals",
     "explains",
     "export_report",
     "export_seals",
     "give_back_cover",
+    "held_for_new",
     "hold",
     "hold_for_cover",
+    "hold_of_new",
     "lock_hold",
     "mail_seal",
     "note_exception",
@@ -133,6 +137,7 @@ __all__ = [
     "reconcile_all",
     "reconcile_now",
     "reduce_hold",
+    "refusals",
     "refuse_claim",
     "refuse_withdrawal",
     "release",

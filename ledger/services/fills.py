@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import structlog
 from django.db.models import Q, Sum
@@ -24,6 +25,8 @@ from ledger.services.posting import (
     held,
     post,
     system,
+    texts,
+    values_of,
 )
 from markets.models import Asset
 
@@ -78,30 +81,32 @@ def post_fill(fill: FillPosting, *, is_last: bool = False) -> Posted:
     A trade its hold no longer covers is booked too: from what is available as far as that reaches, the rest as
     slippage, and then the customer is frozen and an exception names it, unless it is the venue's rounding alone.
     """
+    asset, _cost = fill.paid
+    posted = post(**_transfer_of(fill, is_last), spills=True, whole=True)
+    if posted.short and not _is_rounding(fill, posted.transfer_id):
+        _uncovered(fill, asset, posted.short)
+    return posted
+
+
+def covered_fill(fill: FillPosting, *, is_last: bool) -> list[Any]:
+    """What `POST` is told of a trade that its hold covers; one that it does not is refused."""
+    return texts(values_of(**_transfer_of(fill, is_last)))
+
+
+def _transfer_of(fill: FillPosting, is_last: bool) -> dict[str, Any]:
     asset, cost = fill.paid
     payer = customer(fill.user_id, asset)
     changes: list[HoldChange] = [ConsumeHold(payer, *fill.hold, cost)]
     if is_last:
         changes.append(ReleaseHold(payer, *fill.hold))
-    posted = post(
-        scope="fill",
-        key=fill.key,
-        kind=Transfer.Kind.FILL,
-        reference=fill.reference,
-        lines=[
-            held(fill.user_id, asset, -cost),
-            system(Account.Type.VENUE, asset, cost, fill.venue_account_id),
-            *_received(fill),
-            *_commission(fill),
-        ],
-        holds=changes,
-        facts=_facts(fill),
-        spills=True,
-        whole=True,
-    )
-    if posted.short and not _is_rounding(fill, posted.transfer_id):
-        _uncovered(fill, asset, posted.short)
-    return posted
+    lines = [
+        held(fill.user_id, asset, -cost),
+        system(Account.Type.VENUE, asset, cost, fill.venue_account_id),
+        *_received(fill),
+        *_commission(fill),
+    ]
+    named = {"scope": "fill", "key": fill.key, "kind": Transfer.Kind.FILL, "reference": fill.reference}
+    return {**named, "lines": lines, "holds": changes, "facts": _facts(fill)}
 
 
 def _is_rounding(fill: FillPosting, transfer_id: int) -> bool:

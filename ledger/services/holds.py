@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 from django.db import connection
@@ -42,6 +43,24 @@ def hold(
         whole=whole,
     )
     return amount
+
+
+def hold_of_new(order: str) -> str:
+    """The call that holds for an order of which the same statement writes the row; `order`: its id there. To be told
+    what `held_for_new` gives."""
+    name = f"'{Hold.Cause.ORDER}:' || {order}"
+    return (
+        f"ledger_post('hold', {name}, %s, '{Transfer.Kind.HOLD}', {name}, ARRAY[%s, %s]::text[], ARRAY['A', 'H'],"
+        f" ARRAY[%s, %s]::numeric[], ARRAY['create'], ARRAY['{Hold.Cause.ORDER}'], ARRAY[{order}]::bigint[],"
+        " ARRAY[%s]::text[], ARRAY[%s]::numeric[], NULL, NULL, false)"
+    )
+
+
+def held_for_new(user_id: int, asset: str, amount: Decimal) -> list[Any]:
+    """The order is named by the key alone, and not in the digest: its id is not known before."""
+    code = customer(user_id, asset).code
+    hashed = digest([Transfer.Kind.HOLD, Hold.Cause.ORDER, code, plain(amount)])
+    return [hashed, code, code, -amount, amount, code, amount]
 
 
 def release(*, cause: Hold.Cause, cause_id: int) -> Decimal:

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -130,23 +131,47 @@ def post(
     what a hold does not cover comes from what is available, then from slippage. Raises InsufficientFunds, NotApproved,
     BadPosting; with `whole` the caller's transaction fails with it, and there is no savepoint to go on from.
     """
+    values = values_of(
+        scope=scope, key=key, kind=kind, lines=lines, holds=holds, reference=reference, facts=facts,
+        approval_id=approval_id, reverses_id=reverses_id, spills=spills,
+    )  # fmt: skip
+    posted = by_key(lambda: Posted(*call("ledger_post", _TYPES, values)), whole=whole)
+    failpoints.hit("ledger.posted")
+    return posted
+
+
+def values_of(
+    *,
+    scope: str,
+    key: str,
+    kind: Transfer.Kind,
+    lines: Sequence[Line],
+    holds: Sequence[HoldChange],
+    reference: str,
+    facts: object,
+    approval_id: int | None = None,
+    reverses_id: int | None = None,
+    spills: bool = False,
+) -> list[Any]:
+    """What `ledger_post` is told of the same."""
     lines = [line for line in lines if line.amount]
     request_hash = digest([kind, reference, facts if facts is not None else [_plain(line) for line in lines]])
-    values = [
+    return [
         scope, key, request_hash, str(kind), reference, *columns_of(lines),
         [change.op for change in holds], [str(change.cause) for change in holds],
         [change.cause_id for change in holds], [change.account.code for change in holds],
         [change.amount for change in holds], approval_id, reverses_id, spills,
     ]  # fmt: skip
-    posted = by_key(lambda: Posted(*call("ledger_post", _TYPES, values)), whole=whole)
-    failpoints.hit("ledger.posted")
-    return posted
 
 
 _TYPES = (
     "text", "text", "text", "text", "text", "text[]", "text[]", "numeric[]",
     "text[]", "text[]", "bigint[]", "text[]", "numeric[]", "bigint", "bigint", "boolean",
 )  # fmt: skip
+
+
+# The call as a part of a statement that writes more; its values are the `texts` of what `values_of` gives.
+POST = f"ledger_post({', '.join(f'%s::{kind}' for kind in _TYPES)})"
 
 
 def columns_of(lines: Sequence[Line]) -> list[list[Any]]:
@@ -171,17 +196,27 @@ def call(function: str, types: Sequence[str], values: Sequence[Any]) -> tuple[An
     The statement is prepared once a connection; lists go as PostgreSQL's own text of an array.
     """
     places = ", ".join(f"${number}::{kind}" for number, kind in enumerate(types, 1))
-    texts = [_array(value) if isinstance(value, list) else value for value in values]
     connection.ensure_connection()
+    with refusals(), connection.wrap_database_errors, RawCursor(connection.connection) as cursor:
+        cursor.execute(f"SELECT * FROM {function}({places})", texts(values), prepare=True)
+        row: tuple[Any, ...] = cursor.fetchone() or ()
+        return row
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """What the books refuse meanwhile is raised as what it means."""
     try:
-        with connection.wrap_database_errors, RawCursor(connection.connection) as cursor:
-            cursor.execute(f"SELECT * FROM {function}({places})", texts, prepare=True)
-            row: tuple[Any, ...] = cursor.fetchone() or ()
-            return row
+        yield
     except DatabaseError as error:
         if refusal := _refusal(error):
             raise refusal from error
         raise
+
+
+def texts(values: Sequence[Any]) -> list[Any]:
+    """Lists as PostgreSQL's own text of an array."""
+    return [_array(value) if isinstance(value, list) else value for value in values]
 
 
 def _array(values: list[Any]) -> str:

@@ -112,12 +112,13 @@ def new_ones(venue_account_id: int, symbol: str, fills: Sequence[TradeFill]) -> 
         return []
     new: dict[Key, TradeFill] = {}
     for fill in fills:
-        new.setdefault(_key(fill), fill)
+        new.setdefault(key_of(fill), fill)
     booked = set(_booked(venue_account_id, symbol, list(new)))
     return [fill for key, fill in new.items() if key not in booked]
 
 
-def _key(fill: TradeFill) -> Key:
+def key_of(fill: TradeFill) -> Key:
+    """By which the venue knows the trade for ever, in its market and account."""
     return (fill.trade_id, None) if fill.allocation_id is None else (None, fill.allocation_id)
 
 
@@ -150,7 +151,7 @@ def note_known(venue_account: VenueAccount, heard: Sequence[Heard], source: str)
     for _at, report in heard:
         by_market.setdefault(report.symbol, []).extend(report.fills)
     new = {
-        (symbol, _key(fill))
+        (symbol, key_of(fill))
         for symbol, fills in by_market.items()
         for fill in new_ones(venue_account.pk, symbol, fills)
     }
@@ -183,5 +184,5 @@ def _is_on_record(known: Known | None, report: Report, new: set[tuple[str, Key]]
     """True when nothing in the books moves by it, and nothing waits for what it tells."""
     if known is None or known.belongs.list_id is not None or known.belongs.whole_id is not None:
         return False
-    are_booked = all((report.symbol, _key(fill)) not in new for fill in report.fills)
+    are_booked = all((report.symbol, key_of(fill)) not in new for fill in report.fills)
     return are_booked and _says_nothing_new(known, report)

@@ -37,7 +37,7 @@ from orders.services.alarming import PASSING_SECONDS, is_certain, reason_of
 from orders.services.elsewhere import go_elsewhere
 from orders.services.ending import reject
 from orders.services.limits import require_within_limits
-from orders.services.recording import new_order, new_venue_order, request_of
+from orders.services.recording import new_at_once, new_order, new_venue_order, order_of, request_of
 from orders.services.reports import apply_answer, apply_report
 from orders.services.tickets import Plan, Ticket, plan_of
 from orders.services.unrouting import without_routing
@@ -133,11 +133,23 @@ def having(slot: gate.Slot, found: Sequence[VenueAccount]) -> VenueAccount:
     return next(account for account in found if account.name == slot.account)
 
 
-@transaction_with_retry
 def _record(
     user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None, account: VenueAccount
 ) -> VenueOrder:
     """Nonce, order, what will be sent with its signed timestamp, and the hold: all or nothing."""
+    if route is None:
+        order = order_of(user, market, ticket, plan, queries.rate_of(user, market))
+        if (venue_order := new_at_once(order, plan, account)) is not None:
+            events.tell(order, plan.hold_asset)
+            return venue_order
+    return _record_in_parts(user, market, ticket, plan, route, account)
+
+
+@transaction_with_retry
+def _record_in_parts(
+    user: User, market: Market, ticket: Ticket, plan: Plan, route: Route | None, account: VenueAccount
+) -> VenueOrder:
+    """The same, where a way was chosen, which is kept, or staff have stopped something."""
     kind = route.taken.kind if route else ""
     order = new_order(user, market, ticket, plan, queries.rate_of(user, market), route=kind)
     if route is not None:

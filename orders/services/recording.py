@@ -17,15 +17,15 @@ from markets import queries as markets
 from markets.models import Market
 from orders import funds, rules
 from orders.models import Leg, Order, OrderList, Status, VenueOrder
-from orders.services import house
+from orders.services import atonce, house
 from orders.services.listtickets import held_for_pair
 from orders.services.tickets import Plan, Ticket
 
 
-def new_order(
+def order_of(
     user: User, market: Market, ticket: Ticket, plan: Plan | None, rate: rules.Rate, **more: object
 ) -> Order:
-    """The order as the customer asked for it, within the transaction that holds its funds.
+    """The order as the customer asked for it, not recorded yet.
 
     Without a plan it is one that waits for another.
     """
@@ -48,9 +48,27 @@ def new_order(
         "maker_fee_bps": rate.maker_bps,
         "fee_rule_id": rate.rule_id,
     }
-    order = Order(user=user, **{**fields, **more})
+    return Order(user=user, **{**fields, **more})
+
+
+def new_order(
+    user: User, market: Market, ticket: Ticket, plan: Plan | None, rate: rules.Rate, **more: object
+) -> Order:
+    """The same, recorded within the transaction that holds its funds."""
+    order = order_of(user, market, ticket, plan, rate, **more)
     insert(order)
     return order
+
+
+def new_at_once(order: Order, plan: Plan, at: VenueAccount) -> VenueOrder | None:
+    """An order that is sent alone and as it is, what will be sent for it, and its hold, by one statement; None while
+    staff have stopped anything: nothing was done then. Raises InsufficientFunds, and IntegrityError for a nonce that
+    there is already."""
+    venue_order = _of_plan(order, plan)
+    venue_order.venue_account = at
+    _stamp([venue_order])
+    is_recorded = atonce.record(order, venue_order, plan.hold_asset, plan.hold_amount)
+    return venue_order if is_recorded else None
 
 
 def new_venue_orders(
@@ -125,7 +143,8 @@ def moved_lately(asset: str) -> set[int]:
     return funds.moved_lately(asset)
 
 
-def _recorded(venue_orders: Sequence[VenueOrder]) -> list[VenueOrder]:
+def _stamp(venue_orders: Sequence[VenueOrder]) -> None:
+    """They have a name, the time with which they are signed, and the hash of what is signed."""
     now_ms = gate.clock().now_ms()
     send_by = timezone.now() + timedelta(milliseconds=settings.ORDER_SEND_BY_MS)
     for venue_order in venue_orders:
@@ -135,9 +154,14 @@ def _recorded(venue_orders: Sequence[VenueOrder]) -> list[VenueOrder]:
     # What takes another's place names that one, and how, when it is sent.
     is_whole = venue_orders[0].order.replaces_id is None
     hashed = fingerprint(request_of(venue_orders)) if is_whole else ""
-    is_anything_stopped = False
     for venue_order in venue_orders:
         venue_order.request_hash = hashed
+
+
+def _recorded(venue_orders: Sequence[VenueOrder]) -> list[VenueOrder]:
+    _stamp(venue_orders)
+    is_anything_stopped = False
+    for venue_order in venue_orders:
         is_anything_stopped |= insert(venue_order, gate.IS_ANYTHING_STOPPED)
     if is_anything_stopped:  # two of a list are alike in all that a switch of staff may name
         gate.require_not_stopped(**venue_orders[0].order.named)

@@ -13,16 +13,15 @@ from exchange.binance.errors import VenueError
 from exchange.binance.models import MyTrade, Report, TradeFill
 from exchange.database import transaction_with_retry
 from exchange.gate.models import VenueAccount
-from exchange.moments import moment_of
 from exchange.money import decimals
 from exchange.prepared import insert, update
 from ledger import services as ledger
 from orders import rules
 from orders.errors import LOST, REASONS
-from orders.models import Crossing, Fill, Order, Source, Status, VenueOrder
-from orders.services import bridges, crosses, events, known, pages, recorder, standing
+from orders.models import Crossing, Order, Source, Status, VenueOrder
+from orders.services import atonce, booking, bridges, crosses, events, known, pages, recorder, standing
 from orders.services.ending import MOVED, Belongs, ends_hold, finish, locked, take_over
-from orders.services.orphans import book_orphan, book_unknown, commission_asset, text_key
+from orders.services.orphans import book_orphan, book_unknown
 from orders.services.shrinking import is_smaller, shrink
 
 log = structlog.get_logger()
@@ -69,7 +68,9 @@ def apply_answer(sent: VenueOrder, report: Report) -> Order | None:
     )
     if report.fills:
         failpoints.hit("order.settling")
-    applied = _apply(sent.pk, belongs, report, _exact(report, order.market.quote.scale), Source.ANSWER)
+    fills = _exact(report, order.market.quote.scale)
+    booked = atonce.book_answer(sent, report, fills)
+    applied = _Applied(booked, False) if booked else _apply(sent.pk, belongs, report, fills, Source.ANSWER)
     log.info("order.reported", order=sent.pk, status=report.status, source=Source.ANSWER)
     if applied.is_missing_trades:
         _fetch_missing(sent.venue_account, sent.pk, belongs, report)
@@ -175,60 +176,15 @@ def _settle(
 
 def _book(order: Order, venue_order: VenueOrder, fill: TradeFill, *, is_last: bool) -> None:
     """One trade of ours that is not booked; the caller holds the locks and saves the order."""
-    market = order.market
-    received_asset = market.base if order.side == "BUY" else market.quote
-    received = fill.quantity if order.side == "BUY" else fill.quote_quantity
-    # What a placing answer tells of traded at once: it took.
-    fee_bps = order.maker_fee_bps if fill.is_maker else order.fee_bps
-    fee = rules.fee_of(received, fee_bps, received_asset.scale)
-    taken_in = commission_asset(fill, market)
-    posted = ledger.post_fill(
-        ledger.FillPosting(
-            key=text_key(venue_order.venue_account_id, order.market_id, fill),
-            user_id=order.user_id,
-            venue_account_id=venue_order.venue_account_id,
-            order_id=order.pk,
-            side=order.side,
-            base=market.base_id,
-            quote=market.quote_id,
-            quantity=fill.quantity,
-            quote_quantity=fill.quote_quantity,
-            fee=fee,
-            commission=fill.commission,
-            commission_asset=taken_in,
-            list_id=order.order_list_id if order.is_paired else None,
-        ),
-        is_last=is_last,
-    )
-    row = Fill(
-        venue_order=venue_order,
-        order=order,
-        **_venue_key(venue_order.venue_account_id, order.market_id, fill),
-        price=fill.price,
-        quantity=fill.quantity,
-        quote_quantity=fill.quote_quantity,
-        fee=fee,
-        fee_asset=received_asset,
-        commission=fill.commission,
-        commission_asset=taken_in,
-        is_maker=fill.is_maker,
-        transfer_id=posted.transfer_id,
-        at=moment_of(fill.time_ms),
-    )
+    posting = booking.posting_of(order, venue_order, fill)
+    row = booking.row_of(order, venue_order, fill, posting)
+    row.transfer_id = ledger.post_fill(posting, is_last=is_last).transfer_id
     insert(row)
     if order.part == 1:
         bridges.keep_for_second(order, row)
     order.cumulative_quantity += fill.quantity
     order.cumulative_quote += fill.quote_quantity
     events.tell_fill(row)
-
-
-def _venue_key(venue_account_id: int, symbol: str, fill: TradeFill) -> dict[str, object]:
-    """What names a trade for ever; trades by smart order routing all have trade id -1 and an allocation id."""
-    key: dict[str, object] = {"venue_account_id": venue_account_id, "market_id": symbol}
-    if fill.allocation_id is not None:
-        return {**key, "allocation_id": fill.allocation_id}
-    return {**key, "trade_id": fill.trade_id, "allocation_id": None}
 
 
 # ------------------------------------------------------------------ what a report alone does not say
