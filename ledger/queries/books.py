@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.db.models import Q, QuerySet, Subquery, Sum
 
+from exchange.prepared import Given, Prepared
 from ledger.errors import UnknownAsset
 from ledger.models import (
     Account,
@@ -31,9 +32,12 @@ def balances(user_id: int) -> list[BalanceRow]:
     return [BalanceRow(*row) for row in _rows(user_id).order_by("account__asset_id")]
 
 
-def _rows(user_id: int) -> QuerySet[Balance, tuple[str, Decimal, Decimal]]:
+def _rows(user_id: int | Given) -> QuerySet[Balance, tuple[str, Decimal, Decimal]]:
     found = Balance.objects.filter(account__owner_id=user_id, account__type=Account.Type.USER)
     return found.values_list("account__asset_id", "available", "held")
+
+
+_OF_ASSET = Prepared(lambda: _rows(Given("user")).filter(account__asset_id=Given("asset")))
 
 
 def require_asset(code: str) -> None:
@@ -44,7 +48,7 @@ def require_asset(code: str) -> None:
 
 def balance(user_id: int, asset: str) -> BalanceRow:
     """The customer's balance of the asset, zeros when there never was one."""
-    found = _rows(user_id).filter(account__asset_id=asset).first()
+    found = _OF_ASSET.first(user=user_id, asset=asset)
     return BalanceRow(*found) if found else BalanceRow(asset, Decimal(0), Decimal(0))
 
 

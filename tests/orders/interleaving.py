@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import connection
+from django.db.models import Sum
 from django.test import override_settings
 from django.utils import timezone
 
@@ -232,11 +233,9 @@ class Interleaving:
         return total
 
     def _at_the_venue(self) -> dict[str, Decimal]:
-        rows = Entry.objects.filter(account__type=Account.Type.VENUE)
-        return {
-            asset: sum((row.amount for row in rows.filter(asset_id=asset)), Decimal(0))
-            for asset in ("BTC", "USDT", "BNB")
-        }
+        rows = Entry.objects.filter(account__type=Account.Type.VENUE).order_by()
+        sums = dict(rows.values_list("asset_id").annotate(Sum("amount")))
+        return {asset: sums.get(asset, Decimal(0)) for asset in ("BTC", "USDT", "BNB")}
 
 
 def require_laws() -> None:
