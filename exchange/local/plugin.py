@@ -1,6 +1,7 @@
 """The pytest plugin that gives every test run its servers, before Django's settings are read."""
 
 import contextlib
+import gc
 import os
 import signal
 import threading
@@ -10,6 +11,7 @@ import pytest
 
 from exchange.local.places import CannotStart
 from exchange.local.suite import FLEETING, enter_worker, make_template, quick_place, serving_tests
+from exchange.memory import SELDOM
 
 _running = contextlib.ExitStack()
 
@@ -22,6 +24,7 @@ def _interrupt(_number: int, _frame: object) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None, None, None]:
     # A wrapper, because pytest-django reads the settings in this same hook, ahead of all that do not wrap.
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    gc.set_threshold(*SELDOM)  # what is loaded and collected by the thousand stays
     if not worker:
         signal.signal(signal.SIGTERM, _interrupt)
         try:
