@@ -13,7 +13,7 @@ test: ; $(SETUP) test
 	@$(IN) exchange.local test -m "not browser" $(ARGS)
 
 test-browser: ; $(SETUP) test
-	@$(IN) exchange.local test -m browser $(ARGS)
+	@$(IN) exchange.local test -m browser -n 0 $(ARGS)
 
 check: ; $(SETUP) test
 	@$(IN) exchange.local check
