@@ -30,11 +30,11 @@ WAIT_SECONDS = 1
 MOST_WAITING = 8
 # Wishes a second from which on a person has many; he lets those pass who have so many times fewer, for so many seconds
 # at most.
-OFTEN, FEWER, PATIENCE = 5, 3, 0.1
+OFTEN, FEWER, PATIENCE = 5, 3, 1 / 10
 # So long after somebody came who asks seldom, and may come again, one wish at a time of who asks often is under way.
 ALONE_SECONDS = 1
 # So long after one that was refused for want of room such a person's next one begins.
-PAUSE = 0.25
+PAUSE = 1 / 4
 NO_ROOM = (429, 503)
 # So many of one person's requests are told later that they are too many.
 MOST_HELD = 100
@@ -54,10 +54,11 @@ class Often:
     """How often something happens a second, the last second above all."""
 
     def __init__(self) -> None:
-        self._count, self.last = 0.0, -inf
+        self._count: float = 0
+        self.last = -inf
 
     def a_second(self, now: float) -> float:
-        return self._count * exp(min(0.0, self.last - now)) if self._count else 0.0
+        return self._count * exp(min(0, self.last - now)) if self._count else 0
 
     def note(self, now: float) -> None:
         self._count, self.last = self.a_second(now) + 1, now
