@@ -110,7 +110,12 @@ def test_odd_personal_data_are_refused_by_field(verified: App, field: str, value
 
 
 def test_nobody_writes_what_the_house_decides(verified: App) -> None:
-    verified.api("post", "kyc/", {**PERSONAL, "status": "APPROVED", "decision_reason": "me", "user": 1})
+    decided = {"status": "APPROVED", "decision_reason": "me", "user": 1}
+    for field, value in decided.items():
+        answer = verified.api("post", "kyc/", {**PERSONAL, field: value})
+        assert (answer.status_code, answer.json()["field"]) == (400, field)
+    assert not KycCase.objects.exists()
+    verified.api("post", "kyc/", PERSONAL)
     assert KycCase.objects.get().status == "DRAFT"
 
 
