@@ -35,8 +35,8 @@ class Saving:
 
 
 def savings(since: datetime, until: datetime | None = None) -> list[Saving]:
-    """By kind and asset, the largest number of orders first."""
-    found = _decided(since, until).values("kind", "received_asset").annotate(
+    """By the way that was taken in the end and asset, the largest number of orders first."""
+    found = _decided(since, until).values("received_asset", way=F("order__route")).annotate(
         orders=Count("pk"),
         ended=Count("pk", filter=Q(realised_at__isnull=False)),
         got=Sum("received", default=ZERO),
@@ -45,13 +45,13 @@ def savings(since: datetime, until: datetime | None = None) -> list[Saving]:
         usual=Sum(F("direct_rate") * F("paid"), default=ZERO),
         expected=Sum((F("chosen_rate") - F("direct_rate")) * F("paid"), default=ZERO),
     )  # fmt: skip
-    return [_saving(row) for row in found.order_by("-orders", "kind", "received_asset")]
+    return [_saving(row) for row in found.order_by("-orders", "way", "received_asset")]
 
 
 def _saving(row: Mapping[str, Any]) -> Saving:
     usual, gain, expected = (Decimal(str(row[name])) for name in ("usual", "gain", "expected"))
     return Saving(
-        kind=RouteKind(str(row["kind"])),
+        kind=RouteKind(str(row["way"])),
         asset=str(row["received_asset"]),
         orders=int(str(row["orders"])),
         ended=int(str(row["ended"])),

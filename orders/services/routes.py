@@ -14,7 +14,7 @@ from exchange.money import EXACT, plain
 from exchange.office import services as office
 from markets.models import Market
 from orders import queries, routing, rules
-from orders.models import Fill, Order, RouteDecision, RouteKind, RouteRule, Strategy, Type
+from orders.models import Fill, Order, RouteDecision, RouteKind, RouteRule, Status, Strategy, Type
 from orders.services.tickets import Plan, Ticket
 
 log = structlog.get_logger()
@@ -149,6 +149,8 @@ def realise_routes() -> int:
 def _realise(decision: RouteDecision) -> None:
     # What rested before somebody met it is no way's doing, and was in no estimate.
     paid, received = moved(decision.order, only_taken=True)
+    if decision.order.route == RouteKind.TWO_LEGS and decision.order.status != Status.FILLED:
+        paid = _paid_for_it(decision.order)
     decision.paid, decision.received, decision.realised_at = paid, received, timezone.now()
     if decision.direct_rate is not None and paid:
         usual = round(EXACT.multiply(Decimal(decision.direct_rate), paid), 18)
@@ -159,6 +161,13 @@ def _realise(decision: RouteDecision) -> None:
         order=decision.order_id,
         kind=decision.kind,
         saved=plain(decision.saved or Decimal(0)),
+    )
+
+
+def _paid_for_it(order: Order) -> Decimal:
+    """What was paid for what two trades brought in the end: what stayed in the asset between them is not lost."""
+    return (
+        order.cumulative_quantity if order.paid_asset_id == order.market.base_id else order.cumulative_quote
     )
 
 

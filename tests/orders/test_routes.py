@@ -226,6 +226,8 @@ def test_an_order_that_the_venue_will_not_route_goes_to_its_own_market(routed: U
     assert (order.status, order.route) == ("FILLED", "DIRECT")
     assert (venue.count("POST", SOR_PATH), venue.count("POST", "/api/v3/order")) == (1, 1)
     assert balance(routed, "USDT") == (Decimal(59990), 0)
+    services.realise_routes()
+    assert [found.kind for found in routing.savings(RouteDecision.objects.get().at)] == ["DIRECT"]
 
 
 def test_what_is_not_routed_needs_no_second_seat_and_has_its_own_place_among_the_orders(

@@ -96,6 +96,13 @@ def what_is_held_is_wanted() -> bool:
     ]
 
 
+def what_was_saved() -> tuple[Decimal, Decimal, Decimal | None]:
+    """What orders that ended received, how much of it beyond their own market's, and that in basis points."""
+    services.realise_routes()
+    (found,) = routing.savings(timezone.now() - timedelta(hours=1))
+    return found.received, found.saved, found.saved_bps
+
+
 def whole(user: User) -> Order:
     return Order.objects.get(user=user, route_of=None)
 
@@ -232,6 +239,7 @@ def test_a_second_trade_that_is_refused_is_told_with_what_the_customer_has(
     assert "2997 USDT of the first trade" in page
     told = client.get(f"/api/v1/orders/{order.pk}/").json()
     assert (told["route"], told["reason"]) == ("TWO_LEGS", order.reason)
+    assert what_was_saved() == (Decimal(0), Decimal(0), None)
 
 
 def test_a_second_trade_without_an_answer_is_never_sent_again_and_ends_right(
@@ -273,6 +281,10 @@ def test_a_second_trade_in_part_leaves_the_rest_in_between_and_says_so(bridged: 
     assert balance(bridged, "USDT") == (Decimal("101498.6"), 0)
     assert Notice.objects.filter(user=bridged, kind="order.in_between").count() == 2  # site and mail
     assert nothing_is_held()
+    received, saved, bps = what_was_saved()
+    # 0.03742254 for 0.499967 ETH, instead of 0.072 less its fee for each.
+    assert (received, round(saved, 6)) == (Decimal("0.03742254"), Decimal("0.001461"))
+    assert bps is not None and round(bps) == 406
 
 
 def test_a_second_trade_waits_while_prices_are_delayed_and_is_then_made(bridged: User, venue: Venue) -> None:
