@@ -16,8 +16,10 @@ from exchange.binance.errors import NotSent, Unknown, VenueError
 log = structlog.get_logger()
 Answer = TypeVar("Answer")
 
-# Seconds in which most answers are there; who waits longer takes a seat.
-GLANCE = 0.1
+# Seconds in which nearly all answers are there, of a busy machine too; who waits longer takes a seat.
+GLANCE = 0.25
+# So many seconds a wish waits for a thread that carries it.
+TURN = 0.1
 # So many requests of a process may wait for the venue at once: the other threads go on serving pages.
 _seats = threading.BoundedSemaphore(settings.WEB_THREADS - 2)
 
@@ -39,7 +41,7 @@ class Relays:
         """
         if settings.RELAY_THREADS == 0:
             return work()
-        if not self._free.acquire(timeout=GLANCE):
+        if not self._free.acquire(timeout=TURN):
             raise NotSent("busy")
         if not self._enters(alone):
             self._free.release()
