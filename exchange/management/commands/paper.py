@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from exchange.memory import collect_seldom
 from exchange.paper.crowd import MOST_MARKETS
 from exchange.paper.replay import Replay
 from exchange.paper.server import serve
@@ -71,6 +72,7 @@ class Command(BaseCommand):
             for key in venue.keys.values():
                 rights = "withdraw" if key.can_withdraw else "trade"
                 self.stdout.write(f"{rights} key {key.key} secret {key.secret}")
+        collect_seldom()
         serve(venue, listening, ready=lambda: self.tell_ready(listening))
 
     def tell_ready(self, listening: socket.socket) -> None:
